@@ -1,0 +1,269 @@
+"""What the sync and the async clients share: settings, preparing calls and reading answers."""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+import json
+import os
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+from ._binding import CallLike, PagedCallLike, RawResponse
+from ._engine import Limits, Prepared, Reply, undecodable
+from ._paging import Page
+from ._requests import prepare
+from .errors import ConfigurationError, InvalidArgumentError, ResponseDecodeError
+
+if TYPE_CHECKING:
+    from ._auth import Credentials
+    from ._transport import Settings
+
+T = TypeVar("T")
+
+
+class Unchanged(Enum):
+    """The type of the default that leaves an option as it is; `None` means without limit."""
+
+    UNCHANGED = "UNCHANGED"
+
+
+UNCHANGED = Unchanged.UNCHANGED
+
+
+def setting(given: str | None, variable: str) -> str | None:
+    """An option that an environment variable can stand in for; an explicit one wins, an empty one counts as none."""
+    return given if given is not None else os.environ.get(variable) or None
+
+
+def check_base_url(text: str, *, allow_insecure_http: bool) -> tuple[str, bool]:
+    """Check where credentials will be sent.
+
+    Args:
+        text: the base URL.
+        allow_insecure_http: accept plain http beyond this machine.
+
+    Returns:
+        The URL without a trailing slash, and whether it is on this machine.
+
+    Raises:
+        ConfigurationError: if it is no plain https address (or http, where that is accepted).
+    """
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except (ValueError, AttributeError):
+        raise ConfigurationError("base_url: expected an address like https://host, got none") from None
+    if parts.scheme not in {"https", "http"} or not host or (port is not None and port == 0):
+        raise ConfigurationError("base_url: expected an address like https://host, got another text")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ConfigurationError("base_url: expected no user, password, query or fragment in it")
+    loopback = _is_loopback(host)
+    if parts.scheme == "http" and not (loopback or allow_insecure_http):
+        raise ConfigurationError(
+            "base_url: credentials go over https only; allow_insecure_http=True sends them in plain text"
+        )
+    return text.rstrip("/"), loopback
+
+
+def _is_loopback(host: str) -> bool:
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_limits(limits: Limits) -> Limits:
+    """Check how long and how often a call may be tried.
+
+    Raises:
+        ConfigurationError: naming the option.
+    """
+    for name, value in (("timeout", limits.timeout), ("deadline", limits.deadline)):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and 0 < value < float("inf")):
+            raise ConfigurationError(f"{name}: expected seconds above 0, or None for no limit")
+    retries: object = limits.max_retries
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise ConfigurationError("max_retries: expected 0 or more")
+    return limits
+
+
+class BaseClient:
+    """Settings of a client, and what does no I/O."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        base_url: str,
+        defaults: Mapping[str, Any],
+        limits: Limits,
+        *,
+        check_sids: bool,
+        allow_insecure_http: bool,
+        proxy: str | None,
+        verify: bool | str | ssl.SSLContext,
+        transport: Any,
+    ) -> None:
+        from ._transport import Settings
+
+        self._base_url, loopback = check_base_url(base_url, allow_insecure_http=allow_insecure_http)
+        self._limits = check_limits(limits)
+        self._credentials = credentials
+        self._defaults = dict(defaults)
+        self._check_sids = check_sids
+        self._owner = True
+        self._shared = {"closed": False}
+        self._connections = self._connect(Settings(self._base_url, loopback, proxy, verify, transport))
+        self._attach(self)
+
+    @staticmethod
+    def _connect(settings: Settings) -> Any:
+        raise NotImplementedError
+
+    def _attach(self, runner: Any) -> None:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._base_url}>"
+
+    def _view(self) -> Self:
+        """A client on the same connections; closing it closes nothing."""
+        view = copy.copy(self)
+        view._owner = False
+        view._attach(view)
+        return view
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Unchanged | None = UNCHANGED,
+        max_retries: int | Unchanged = UNCHANGED,
+        deadline: float | Unchanged | None = UNCHANGED,
+    ) -> Self:
+        """Get a view of this client with other limits, on the same connections. Closing it closes nothing.
+
+        Args:
+            timeout: seconds to connect, and to wait for each read and write; `None` for no limit.
+            max_retries: how often a call may be sent again.
+            deadline: seconds for a call with all its repeats, or for a pager with all its pages; `None` for no
+                limit.
+
+        Raises:
+            ConfigurationError: if a value is none of these.
+        """
+        given = {"timeout": timeout, "max_retries": max_retries, "deadline": deadline}
+        view = self._view()
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not UNCHANGED}
+        view._limits = check_limits(replace(self._limits, **changes))
+        return view
+
+    def _check_open(self) -> None:
+        if self._shared["closed"]:
+            raise ConfigurationError("the client is closed")
+
+    def _prepare(self, call: CallLike[Any] | PagedCallLike[Any], offset: int | None = None) -> Prepared:
+        page = None if offset is None else {"offset": offset}
+        return prepare(call, self._defaults, check_sids=self._check_sids, page=page)
+
+    def _decoded(self, prepared: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> T:
+        """Read an answer; what cannot be read keeps its body on the error."""
+        try:
+            return decode(reply.answer.body)
+        except (ValueError, RecursionError) as error:
+            # Only the generated packages' own message is shown: others may quote the body.
+            named = type(error).__name__ == "UndecodableAnswer"
+            message = str(error) if named else "the answer cannot be decoded"
+            plain = ResponseDecodeError(
+                message,
+                method=prepared.request.method,
+                path=prepared.path,
+                operation=prepared.operation,
+                attempts=reply.attempts,
+            )
+            # The cause is left out where its text may quote the body; the body itself is on the error.
+            raise undecodable(prepared, reply, plain, error if named else ValueError(message)) from None
+
+    def _raw(self, prepared: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> RawResponse[T]:
+        return RawResponse(reply, lambda: self._decoded(prepared, reply, decode))
+
+
+def decode_page(call: PagedCallLike[Any], offset: int) -> Callable[[bytes], Page[Any]]:
+    """Get the function that reads a page of a call."""
+
+    def decode(content: bytes) -> Page[Any]:
+        value = read_json(content)
+        if not isinstance(value, dict):
+            raise UndecodableAnswer("expected a JSON object with results")
+        results = value.pop("results", None)
+        if not isinstance(results, list):
+            raise UndecodableAnswer("expected a list of results, and there is none")
+        return Page(list(call.decode_rows(results)), offset, value)
+
+    return decode
+
+
+class UndecodableAnswer(ValueError):
+    """An answer is not what is documented; the text quotes nothing of it."""
+
+
+def read_json(content: bytes) -> Any:
+    """Decode JSON.
+
+    Raises:
+        UndecodableAnswer: if it is none.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        pass
+    raise UndecodableAnswer(f"expected JSON, got {len(content)} bytes of something else" if content else "no content")
+
+
+def page_start(call: PagedCallLike[Any]) -> int:
+    """Where a pager starts.
+
+    Raises:
+        InvalidArgumentError: for a limit of 0, whose meaning no page documents.
+    """
+    if call.arguments.get("limit") == 0:
+        raise InvalidArgumentError("limit", "at least 1", "0, which would never end")
+    start = call.arguments.get("offset", 0)
+    return start if isinstance(start, int) else 0
+
+
+def raw_value(content: bytes) -> Any:
+    """Read the answer of a raw request: JSON, `None` if there is none, else text."""
+    if not content.strip():
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return content.decode("utf-8", "replace")
+
+
+class RawPagedCall:
+    """A report that no specification describes."""
+
+    operation: Any = None
+
+    def __init__(self, path: str, params: Mapping[str, Any]) -> None:
+        self.path = path
+        self.arguments = params
+
+    def at(self, offset: int) -> Mapping[str, Any]:
+        """The query for the page at an offset."""
+        return {**self.arguments, "offset": offset} if offset or "offset" in self.arguments else self.arguments
+
+    def decode_rows(self, results: list[Any]) -> Sequence[Any]:
+        """Rows stay as they came."""
+        return results
+
+
+__all__ = ["UNCHANGED", "BaseClient", "RawPagedCall", "Unchanged", "check_base_url", "setting"]

@@ -1,0 +1,245 @@
+"""Binds generated operations to clients: one line each, with the types of the generated function.
+
+A resource is generic in a phantom mode. The mode decides what a caller sees: the answer itself, a coroutine of it, a
+pager, or the raw answer. The parameters are always those of the generated function.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+
+if TYPE_CHECKING:
+    from ._engine import Reply
+    from ._paging import AsyncPager, Page, Pager
+    from .errors import Attempt
+
+P = ParamSpec("P")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+M = TypeVar("M")
+S = TypeVar("S")
+A = TypeVar("A")
+
+
+class Sync:
+    """Mode: calls block and give their answer."""
+
+
+class Async:
+    """Mode: calls give a coroutine."""
+
+
+class SyncRaw:
+    """Mode: calls block and give the raw answer."""
+
+
+class AsyncRaw:
+    """Mode: calls give a coroutine of the raw answer."""
+
+
+class OperationLike(Protocol):
+    """The static description of an operation; see `Operation` in the generated packages."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def repeat(self) -> str: ...
+    @property
+    def secured(self) -> bool: ...
+    @property
+    def fields(self) -> Sequence[Any]: ...
+    @property
+    def documentation(self) -> str: ...
+    def request(self, arguments: Mapping[str, Any], /) -> tuple[str, str, dict[str, str], bytes | None]: ...
+
+
+class CallLike(Protocol[T_co]):
+    """A described call; see `Call` in the generated packages."""
+
+    @property
+    def operation(self) -> OperationLike: ...
+    @property
+    def arguments(self) -> Mapping[str, Any]: ...
+    def decode(self, content: bytes, /) -> T_co: ...
+
+
+class PagedCallLike(Protocol[R_co]):
+    """A described call that answers page by page; see `PagedCall` in the generated packages."""
+
+    @property
+    def operation(self) -> OperationLike: ...
+    @property
+    def arguments(self) -> Mapping[str, Any]: ...
+    def decode_rows(self, results: list[Any], /) -> Sequence[R_co]: ...
+
+
+class RawResponse(Generic[T]):
+    """An answer with everything that came with it.
+
+    Attributes:
+        status_code: the HTTP status, always a 2xx; others raise.
+        headers: by lower-case name.
+        content: the body as it came.
+        attempts: what was tried.
+        request_id: the server's name for the request, if it gave one.
+        elapsed: seconds from the first attempt to the end of the answer, waits included.
+    """
+
+    def __init__(self, reply: Reply, parse: Callable[[], T]) -> None:
+        self.status_code: int = reply.answer.status_code
+        self.headers: Mapping[str, str] = reply.answer.headers
+        self.content: bytes = reply.answer.body
+        self.attempts: tuple[Attempt, ...] = reply.attempts
+        self.request_id: str | None = reply.request_id
+        self.elapsed: float = reply.elapsed
+        self._parse = parse
+
+    def __repr__(self) -> str:
+        return f"<RawResponse {self.status_code}, {len(self.content)} bytes>"
+
+    @functools.cached_property
+    def parsed(self) -> T:
+        """The documented answer, read when it is first asked for.
+
+        Raises:
+            ResponseDecodeError: if the body is not what is documented (`OutcomeUnknownError` for a call that must
+                not be repeated). Status, headers and content stay readable.
+        """
+        return self._parse()
+
+
+class Runner(Protocol):
+    """What a resource needs of its client."""
+
+    def invoke(self, call: Any, *, raw: bool) -> Any:
+        """Carry out a call in the way of the client."""
+        ...
+
+
+class Resource(Generic[M]):
+    """The operations of one kind of thing."""
+
+    def __init__(self, runner: Runner, *, raw: bool = False) -> None:
+        self._runner = runner
+        self._raw = raw
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._runner!r}>"
+
+
+class Bound:
+    """What both kinds of operations share."""
+
+    def __init__(self, describe: Callable[..., Any]) -> None:
+        self.describe = describe
+        self.__doc__ = describe.__doc__
+        self._name = describe.__name__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def _bind(self, resource: Any) -> Any:
+        if resource is None:
+            return self
+        describe, runner, raw = self.describe, resource._runner, resource._raw
+
+        @functools.wraps(describe)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return runner.invoke(describe(*args, **kwargs), raw=raw)
+
+        call.__name__ = self._name
+        call.__qualname__ = f"{type(resource).__name__}.{self._name}"
+        # Found there first from now on, since this is no data descriptor.
+        resource.__dict__[self._name] = call
+        return call
+
+
+class Operation(Bound, Generic[P, T]):
+    """An operation of a resource, made by `operation`."""
+
+    @overload
+    def __get__(self, resource: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource[Sync], owner: Any = None) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, resource: Resource[Async], owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    @overload
+    def __get__(self, resource: Resource[SyncRaw], owner: Any = None) -> Callable[P, RawResponse[T]]: ...
+    @overload
+    def __get__(
+        self, resource: Resource[AsyncRaw], owner: Any = None
+    ) -> Callable[P, Coroutine[Any, Any, RawResponse[T]]]: ...
+    def __get__(self, resource: Any, owner: Any = None) -> Any:
+        return self._bind(resource)
+
+
+class PagedOperation(Bound, Generic[P, R]):
+    """An operation that answers page by page, made by `operation`."""
+
+    @overload
+    def __get__(self, resource: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource[Sync], owner: Any = None) -> Callable[P, Pager[R]]: ...
+    @overload
+    def __get__(self, resource: Resource[Async], owner: Any = None) -> Callable[P, AsyncPager[R]]: ...
+    @overload
+    def __get__(self, resource: Resource[SyncRaw], owner: Any = None) -> Callable[P, RawResponse[Page[R]]]: ...
+    @overload
+    def __get__(
+        self, resource: Resource[AsyncRaw], owner: Any = None
+    ) -> Callable[P, Coroutine[Any, Any, RawResponse[Page[R]]]]: ...
+    def __get__(self, resource: Any, owner: Any = None) -> Any:
+        return self._bind(resource)
+
+
+@overload
+def operation(describe: Callable[P, PagedCallLike[R]]) -> PagedOperation[P, R]: ...
+@overload
+def operation(describe: Callable[P, CallLike[T]]) -> Operation[P, T]: ...
+def operation(describe: Callable[P, Any]) -> Any:
+    """Bind a generated operation to a resource.
+
+    Args:
+        describe: the generated function that describes the call. The method has its parameters, and gives what the
+            call gives: as it is, as a coroutine, as a pager, or raw, depending on the client.
+    """
+    # Annotations stay unevaluated in the generated modules, so that models are imported only when needed.
+    returns = str(describe.__annotations__.get("return", ""))
+    return PagedOperation(describe) if "PagedCall[" in returns else Operation(describe)
+
+
+class RawView(Generic[S, A]):
+    """`with_raw_response`: the same resource, whose calls give the raw answer."""
+
+    @overload
+    def __get__(self, resource: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource[Sync], owner: Any = None) -> S: ...
+    @overload
+    def __get__(self, resource: Resource[Async], owner: Any = None) -> A: ...
+    def __get__(self, resource: Any, owner: Any = None) -> Any:
+        return self if resource is None else type(resource)(resource._runner, raw=True)
+
+
+__all__ = [
+    "Async",
+    "AsyncRaw",
+    "CallLike",
+    "Operation",
+    "PagedCallLike",
+    "PagedOperation",
+    "RawResponse",
+    "RawView",
+    "Resource",
+    "Sync",
+    "SyncRaw",
+    "operation",
+]

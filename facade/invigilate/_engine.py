@@ -1,0 +1,369 @@
+"""The life of a call, without I/O: which steps it takes, and what its failures mean.
+
+`carry_out` is a generator. It yields steps (`Send`, `Wait`, `AskToken`), is sent their results, and returns the
+answer. The sync and the async client each perform the same steps in their own way.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+from ._masking import Masker
+from ._policy import Outcome, classify, decide, retry_after_seconds
+from .errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    Attempt,
+    OutcomeUnknownError,
+    status_error,
+)
+
+if TYPE_CHECKING:
+    from ._auth import Credentials
+    from ._transport import Answer, Failure
+
+logger = logging.getLogger("invigilate")
+E = TypeVar("E", bound=APIError)
+
+_REQUEST_ID_HEADERS = (
+    "x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-request-id", "x-amz-cf-id", "cf-ray"
+)  # fmt: skip
+
+
+class Wire(NamedTuple):
+    """What goes over the wire, but for the host and the credentials; see `Request` in the generated packages."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    content: bytes | None
+
+
+@dataclass(repr=False)
+class Prepared:
+    """A call that has been checked and written out; each attempt sends the same bytes.
+
+    Attributes:
+        request: what is sent.
+        safe: whether sending it again does no harm.
+        secured: whether it needs credentials.
+        path: the path as errors show it.
+        operation: the operationId, if there is one.
+        secrets: what was given in sensitive fields.
+        arguments: what was given in other fields.
+    """
+
+    request: Wire
+    safe: bool
+    secured: bool
+    path: str
+    operation: str | None
+    secrets: list[str] = field(default_factory=list[str])
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(repr=False)
+class Send:
+    """Send the request; the result is an `Answer` or a `Failure`. `sent` is set as soon as writing begins."""
+
+    request: Wire
+    credentials: Mapping[str, str]
+    timeout: float | None
+    deadline: float | None
+    sent: bool = False
+
+
+class Wait(NamedTuple):
+    """Wait for some seconds."""
+
+    seconds: float
+
+
+class AskToken(NamedTuple):
+    """Get the token to send; `refused` is one that must not come again."""
+
+    refused: str | None
+    deadline: float | None
+
+
+Step = Send | Wait | AskToken
+
+
+class Reply(NamedTuple):
+    """A successful answer, and what it took."""
+
+    answer: Answer
+    attempts: tuple[Attempt, ...]
+    request_id: str | None
+    elapsed: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long and how often.
+
+    Attributes:
+        timeout: seconds to connect, and to wait for each read and write; `None` without limit.
+        max_retries: how often a call may be sent again.
+        deadline: seconds for a call with all its repeats, or for a pager with all its pages; `None` without limit.
+    """
+
+    timeout: float | None
+    max_retries: int
+    deadline: float | None = None
+
+    def starts(self) -> float | None:
+        """When a deadline that begins now will pass, on the monotonic clock."""
+        return None if self.deadline is None else time.monotonic() + self.deadline
+
+
+def carry_out(
+    call: Prepared, credentials: Credentials, limits: Limits, deadline: float | None
+) -> Generator[Step, Any, Reply]:
+    """Take a call to its successful answer.
+
+    Raises:
+        APIError: of the class that says what happened.
+    """
+    life = _Life(call, credentials, limits, deadline)
+    try:
+        return (yield from life.steps())
+    except APIError as error:
+        life.masker().mask_chain(error.__cause__)
+        raise
+    except BaseException as error:
+        life.interrupted(error)
+        raise
+
+
+class _Life:
+    def __init__(self, call: Prepared, credentials: Credentials, limits: Limits, deadline: float | None) -> None:
+        self.call = call
+        self.credentials = credentials
+        self.limits = limits
+        self.deadline = deadline
+        self.attempts: list[Attempt] = []
+        self.token: str | None = None
+        self.step: Send | None = None
+        self.sent_at = 0.0
+
+    def masker(self) -> Masker:
+        return Masker([*self.call.secrets, *([self.token] if self.token else [])])
+
+    def time_left(self) -> float | None:
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+    def steps(self) -> Generator[Step, Any, Reply]:
+        started = time.monotonic()
+        renewed = False
+        if self.call.secured:
+            self.token = yield AskToken(None, self.deadline)
+        while True:
+            result = yield from self.attempt()
+            status: int | None = getattr(result, "status_code", None)
+            sent = True if self.step is None else self.step.sent
+            outcome = classify(status, sent=sent)
+            if outcome is Outcome.SUCCEEDED:
+                self.note(status, "succeeded", 0.0)
+                answer = cast("Answer", result)
+                return Reply(answer, tuple(self.attempts), request_id(answer), time.monotonic() - started)
+            if status == 401 and self.call.safe and self.call.secured and self.credentials.renewable and not renewed:
+                renewed = True
+                self.note(status, "the token was refused and is renewed", 0.0)
+                self.token = yield AskToken(self.token, self.deadline)
+                continue
+            retry_after = retry_after_seconds(getattr(result, "headers", {}), time.time())
+            decision = decide(
+                safe=self.call.safe,
+                outcome=outcome,
+                status_code=status,
+                attempt=len(self.attempts) + 1 - renewed,
+                max_retries=self.limits.max_retries,
+                retry_after=retry_after,
+                time_left=self.time_left(),
+                jitter=random.random(),
+            )
+            what = describe(result)
+            if not decision.repeat:
+                self.note(status, f"{what}; {decision.reason}", 0.0)
+                raise self.failure(result, outcome, decision.reason, retry_after)
+            self.note(status, what, decision.wait)
+            yield Wait(decision.wait)
+
+    def attempt(self) -> Generator[Step, Any, Answer | Failure]:
+        timeout, left = self.limits.timeout, self.time_left()
+        if left is not None:
+            if left <= 0:
+                raise self.error(APITimeoutError, "the deadline passed before it was sent", sent=False)
+            timeout = left if timeout is None else min(timeout, left)
+        headers: dict[str, str] = {}
+        if self.token is not None:
+            name, prefix = self.credentials.header
+            headers[name] = prefix + self.token
+        self.step = Send(self.call.request, headers, timeout, self.deadline)
+        self.sent_at = time.time()
+        logger.debug("%s %s: attempt %d", self.call.request.method, self.call.path, len(self.attempts) + 1)
+        result: Answer | Failure = yield self.step
+        return result
+
+    def note(self, status: int | None, reason: str, wait: float) -> None:
+        self.attempts.append(Attempt(len(self.attempts) + 1, status, reason, wait))
+        logger.log(
+            logging.INFO if wait else logging.DEBUG,
+            "%s %s: %s%s",
+            self.call.request.method,
+            self.call.path,
+            reason if status is None else f"{status} {reason}",
+            f", again in {wait:.2f} s" if wait else "",
+        )
+
+    def failure(self, result: Any, outcome: Outcome, reason: str, retry_after: float | None) -> APIError:
+        status: int | None = getattr(result, "status_code", None)
+        plain: APIError
+        plain = self.no_answer(result, reason) if status is None else self.refused(result, reason, retry_after)
+        if self.call.safe or outcome is not Outcome.UNKNOWN:
+            return plain
+        return outcome_unknown(self.call, plain, plain.message, self.sent_at)
+
+    def no_answer(self, failure: Failure, reason: str) -> APIConnectionError:
+        kind = APITimeoutError if failure.timed_out else APIConnectionError
+        text = f"{describe(failure)}, {'the request may have been received' if failure.sent else 'nothing was sent'}"
+        error = self.error(kind, f"{text}; {reason}", sent=failure.sent)
+        error.__cause__ = failure.error
+        return error
+
+    def refused(self, answer: Answer, reason: str, retry_after: float | None) -> APIStatusError:
+        masker = self.masker()
+        code, message = vendor_error(answer.body)
+        parts = [str(answer.status_code)]
+        shown = masker.line(code) if code else None
+        words = masker.line(message) if message else None
+        if shown:
+            parts.append(shown)
+        text = " ".join(parts) + (f": {words}" if words else "")
+        if 300 <= answer.status_code < 400:
+            text += " (redirects are not followed, so that no token goes elsewhere)"
+        if retry_after is not None and (answer.status_code == 429 or "asks to wait" in reason):
+            text += f" ({reason if 'asks to wait' in reason else f'retry after {retry_after:.0f} s'})"
+        notice = self.credentials.notice() if answer.status_code in {401, 403} and self.call.secured else None
+        if notice:
+            text += f" ({notice})"
+        error = self.error(status_error(answer.status_code), text)
+        error.status_code, error.code, error.vendor_message = answer.status_code, shown, words
+        error.retry_after = retry_after
+        error.request_id = request_id(answer, masker)
+        error.body, error.headers = answer.body, answer.headers
+        return error
+
+    def error(self, kind: type[E], message: str, **attributes: Any) -> E:
+        error = kind(
+            message,
+            method=self.call.request.method,
+            path=self.call.path,
+            operation=self.call.operation,
+            attempts=tuple(self.attempts),
+        )
+        for name, value in attributes.items():
+            setattr(error, name, value)
+        return error
+
+    def interrupted(self, error: BaseException) -> None:
+        """A cancelled call that must not be repeated leaves a trace: nobody may be left to catch its error."""
+        if not self.call.safe and self.step is not None and self.step.sent:
+            logger.error(
+                "%s %s: interrupted by %s after it was sent; the outcome is unknown",
+                self.call.request.method,
+                self.call.path,
+                type(error).__name__,
+            )
+
+
+def undecodable(call: Prepared, reply: Reply, error: APIError, cause: Exception) -> APIError:
+    """What an undecodable success means: of an unsafe call, nobody knows what it did.
+
+    Args:
+        call: the call.
+        reply: its answer.
+        error: what to raise for a safe call.
+        cause: why the answer could not be decoded.
+    """
+    error.__cause__ = cause
+    error.status_code, error.request_id = reply.answer.status_code, reply.request_id
+    error.body, error.headers = reply.answer.body, reply.answer.headers
+    if call.safe:
+        return error
+    return outcome_unknown(call, error, f"{error.status_code}, but {error.message}", time.time() - reply.elapsed)
+
+
+def outcome_unknown(call: Prepared, cause: APIError, what: str, sent_at: float) -> OutcomeUnknownError:
+    """The error of an unsafe call that may have gone through."""
+    error = OutcomeUnknownError(
+        f"the outcome is unknown: {what}; it may have gone through, do not send it again unread",
+        method=cause.method,
+        path=cause.path,
+        operation=cause.operation,
+        attempts=cause.attempts,
+        request_id=cause.request_id,
+    )
+    error.status_code, error.body, error.headers = cause.status_code, cause.body, cause.headers
+    error.arguments, error.sent_at = dict(call.arguments), sent_at
+    error.__cause__ = cause
+    return error
+
+
+def describe(result: Answer | Failure) -> str:
+    """Say in a few words what came of an attempt."""
+    status: int | None = getattr(result, "status_code", None)
+    if status is not None:
+        return f"answered {status}"
+    failure: Any = result
+    return f"{'timed out' if failure.timed_out else 'connection failed'} ({type(failure.error).__name__})"
+
+
+def request_id(answer: Answer, masker: Masker | None = None) -> str | None:
+    """The server's name for a request, if one of the usual headers gives it."""
+    for name in _REQUEST_ID_HEADERS:
+        value = answer.headers.get(name, "")
+        if 0 < len(value) <= 128 and value.isascii() and value.isprintable() and " " not in value:
+            return value if masker is None else masker.mask(value)
+    return None
+
+
+def vendor_error(body: bytes) -> tuple[str | None, str | None]:
+    """Find code and message in the body of an error, in any of the forms that the documentation shows."""
+    try:
+        value: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None, None
+    if isinstance(value, dict) and isinstance(value.get("error"), dict):
+        value = value["error"]
+    if not isinstance(value, dict):
+        return None, None
+    code, message = value.get("code"), value.get("message") or value.get("error_description")
+    if code is None and isinstance(value.get("error"), str):
+        code = value["error"]
+    if isinstance(code, bool) or not isinstance(code, str | int):
+        code = None
+    return (str(code) if code is not None else None), (message if isinstance(message, str) else None)
+
+
+__all__ = [
+    "AskToken",
+    "Limits",
+    "Prepared",
+    "Reply",
+    "Send",
+    "Step",
+    "Wait",
+    "Wire",
+    "carry_out",
+    "undecodable",
+]

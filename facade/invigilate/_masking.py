@@ -1,0 +1,123 @@
+"""Keeps what is sensitive out of texts that people see."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+_LONGEST = 300
+
+_PERSONAL = re.compile(
+    r"[\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"  # an e-mail address
+    r"|\beyJ[\w-]*\.[\w-]+(?:\.[\w-]*)?"  # a JSON web token
+    r"|\b(?:tok|card|pm|src|sk|pk|rk)_[A-Za-z0-9_]{6,}"  # a token of the payment service
+    r"|(?<![\w-])\+?\(?\d(?:[ ().-]?\d){8,18}(?![\w-])"  # a card or phone number
+)
+_SHOWABLE_SEGMENT = re.compile(r"[A-Z]{2}[0-9a-f]{32}|[A-Za-z][A-Za-z-]{0,39}|v\d{1,3}|\{\w{1,40}\}")
+
+
+class Masker:
+    """Masks the sensitive values of one call wherever they appear.
+
+    Args:
+        secrets: what the caller sent in sensitive fields, and credentials.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms = {form for secret in secrets if secret.strip() for form in _forms(secret)}
+        # The longest first, so that a secret that contains another is masked as a whole. A short one is masked
+        # only where it stands alone: within words it would tear any message apart.
+        parts = [
+            re.escape(form) if len(form) >= 4 else rf"(?<!\w){re.escape(form)}(?!\w)"
+            for form in sorted(forms, key=len, reverse=True)
+        ]
+        self._secrets = re.compile("|".join(parts), re.IGNORECASE) if parts else None
+
+    def __repr__(self) -> str:
+        return "<Masker>"
+
+    def mask(self, text: str) -> str:
+        """Mask the sensitive values, and whatever looks like a person's data, in a text."""
+        if self._secrets is not None:
+            text = self._secrets.sub(MASK, text)
+        return _PERSONAL.sub(MASK, text)
+
+    def line(self, text: str) -> str:
+        """Make one short line of a text, masked."""
+        flat = " ".join("".join(c if c.isprintable() else " " for c in self.mask(text)).split())
+        return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 3] + "..."
+
+    def mask_chain(self, error: BaseException | None) -> None:
+        """Mask the texts of an error and its causes: some quote the bytes that came."""
+        seen: set[int] = set()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
+            error.args = tuple(self.mask(arg) if isinstance(arg, str) else arg for arg in error.args)
+            error = error.__cause__ or error.__context__
+
+
+def _forms(secret: str) -> set[str]:
+    """The ways in which a server may write a text back."""
+    escaped = json.dumps(secret)[1:-1]
+    return {
+        secret,
+        secret.strip(),
+        escaped,
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        escaped.replace("/", "\\/"),
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+    }
+
+
+def sensitive_values(fields: Iterable[Any], arguments: Mapping[str, Any]) -> list[str]:
+    """Collect the texts that were given in sensitive fields, nested ones included."""
+    found: list[str] = []
+    for field in fields:
+        value = arguments.get(field.name or field.wire)
+        if value is not None:
+            _collect(field, value, found)
+    return found
+
+
+def _collect(field: Any, value: Any, found: list[str]) -> None:
+    to_dict = getattr(value, "to_dict", None)
+    if to_dict is not None:
+        value = to_dict()
+    if field.sensitive:
+        _texts(value, found)
+    elif field.kind == "union":
+        for option in field.fields:
+            _collect(option, value, found)
+    elif field.kind == "object" and isinstance(value, Mapping):
+        for member in field.fields:
+            if member.wire in value:
+                _collect(member, value[member.wire], found)
+    elif field.kind == "array" and isinstance(value, list | tuple) and field.items is not None:
+        for item in value:
+            _collect(field.items, item, found)
+
+
+def _texts(value: Any, found: list[str]) -> None:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _texts(item, found)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _texts(item, found)
+    elif value is not None and not isinstance(value, bool):
+        found.append(str(value))
+
+
+def shown_path(path: str) -> str:
+    """Give a path without its query, and without segments that look like neither words nor SIDs."""
+    segments = path.split("?", 1)[0].split("/")
+    return "/".join(part if not part or _SHOWABLE_SEGMENT.fullmatch(part) else "..." for part in segments)
+
+
+__all__ = ["MASK", "Masker", "sensitive_values", "shown_path"]

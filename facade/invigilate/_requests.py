@@ -1,0 +1,150 @@
+"""Writes calls out: described ones and raw ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from ._binding import CallLike, PagedCallLike
+from ._checks import check_arguments
+from ._engine import Prepared, Wire
+from ._masking import sensitive_values, shown_path
+from .errors import InvalidArgumentError
+
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+
+
+def prepare(
+    call: CallLike[Any] | PagedCallLike[Any],
+    defaults: Mapping[str, Any],
+    *,
+    check_sids: bool,
+    page: Mapping[str, int] | None = None,
+) -> Prepared:
+    """Check a described call and write it out.
+
+    Args:
+        call: the call.
+        defaults: what the client supplies, by the name of its option.
+        check_sids: whether identifiers must match their documented patterns.
+        page: `offset` of the page to ask for, in place of the caller's.
+
+    Raises:
+        InvalidArgumentError: if an argument is wrong.
+        ConfigurationError: if an argument is missing that the client could supply.
+    """
+    operation = call.operation
+    reading = operation.repeat == "safe" and operation.method in {"GET", "POST"}
+    arguments = check_arguments(operation.fields, call.arguments, defaults, check_sids=check_sids, reading=reading)
+    arguments.update(page or {})
+    try:
+        request = Wire(*operation.request(arguments))
+    except (ValueError, TypeError) as error:
+        # Only what the specification leaves open gets here, such as a set inside of a free-form object.
+        raise InvalidArgumentError("arguments", "values with a JSON form", str(error)) from None
+    shown = {
+        field.name: arguments[field.name]
+        for field in operation.fields
+        if field.name in arguments and not field.sensitive and field.kind not in {"object", "union", "any"}
+    }
+    return Prepared(
+        request=request,
+        safe=operation.repeat == "safe",
+        secured=operation.secured,
+        path=shown_path(request.target),
+        operation=operation.id,
+        secrets=sensitive_values(operation.fields, arguments),
+        arguments=shown,
+    )
+
+
+def prepare_raw(method: str, path: str, params: Mapping[str, Any] | None, body: Any, *, safe: bool | None) -> Prepared:
+    """Check a call that no specification describes, and write it out.
+
+    Args:
+        method: GET, HEAD, POST, PUT, PATCH or DELETE.
+        path: relative to the base URL, beginning with `/`; no query, no `.` or `..`.
+        params: the query; a list becomes repeated keys, what is `None` raises.
+        body: sent as JSON unless it is `None`.
+        safe: whether repeating does no harm; by default that of GET and HEAD alone.
+
+    Raises:
+        InvalidArgumentError: if the path could lead elsewhere, or a value cannot be written.
+    """
+    verb = str(method).upper()
+    if verb not in _METHODS:
+        raise InvalidArgumentError("method", f"one of {', '.join(sorted(_METHODS))}", "another one")
+    check_path(path)
+    query = [pair for name, value in (params or {}).items() for pair in _pairs(name, value)]
+    headers = {"Accept": "application/json"}
+    content: bytes | None = None
+    if body is not None:
+        try:
+            text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            content = text.encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidArgumentError("json", "a value with a JSON form", type(error).__name__) from None
+        headers["Content-Type"] = "application/json"
+    return Prepared(
+        request=Wire(verb, path + ("?" + "&".join(query) if query else ""), headers, content),
+        safe=verb in {"GET", "HEAD"} if safe is None else safe,
+        secured=True,
+        path=shown_path(path),
+        operation=None,
+        # Nothing says which of these are sensitive, so all texts are.
+        secrets=[text for text in (*_texts(body), *_texts(dict(params or {}))) if len(text) >= 4],
+    )
+
+
+def check_path(path: object) -> None:
+    """Check that a path stays below the base URL.
+
+    Raises:
+        InvalidArgumentError: if it does not.
+    """
+    expected = "a relative path like /v1/installs/..., without query"
+    if not isinstance(path, str):
+        raise InvalidArgumentError("path", expected, f"a value of type {type(path).__name__}")
+    if "://" in path or path.startswith("//"):
+        raise InvalidArgumentError("path", expected, "an absolute address")
+    if "?" in path or "#" in path:
+        raise InvalidArgumentError("path", expected, "a path with a query or fragment; use params")
+    if not _PATH.fullmatch(path):
+        raise InvalidArgumentError("path", expected, "a text that is none")
+    segments = re.sub(r"%2e", ".", path, flags=re.IGNORECASE).split("/")
+    if any(segment in {".", ".."} for segment in segments) or re.search(r"%(2f|5c|00|0a|0d)", path, re.IGNORECASE):
+        raise InvalidArgumentError("path", expected, "one that leaves its place")
+
+
+def _pairs(name: str, value: Any) -> list[str]:
+    values = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+    if not values:
+        raise InvalidArgumentError(f"params[{name!r}]", "at least one value", "an empty list")
+    pairs: list[str] = []
+    for item in values:
+        if isinstance(item, bool):
+            text = "true" if item else "false"
+        elif isinstance(item, str | int | float):
+            text = str(item)
+        else:
+            given = "None" if item is None else f"a value of type {type(item).__name__}"
+            raise InvalidArgumentError(f"params[{name!r}]", "text, numbers or booleans", given)
+        pairs.append(f"{quote(str(name), safe='')}={quote(text, safe='')}")
+    return pairs
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in _texts(item)]
+    return []
+
+
+__all__ = ["check_path", "prepare", "prepare_raw"]

@@ -1,0 +1,268 @@
+"""How the sync and the async client carry out calls: the same steps, each in its own way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from ._base import BaseClient, RawPagedCall, decode_page, page_start, raw_value
+from ._binding import CallLike, PagedCallLike, RawResponse
+from ._engine import AskToken, Prepared, Reply, Send, Step, carry_out
+from ._paging import AsyncPager, Page, Pager
+from ._requests import prepare_raw
+
+if TYPE_CHECKING:
+    from ._transport import AsyncConnections, Connections, Settings
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class SyncClient(BaseClient):
+    """What both sync clients can do."""
+
+    @staticmethod
+    def _connect(settings: Settings) -> Connections:
+        from ._transport import Connections
+
+        return Connections(settings)
+
+    def execute(self, call: CallLike[T]) -> T:
+        """Carry out a call that a generated `describe` function made, under this client's policies.
+
+        Args:
+            call: from the packages of this library, or from one that `scripts/regenerate` made of another
+                specification.
+
+        Returns:
+            The documented answer.
+
+        Raises:
+            InvalidArgumentError: if an argument is wrong; nothing was sent.
+            APIError: if the call does not give its documented success.
+        """
+        prepared = self._prepare(call)
+        return self._decoded(prepared, self._send(prepared, self._limits.starts()), call.decode)
+
+    def pages(self, call: PagedCallLike[R]) -> Pager[R]:
+        """As `execute`, for a call that answers page by page. Nothing is sent until the pager is read."""
+        start = page_start(call)
+        self._prepare(call)
+
+        def fetch(offset: int, deadline: float | None) -> Page[R]:
+            prepared = self._prepare(call, offset if offset or "offset" in call.arguments else None)
+            return self._decoded(prepared, self._send(prepared, deadline), decode_page(call, offset))
+
+        return Pager(fetch, start, self._limits.starts)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        safe: bool | None = None,
+    ) -> RawResponse[Any]:
+        """Send a request that no specification describes, with this client's credentials and policies.
+
+        Args:
+            method: GET, HEAD, POST, PUT, PATCH or DELETE.
+            path: relative to the base URL, as in `/v1/installs/.../reports/appointments`.
+            params: the query; a list becomes repeated keys.
+            json: the body.
+            safe: whether sending it again does no harm; by default only that of GET and HEAD.
+
+        Returns:
+            The raw answer; its `parsed` is the decoded JSON, or the text, or `None` without content.
+
+        Raises:
+            InvalidArgumentError: if the path is not relative, or a value cannot be written; nothing was sent.
+            APIError: if the status is no 2xx or no answer came.
+        """
+        prepared = prepare_raw(method, path, params, json, safe=safe)
+        return self._raw(prepared, self._send(prepared, self._limits.starts()), raw_value)
+
+    def paginate(self, path: str, *, params: Mapping[str, Any] | None = None) -> Pager[dict[str, Any]]:
+        """Read a report that no specification describes: a GET that takes `offset` and answers with `results`.
+
+        Args:
+            path: relative to the base URL.
+            params: the query; `offset` is where to start, `limit` the page size.
+
+        Returns:
+            A pager of rows as they came.
+
+        Raises:
+            InvalidArgumentError: if the path is not relative, or a value cannot be written; nothing was sent.
+        """
+        call = RawPagedCall(path, dict(params or {}))
+        start = page_start(call)
+        prepare_raw("GET", path, call.arguments, None, safe=True)
+
+        def fetch(offset: int, deadline: float | None) -> Page[dict[str, Any]]:
+            prepared = prepare_raw("GET", path, call.at(offset), None, safe=True)
+            return self._decoded(prepared, self._send(prepared, deadline), decode_page(call, offset))
+
+        return Pager(fetch, start, self._limits.starts)
+
+    def invoke(self, call: Any, *, raw: bool) -> Any:
+        """Carry out a call of a resource: as its answer, as a pager, or raw."""
+        paged = hasattr(call, "decode_rows")
+        if not raw:
+            return self.pages(call) if paged else self.execute(call)
+        prepared = self._prepare(call)
+        decode = decode_page(call, page_start(call)) if paged else call.decode
+        return self._raw(prepared, self._send(prepared, self._limits.starts()), decode)
+
+    def _send(self, prepared: Prepared, deadline: float | None) -> Reply:
+        self._check_open()
+        return self._drive(carry_out(prepared, self._credentials, self._limits, deadline))
+
+    def _drive(self, steps: Generator[Step, Any, Reply]) -> Reply:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    result = self._perform(step)
+                except BaseException as error:
+                    # The engine learns of it, since it may have been an unsafe call that was cut off.
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(result)
+        except StopIteration as done:
+            reply: Reply = done.value
+            return reply
+
+    def _perform(self, step: Step) -> Any:
+        if isinstance(step, Send):
+            return self._connections.send(step)
+        if isinstance(step, AskToken):
+            return self._token(step)
+        time.sleep(step.seconds)
+        return None
+
+    def _token(self, step: AskToken) -> str:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the connections; a view closes nothing."""
+        if self._owner and not self._shared["closed"]:
+            self._shared["closed"] = True
+            self._connections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class AsyncClient(BaseClient):
+    """What both async clients can do."""
+
+    @staticmethod
+    def _connect(settings: Settings) -> AsyncConnections:
+        from ._transport import AsyncConnections
+
+        return AsyncConnections(settings)
+
+    async def execute(self, call: CallLike[T]) -> T:
+        """See `SyncClient.execute`."""
+        prepared = self._prepare(call)
+        return self._decoded(prepared, await self._send(prepared, self._limits.starts()), call.decode)
+
+    def pages(self, call: PagedCallLike[R]) -> AsyncPager[R]:
+        """As `execute`, for a call that answers page by page. Nothing is sent until the pager is read."""
+        start = page_start(call)
+        self._prepare(call)
+
+        async def fetch(offset: int, deadline: float | None) -> Page[R]:
+            prepared = self._prepare(call, offset if offset or "offset" in call.arguments else None)
+            return self._decoded(prepared, await self._send(prepared, deadline), decode_page(call, offset))
+
+        return AsyncPager(fetch, start, self._limits.starts)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        safe: bool | None = None,
+    ) -> RawResponse[Any]:
+        """See `SyncClient.request`."""
+        prepared = prepare_raw(method, path, params, json, safe=safe)
+        return self._raw(prepared, await self._send(prepared, self._limits.starts()), raw_value)
+
+    def paginate(self, path: str, *, params: Mapping[str, Any] | None = None) -> AsyncPager[dict[str, Any]]:
+        """See `SyncClient.paginate`."""
+        call = RawPagedCall(path, dict(params or {}))
+        start = page_start(call)
+        prepare_raw("GET", path, call.arguments, None, safe=True)
+
+        async def fetch(offset: int, deadline: float | None) -> Page[dict[str, Any]]:
+            prepared = prepare_raw("GET", path, call.at(offset), None, safe=True)
+            return self._decoded(prepared, await self._send(prepared, deadline), decode_page(call, offset))
+
+        return AsyncPager(fetch, start, self._limits.starts)
+
+    def invoke(self, call: Any, *, raw: bool) -> Any:
+        """Carry out a call of a resource: as a coroutine of its answer, as a pager, or raw."""
+        paged = hasattr(call, "decode_rows")
+        if not raw:
+            return self.pages(call) if paged else self.execute(call)
+        return self._invoke_raw(call, decode_page(call, page_start(call)) if paged else call.decode)
+
+    async def _invoke_raw(self, call: Any, decode: Any) -> RawResponse[Any]:
+        prepared = self._prepare(call)
+        return self._raw(prepared, await self._send(prepared, self._limits.starts()), decode)
+
+    async def _send(self, prepared: Prepared, deadline: float | None) -> Reply:
+        self._check_open()
+        return await self._drive(carry_out(prepared, self._credentials, self._limits, deadline))
+
+    async def _drive(self, steps: Generator[Step, Any, Reply]) -> Reply:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    result = await self._perform(step)
+                except BaseException as error:
+                    # The engine learns of it, since it may have been an unsafe call that was cancelled.
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(result)
+        except StopIteration as done:
+            reply: Reply = done.value
+            return reply
+
+    async def _perform(self, step: Step) -> Any:
+        if isinstance(step, Send):
+            return await self._connections.send(step)
+        if isinstance(step, AskToken):
+            return await self._token(step)
+        from ._transport import sleep
+
+        await sleep(step.seconds)
+        return None
+
+    async def _token(self, step: AskToken) -> str:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Close the connections; a view closes nothing."""
+        if self._owner and not self._shared["closed"]:
+            self._shared["closed"] = True
+            await self._connections.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+
+__all__ = ["AsyncClient", "SyncClient"]

@@ -1,0 +1,1 @@
+"""Generates the client packages from the specifications in `openapi/`."""

@@ -1,0 +1,1 @@
+"""What tests share: a mock server and a recorder of what is on the wire."""
