@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 from ._policy import local_time
+from ._shapes import is_number
 from .errors import ConfigurationError, ResponseDecodeError
 
 logger = logging.getLogger("invigilate")
@@ -80,8 +81,7 @@ def expiry(token: str) -> float | None:
         moment = claims.get("exp")
     except (ValueError, binascii.Error, AttributeError, RecursionError):
         return None
-    number = isinstance(moment, int | float) and not isinstance(moment, bool)
-    return float(moment) if number and 0 < moment < 253402300800 else None
+    return float(moment) if is_number(moment) and 0 < moment < 253402300800 else None
 
 
 class TokenCredentials:
@@ -244,17 +244,6 @@ class Fetch:
         token, lifetime = answer.access_token, answer.expires_in
         if not isinstance(token, str) or not _HEADER_VALUE.fullmatch(token):
             raise ResponseDecodeError("the answer of the token call holds no access token")
-        usable = isinstance(lifetime, int | float) and not isinstance(lifetime, bool) and lifetime > 0
-        seconds = float(lifetime) if usable else 0.0
+        seconds = float(lifetime) if is_number(lifetime) and lifetime > 0 else 0.0
         self._credentials.keep(Issued(token, self._asked_at + seconds - min(RENEW_EARLY, seconds / 2)))
         self.token = token
-
-
-__all__ = [
-    "AsyncTokenSource",
-    "BearerCredentials",
-    "Credentials",
-    "TokenCredentials",
-    "TokenSource",
-    "check_token",
-]

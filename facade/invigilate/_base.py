@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import copy
 import ipaddress
-import json
 import os
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from smarterproctoring_client.calls import UndecodableAnswer, read_json
+
 from ._binding import CallLike, PagedCallLike, RawResponse
 from ._engine import Limits, Prepared, Reply, undecodable
 from ._paging import Page
 from ._requests import prepare
-from .errors import ConfigurationError, InvalidArgumentError, ResponseDecodeError
+from ._shapes import is_number
+from .errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from ._auth import Credentials
@@ -86,11 +88,9 @@ def check_limits(limits: Limits) -> Limits:
         ConfigurationError: naming the option.
     """
     for name, value in (("timeout", limits.timeout), ("deadline", limits.deadline)):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is not None and not (number and 0 < value < float("inf")):
+        if value is not None and not (is_number(value) and 0 < value < float("inf")):
             raise ConfigurationError(f"{name}: expected seconds above 0, or None for no limit")
-    retries: object = limits.max_retries
-    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+    if limits.max_retries.__class__ is not int or limits.max_retries < 0:
         raise ConfigurationError("max_retries: expected 0 or more")
     return limits
 
@@ -168,8 +168,9 @@ class BaseClient:
         if self._shared["closed"]:
             raise ConfigurationError("the client is closed")
 
-    def _prepare(self, call: CallLike[Any] | PagedCallLike[Any], offset: int | None = None) -> Prepared:
-        page = None if offset is None else {"offset": offset}
+    def _prepare(self, call: CallLike[Any] | PagedCallLike[Any], offset: int = 0) -> Prepared:
+        # An offset that the caller did not give is sent from the second page on.
+        page = {"offset": offset} if offset else {}
         return prepare(call, self._defaults, check_sids=self._check_sids, page=page)
 
     def _decoded(self, prepared: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> T:
@@ -180,15 +181,7 @@ class BaseClient:
             # Only the generated packages' own message is shown: others may quote the body.
             named = type(error).__name__ == "UndecodableAnswer"
             message = str(error) if named else "the answer cannot be decoded"
-            plain = ResponseDecodeError(
-                message,
-                method=prepared.request.method,
-                path=prepared.path,
-                operation=prepared.operation,
-                attempts=reply.attempts,
-            )
-            # The cause is left out where its text may quote the body; the body itself is on the error.
-            raise undecodable(prepared, reply, plain, error if named else ValueError(message)) from None
+            raise undecodable(prepared, reply, message) from None
 
     def _raw(self, prepared: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> RawResponse[T]:
         return RawResponse(reply, lambda: self._decoded(prepared, reply, decode))
@@ -199,31 +192,12 @@ def decode_page(call: PagedCallLike[Any], offset: int) -> Callable[[bytes], Page
 
     def decode(content: bytes) -> Page[Any]:
         value = read_json(content)
-        if not isinstance(value, dict):
-            raise UndecodableAnswer("expected a JSON object with results")
-        results = value.pop("results", None)
-        if not isinstance(results, list):
-            raise UndecodableAnswer("expected a list of results, and there is none")
+        results: Any = value.pop("results", None) if value.__class__ is dict else None
+        if results.__class__ is not list:
+            raise UndecodableAnswer("expected a JSON object with a list of results, and there is none")
         return Page(list(call.decode_rows(results)), offset, value)
 
     return decode
-
-
-class UndecodableAnswer(ValueError):
-    """An answer is not what is documented; the text quotes nothing of it."""
-
-
-def read_json(content: bytes) -> Any:
-    """Decode JSON.
-
-    Raises:
-        UndecodableAnswer: if it is none.
-    """
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        pass
-    raise UndecodableAnswer(f"expected JSON, got {len(content)} bytes of something else" if content else "no content")
 
 
 def page_start(call: PagedCallLike[Any]) -> int:
@@ -236,34 +210,3 @@ def page_start(call: PagedCallLike[Any]) -> int:
         raise InvalidArgumentError("limit", "at least 1", "0, which would never end")
     start = call.arguments.get("offset", 0)
     return start if isinstance(start, int) else 0
-
-
-def raw_value(content: bytes) -> Any:
-    """Read the answer of a raw request: JSON, `None` if there is none, else text."""
-    if not content.strip():
-        return None
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return content.decode("utf-8", "replace")
-
-
-class RawPagedCall:
-    """A report that no specification describes."""
-
-    operation: Any = None
-
-    def __init__(self, path: str, params: Mapping[str, Any]) -> None:
-        self.path = path
-        self.arguments = params
-
-    def at(self, offset: int) -> Mapping[str, Any]:
-        """The query for the page at an offset."""
-        return {**self.arguments, "offset": offset} if offset or "offset" in self.arguments else self.arguments
-
-    def decode_rows(self, results: list[Any]) -> Sequence[Any]:
-        """Rows stay as they came."""
-        return results
-
-
-__all__ = ["UNCHANGED", "BaseClient", "RawPagedCall", "Unchanged", "check_base_url", "setting"]

@@ -212,8 +212,9 @@ def operation(describe: Callable[P, Any]) -> Any:
             call gives: as it is, as a coroutine, as a pager, or raw, depending on the client.
     """
     # Annotations stay unevaluated in the generated modules, so that models are imported only when needed.
-    returns = str(describe.__annotations__.get("return", ""))
-    return PagedOperation(describe) if "PagedCall[" in returns else Operation(describe)
+    paged = "PagedCall[" in str(describe.__annotations__.get("return", ""))
+    kind: Any = PagedOperation if paged else Operation
+    return kind(describe)
 
 
 class RawView(Generic[S, A]):
@@ -227,19 +228,3 @@ class RawView(Generic[S, A]):
     def __get__(self, resource: Resource[Async], owner: Any = None) -> A: ...
     def __get__(self, resource: Any, owner: Any = None) -> Any:
         return self if resource is None else type(resource)(resource._runner, raw=True)
-
-
-__all__ = [
-    "Async",
-    "AsyncRaw",
-    "CallLike",
-    "Operation",
-    "PagedCallLike",
-    "PagedOperation",
-    "RawResponse",
-    "RawView",
-    "Resource",
-    "Sync",
-    "SyncRaw",
-    "operation",
-]

@@ -219,6 +219,3 @@ class AsyncISpringLearn(ISpringLearnResources[Async], _ISpringLearnBase["AsyncTr
                     prepared = self._prepare(fetch.call)
                     fetch.done(self._decoded(prepared, await self._send(prepared, step.deadline), fetch.call.decode))
             return fetch.token
-
-
-__all__ = ["AsyncISpringLearn", "AsyncSmarterProctoring", "ISpringLearn", "SmarterProctoring"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from ._masking import Masker
 from ._policy import Outcome, classify, decide, retry_after_seconds
+from ._shapes import is_object
 from .errors import (
     APIConnectionError,
     APIError,
@@ -23,6 +24,7 @@ from .errors import (
     APITimeoutError,
     Attempt,
     OutcomeUnknownError,
+    ResponseDecodeError,
     status_error,
 )
 
@@ -68,6 +70,10 @@ class Prepared:
     operation: str | None
     secrets: list[str] = field(default_factory=list[str])
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def error(self, kind: type[E], message: str, attempts: tuple[Attempt, ...]) -> E:
+        """Make an error that names this call."""
+        return kind(message, method=self.request.method, path=self.path, operation=self.operation, attempts=attempts)
 
 
 @dataclass(repr=False)
@@ -202,7 +208,9 @@ class _Life:
         timeout, left = self.limits.timeout, self.time_left()
         if left is not None:
             if left <= 0:
-                raise self.error(APITimeoutError, "the deadline passed before it was sent", sent=False)
+                error = self.error(APITimeoutError, "the deadline passed before it was sent")
+                error.sent = False
+                raise error
             timeout = left if timeout is None else min(timeout, left)
         headers: dict[str, str] = {}
         if self.token is not None:
@@ -236,8 +244,8 @@ class _Life:
     def no_answer(self, failure: Failure, reason: str) -> APIConnectionError:
         kind = APITimeoutError if failure.timed_out else APIConnectionError
         text = f"{describe(failure)}, {'the request may have been received' if failure.sent else 'nothing was sent'}"
-        error = self.error(kind, f"{text}; {reason}", sent=failure.sent)
-        error.__cause__ = failure.error
+        error = self.error(kind, f"{text}; {reason}")
+        error.sent, error.__cause__ = failure.sent, failure.error
         return error
 
     def refused(self, answer: Answer, reason: str, retry_after: float | None) -> APIStatusError:
@@ -263,17 +271,8 @@ class _Life:
         error.body, error.headers = answer.body, answer.headers
         return error
 
-    def error(self, kind: type[E], message: str, **attributes: Any) -> E:
-        error = kind(
-            message,
-            method=self.call.request.method,
-            path=self.call.path,
-            operation=self.call.operation,
-            attempts=tuple(self.attempts),
-        )
-        for name, value in attributes.items():
-            setattr(error, name, value)
-        return error
+    def error(self, kind: type[E], message: str) -> E:
+        return self.call.error(kind, message, tuple(self.attempts))
 
     def interrupted(self, error: BaseException) -> None:
         """A cancelled call that must not be repeated leaves a trace: nobody may be left to catch its error."""
@@ -286,33 +285,21 @@ class _Life:
             )
 
 
-def undecodable(call: Prepared, reply: Reply, error: APIError, cause: Exception) -> APIError:
-    """What an undecodable success means: of an unsafe call, nobody knows what it did.
-
-    Args:
-        call: the call.
-        reply: its answer.
-        error: what to raise for a safe call.
-        cause: why the answer could not be decoded.
-    """
-    error.__cause__ = cause
+def undecodable(call: Prepared, reply: Reply, message: str) -> APIError:
+    """The error of a success that cannot be read; of an unsafe call, nobody knows what it did."""
+    error = call.error(ResponseDecodeError, message, reply.attempts)
     error.status_code, error.request_id = reply.answer.status_code, reply.request_id
     error.body, error.headers = reply.answer.body, reply.answer.headers
     if call.safe:
         return error
-    return outcome_unknown(call, error, f"{error.status_code}, but {error.message}", time.time() - reply.elapsed)
+    return outcome_unknown(call, error, f"{error.status_code}, but {message}", time.time() - reply.elapsed)
 
 
 def outcome_unknown(call: Prepared, cause: APIError, what: str, sent_at: float) -> OutcomeUnknownError:
     """The error of an unsafe call that may have gone through."""
-    error = OutcomeUnknownError(
-        f"the outcome is unknown: {what}; it may have gone through, do not send it again unread",
-        method=cause.method,
-        path=cause.path,
-        operation=cause.operation,
-        attempts=cause.attempts,
-        request_id=cause.request_id,
-    )
+    text = f"the outcome is unknown: {what}; it may have gone through, do not send it again unread"
+    error = call.error(OutcomeUnknownError, text, cause.attempts)
+    error.request_id = cause.request_id
     error.status_code, error.body, error.headers = cause.status_code, cause.body, cause.headers
     error.arguments, error.sent_at = dict(call.arguments), sent_at
     error.__cause__ = cause
@@ -343,27 +330,12 @@ def vendor_error(body: bytes) -> tuple[str | None, str | None]:
         value: Any = json.loads(body)
     except (ValueError, RecursionError):
         return None, None
-    if isinstance(value, dict) and isinstance(value.get("error"), dict):
-        value = value["error"]
-    if not isinstance(value, dict):
+    inner = value.get("error") if is_object(value) else None
+    if is_object(inner):
+        value, inner = inner, None
+    if not is_object(value):
         return None, None
-    code, message = value.get("code"), value.get("message") or value.get("error_description")
-    if code is None and isinstance(value.get("error"), str):
-        code = value["error"]
-    if isinstance(code, bool) or not isinstance(code, str | int):
-        code = None
-    return (str(code) if code is not None else None), (message if isinstance(message, str) else None)
-
-
-__all__ = [
-    "AskToken",
-    "Limits",
-    "Prepared",
-    "Reply",
-    "Send",
-    "Step",
-    "Wait",
-    "Wire",
-    "carry_out",
-    "undecodable",
-]
+    code = value.get("code", inner)
+    message = value.get("message", value.get("error_description"))
+    usable = isinstance(code, str | int) and not isinstance(code, bool)
+    return str(code) if usable else None, message if isinstance(message, str) else None

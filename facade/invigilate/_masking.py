@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from ._shapes import is_list, is_object
 
 MASK = "***"
 _LONGEST = 300
@@ -77,47 +79,35 @@ def _forms(secret: str) -> set[str]:
 
 def sensitive_values(fields: Iterable[Any], arguments: Mapping[str, Any]) -> list[str]:
     """Collect the texts that were given in sensitive fields, nested ones included."""
-    found: list[str] = []
-    for field in fields:
-        value = arguments.get(field.name or field.wire)
-        if value is not None:
-            _collect(field, value, found)
-    return found
+    return [text for field in fields for text in _collect(field, arguments.get(field.name or field.wire))]
 
 
-def _collect(field: Any, value: Any, found: list[str]) -> None:
-    to_dict = getattr(value, "to_dict", None)
-    if to_dict is not None:
-        value = to_dict()
+def _collect(field: Any, value: Any) -> Iterator[str]:
     if field.sensitive:
-        _texts(value, found)
+        yield from texts_within(value)
     elif field.kind == "union":
         for option in field.fields:
-            _collect(option, value, found)
-    elif field.kind == "object" and isinstance(value, Mapping):
-        for member in field.fields:
-            if member.wire in value:
-                _collect(member, value[member.wire], found)
-    elif field.kind == "array" and isinstance(value, list | tuple) and field.items is not None:
+            yield from _collect(option, value)
+    elif field.kind == "object" and is_object(value):
+        yield from sensitive_values(field.fields, value)
+    elif field.kind == "array" and is_list(value) and field.items is not None:
         for item in value:
-            _collect(field.items, item, found)
+            yield from _collect(field.items, item)
 
 
-def _texts(value: Any, found: list[str]) -> None:
-    if isinstance(value, Mapping):
+def texts_within(value: Any) -> Iterator[str]:
+    """All texts and numbers in a JSON value, as texts."""
+    if is_object(value):
         for item in value.values():
-            _texts(item, found)
-    elif isinstance(value, list | tuple):
+            yield from texts_within(item)
+    elif is_list(value):
         for item in value:
-            _texts(item, found)
+            yield from texts_within(item)
     elif value is not None and not isinstance(value, bool):
-        found.append(str(value))
+        yield str(value)
 
 
 def shown_path(path: str) -> str:
     """Give a path without its query, and without segments that look like neither words nor SIDs."""
     segments = path.split("?", 1)[0].split("/")
     return "/".join(part if not part or _SHOWABLE_SEGMENT.fullmatch(part) else "..." for part in segments)
-
-
-__all__ = ["MASK", "Masker", "sensitive_values", "shown_path"]

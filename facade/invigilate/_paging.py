@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ._shapes import is_number
 from .errors import IncompleteResultError
 
 R = TypeVar("R")
@@ -52,9 +53,7 @@ class Next(NamedTuple):
 
 def whole_number(value: object) -> int | None:
     """Read a documented count, which JSON may write as `123.0`; anything else says nothing."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if value >= 0 and value == value // 1 else None
+    return int(value) if is_number(value) and value >= 0 and value == value // 1 else None
 
 
 def advance(offset: int, received: int, total: int | None) -> Next:
@@ -184,6 +183,3 @@ class AsyncPager(Generic[R]):
     async def collect(self) -> list[R]:
         """Read all rows into a list."""
         return [row async for row in self]
-
-
-__all__ = ["AsyncPager", "Next", "Page", "Pager", "advance"]

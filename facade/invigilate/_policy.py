@@ -136,14 +136,3 @@ def _http_date(text: str) -> float | None:
 def local_time(seconds: float) -> str:
     """Seconds since the epoch as RFC 3339 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-__all__ = [
-    "Decision",
-    "Outcome",
-    "backoff",
-    "classify",
-    "decide",
-    "local_time",
-    "retry_after_seconds",
-]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from ._binding import CallLike, PagedCallLike
 from ._checks import check_arguments
 from ._engine import Prepared, Wire
-from ._masking import sensitive_values, shown_path
+from ._masking import sensitive_values, shown_path, texts_within
+from ._shapes import is_list
 from .errors import InvalidArgumentError
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
@@ -19,11 +20,11 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
 def prepare(
-    call: CallLike[Any] | PagedCallLike[Any],
+    call: CallLike[Any] | PagedCallLike[Any] | RawCall,
     defaults: Mapping[str, Any],
     *,
     check_sids: bool,
-    page: Mapping[str, int] | None = None,
+    page: Mapping[str, int],
 ) -> Prepared:
     """Check a described call and write it out.
 
@@ -37,10 +38,12 @@ def prepare(
         InvalidArgumentError: if an argument is wrong.
         ConfigurationError: if an argument is missing that the client could supply.
     """
+    if isinstance(call, RawCall):
+        return call.prepare(page)
     operation = call.operation
     reading = operation.repeat == "safe" and operation.method in {"GET", "POST"}
     arguments = check_arguments(operation.fields, call.arguments, defaults, check_sids=check_sids, reading=reading)
-    arguments.update(page or {})
+    arguments.update(page)
     try:
         request = Wire(*operation.request(arguments))
     except (ValueError, TypeError) as error:
@@ -62,42 +65,71 @@ def prepare(
     )
 
 
-def prepare_raw(method: str, path: str, params: Mapping[str, Any] | None, body: Any, *, safe: bool | None) -> Prepared:
-    """Check a call that no specification describes, and write it out.
+class RawCall:
+    """A call that no specification describes.
 
     Args:
         method: GET, HEAD, POST, PUT, PATCH or DELETE.
         path: relative to the base URL, beginning with `/`; no query, no `.` or `..`.
-        params: the query; a list becomes repeated keys, what is `None` raises.
+        params: the query; a list becomes repeated keys, `None` raises.
         body: sent as JSON unless it is `None`.
         safe: whether repeating does no harm; by default that of GET and HEAD alone.
 
     Raises:
         InvalidArgumentError: if the path could lead elsewhere, or a value cannot be written.
     """
-    verb = str(method).upper()
-    if verb not in _METHODS:
-        raise InvalidArgumentError("method", f"one of {', '.join(sorted(_METHODS))}", "another one")
-    check_path(path)
-    query = [pair for name, value in (params or {}).items() for pair in _pairs(name, value)]
-    headers = {"Accept": "application/json"}
-    content: bytes | None = None
-    if body is not None:
+
+    def __init__(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Any = None, safe: bool | None = None
+    ) -> None:
+        self.method = str(method).upper()
+        if self.method not in _METHODS:
+            raise InvalidArgumentError("method", f"one of {', '.join(sorted(_METHODS))}", "another one")
+        check_path(path)
+        self.path = path
+        self.arguments = dict(params or {})
+        self.body = body
+        self.safe = self.method in {"GET", "HEAD"} if safe is None else safe
+
+    def prepare(self, page: Mapping[str, int]) -> Prepared:
+        """Write it out; see `prepare`."""
+        params = {**self.arguments, **page}
+        query = [pair for name, value in params.items() for pair in _pairs(name, value)]
+        headers = {"Accept": "application/json"}
+        content: bytes | None = None
+        if self.body is not None:
+            try:
+                text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+                content = text.encode()
+            except (TypeError, ValueError, RecursionError) as error:
+                raise InvalidArgumentError("json", "a value with a JSON form", type(error).__name__) from None
+            headers["Content-Type"] = "application/json"
+        return Prepared(
+            request=Wire(self.method, self.path + ("?" + "&".join(query) if query else ""), headers, content),
+            safe=self.safe,
+            secured=True,
+            path=shown_path(self.path),
+            operation=None,
+            # Nothing says which of these are sensitive, so all texts are.
+            secrets=[text for text in texts_within([self.body, params]) if len(text) >= 4],
+        )
+
+    def decode(self, content: bytes) -> Any:
+        """Read the answer: JSON, `None` if there is none, else text."""
+        if not content.strip():
+            return None
         try:
-            text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-            content = text.encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidArgumentError("json", "a value with a JSON form", type(error).__name__) from None
-        headers["Content-Type"] = "application/json"
-    return Prepared(
-        request=Wire(verb, path + ("?" + "&".join(query) if query else ""), headers, content),
-        safe=verb in {"GET", "HEAD"} if safe is None else safe,
-        secured=True,
-        path=shown_path(path),
-        operation=None,
-        # Nothing says which of these are sensitive, so all texts are.
-        secrets=[text for text in (*_texts(body), *_texts(dict(params or {}))) if len(text) >= 4],
-    )
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            return content.decode("utf-8", "replace")
+
+
+class RawPagedCall(RawCall):
+    """A report that no specification describes; its rows stay as they came."""
+
+    def decode_rows(self, results: list[Any]) -> list[Any]:
+        """Give the rows."""
+        return results
 
 
 def check_path(path: object) -> None:
@@ -121,30 +153,14 @@ def check_path(path: object) -> None:
 
 
 def _pairs(name: str, value: Any) -> list[str]:
-    values = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+    values: list[Any] = list(value) if is_list(value) else [value]
     if not values:
         raise InvalidArgumentError(f"params[{name!r}]", "at least one value", "an empty list")
     pairs: list[str] = []
     for item in values:
-        if isinstance(item, bool):
-            text = "true" if item else "false"
-        elif isinstance(item, str | int | float):
-            text = str(item)
-        else:
+        if not isinstance(item, str | int | float):
             given = "None" if item is None else f"a value of type {type(item).__name__}"
             raise InvalidArgumentError(f"params[{name!r}]", "text, numbers or booleans", given)
+        text = str(item).lower() if isinstance(item, bool) else str(item)
         pairs.append(f"{quote(str(name), safe='')}={quote(text, safe='')}")
     return pairs
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, Mapping):
-        return [text for item in value.values() for text in _texts(item)]
-    if isinstance(value, list | tuple):
-        return [text for item in value for text in _texts(item)]
-    return []
-
-
-__all__ = ["check_path", "prepare", "prepare_raw"]

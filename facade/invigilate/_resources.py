@@ -65,27 +65,13 @@ class ISpringLearnResources(Generic[M]):
 
 def bound_operations(client: type[Any]) -> dict[tuple[str, str], Bound]:
     """The operations that can be reached from a client class, by generated package and operationId."""
-    holder = object.__new__(client)
+    holder: Any = object.__new__(client)
     holder._attach(holder)
+    attributes: list[Any] = list(vars(holder).values())
+    kinds: list[Any] = [type(value) for value in attributes if isinstance(value, Resource)]
+    members: list[Any] = [member for kind in kinds for member in vars(kind).values()]
     return {
-        (
-            member.describe.__module__.split(".")[0],
-            member.describe.__globals__["OPERATION"].id,
-        ): member
-        for resource in vars(holder).values()
-        if isinstance(resource, Resource)
-        for member in vars(type(resource)).values()
+        (member.describe.__module__.split(".")[0], member.describe.__globals__["OPERATION"].id): member
+        for member in members
         if isinstance(member, Bound)
     }
-
-
-__all__ = [
-    "AccessTokens",
-    "CourseOfferings",
-    "ExamSessions",
-    "ISpringLearnResources",
-    "JobTraining",
-    "Reports",
-    "SmarterProctoringResources",
-    "bound_operations",
-]

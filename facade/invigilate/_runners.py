@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from ._base import BaseClient, RawPagedCall, decode_page, page_start, raw_value
+from ._base import BaseClient, decode_page, page_start
 from ._binding import CallLike, PagedCallLike, RawResponse
 from ._engine import AskToken, Prepared, Reply, Send, Step, carry_out
 from ._paging import AsyncPager, Page, Pager
-from ._requests import prepare_raw
+from ._requests import RawCall, RawPagedCall
 
 if TYPE_CHECKING:
     from ._transport import AsyncConnections, Connections, Settings
@@ -51,7 +51,7 @@ class SyncClient(BaseClient):
         self._prepare(call)
 
         def fetch(offset: int, deadline: float | None) -> Page[R]:
-            prepared = self._prepare(call, offset if offset or "offset" in call.arguments else None)
+            prepared = self._prepare(call, offset)
             return self._decoded(prepared, self._send(prepared, deadline), decode_page(call, offset))
 
         return Pager(fetch, start, self._limits.starts)
@@ -81,8 +81,8 @@ class SyncClient(BaseClient):
             InvalidArgumentError: if the path is not relative, or a value cannot be written; nothing was sent.
             APIError: if the status is no 2xx or no answer came.
         """
-        prepared = prepare_raw(method, path, params, json, safe=safe)
-        return self._raw(prepared, self._send(prepared, self._limits.starts()), raw_value)
+        response: RawResponse[Any] = self.invoke(RawCall(method, path, params, json, safe), raw=True)
+        return response
 
     def paginate(self, path: str, *, params: Mapping[str, Any] | None = None) -> Pager[dict[str, Any]]:
         """Read a report that no specification describes: a GET that takes `offset` and answers with `results`.
@@ -97,15 +97,7 @@ class SyncClient(BaseClient):
         Raises:
             InvalidArgumentError: if the path is not relative, or a value cannot be written; nothing was sent.
         """
-        call = RawPagedCall(path, dict(params or {}))
-        start = page_start(call)
-        prepare_raw("GET", path, call.arguments, None, safe=True)
-
-        def fetch(offset: int, deadline: float | None) -> Page[dict[str, Any]]:
-            prepared = prepare_raw("GET", path, call.at(offset), None, safe=True)
-            return self._decoded(prepared, self._send(prepared, deadline), decode_page(call, offset))
-
-        return Pager(fetch, start, self._limits.starts)
+        return self.pages(cast("PagedCallLike[dict[str, Any]]", RawPagedCall("GET", path, params)))
 
     def invoke(self, call: Any, *, raw: bool) -> Any:
         """Carry out a call of a resource: as its answer, as a pager, or raw."""
@@ -179,7 +171,7 @@ class AsyncClient(BaseClient):
         self._prepare(call)
 
         async def fetch(offset: int, deadline: float | None) -> Page[R]:
-            prepared = self._prepare(call, offset if offset or "offset" in call.arguments else None)
+            prepared = self._prepare(call, offset)
             return self._decoded(prepared, await self._send(prepared, deadline), decode_page(call, offset))
 
         return AsyncPager(fetch, start, self._limits.starts)
@@ -194,20 +186,12 @@ class AsyncClient(BaseClient):
         safe: bool | None = None,
     ) -> RawResponse[Any]:
         """See `SyncClient.request`."""
-        prepared = prepare_raw(method, path, params, json, safe=safe)
-        return self._raw(prepared, await self._send(prepared, self._limits.starts()), raw_value)
+        response: RawResponse[Any] = await self.invoke(RawCall(method, path, params, json, safe), raw=True)
+        return response
 
     def paginate(self, path: str, *, params: Mapping[str, Any] | None = None) -> AsyncPager[dict[str, Any]]:
         """See `SyncClient.paginate`."""
-        call = RawPagedCall(path, dict(params or {}))
-        start = page_start(call)
-        prepare_raw("GET", path, call.arguments, None, safe=True)
-
-        async def fetch(offset: int, deadline: float | None) -> Page[dict[str, Any]]:
-            prepared = prepare_raw("GET", path, call.at(offset), None, safe=True)
-            return self._decoded(prepared, await self._send(prepared, deadline), decode_page(call, offset))
-
-        return AsyncPager(fetch, start, self._limits.starts)
+        return self.pages(cast("PagedCallLike[dict[str, Any]]", RawPagedCall("GET", path, params)))
 
     def invoke(self, call: Any, *, raw: bool) -> Any:
         """Carry out a call of a resource: as a coroutine of its answer, as a pager, or raw."""
@@ -263,6 +247,3 @@ class AsyncClient(BaseClient):
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
-
-
-__all__ = ["AsyncClient", "SyncClient"]

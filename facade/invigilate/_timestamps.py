@@ -128,6 +128,3 @@ def parse_ispring_time(
     except (ValueError, OverflowError):
         raise InvalidTimestampError("text", expected, "a time that does not exist") from None
     return moment.replace(tzinfo=info)
-
-
-__all__ = ["parse_ispring_time", "parse_timestamp", "wire_timestamp"]

@@ -241,14 +241,3 @@ class AsyncConnections:
 async def sleep(seconds: float) -> None:
     """Wait, under whichever event loop runs."""
     await anyio.sleep(seconds)
-
-
-__all__ = [
-    "Answer",
-    "AsyncConnections",
-    "AsyncTransport",
-    "Connections",
-    "Failure",
-    "Settings",
-    "SyncTransport",
-]

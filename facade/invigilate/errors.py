@@ -166,7 +166,7 @@ class APIStatusError(APIError):
         retry_after: seconds that the server asks to wait, if it does.
     """
 
-    status_code: int = 0
+    status_code: int  # pyright: ignore[reportIncompatibleVariableOverride]  # here an answer always came
     code: str | None = None
     vendor_message: str | None = None
     retry_after: float | None = None

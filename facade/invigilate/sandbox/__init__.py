@@ -1,0 +1,125 @@
+"""An embedded, stateful server for both APIs on loopback, for tests and for trying things out.
+
+```python
+from invigilate.sandbox import Sandbox
+
+with Sandbox(seed=7, report_rows=240) as sandbox:
+    print(sandbox.smarterproctoring_url, sandbox.token, sandbox.install_sid)
+    assert sandbox.ledger == []
+```
+
+It is made from the same specifications as the clients and shares nothing else with them: each
+request and each of its own answers is checked against them. What no page documents, and the sandbox
+had to decide, is listed in `INVENTED`.
+
+It needs the extra `sandbox`: `pip install 'invigilate[sandbox]'`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .exchange import Answer, Connection, Exchange, Hangup, Interceptor, Phase
+    from .records import Charge, Defect, Journal, Ledger, RecordedRequest
+    from .sandbox import KnownSession, Sandbox
+
+INVENTED: dict[str, tuple[str, ...]] = {
+    "Refusals": (
+        "An undocumented query parameter or body member is refused with 400, so that a misspelt"
+        " filter does not pass in silence. So are a parameter that is sent twice where no array is"
+        " documented, a body where none is documented, a boolean that is not true or false, and a"
+        " time that matches the documented pattern without being a time.",
+        "The order of the checks: path (404 RESOURCENOTFOUND), method (405 UNSUPPORTEDHTTPVERB, the"
+        " code of a sister API), token, input (400 INVALIDINPUT), and then what the path names"
+        " (404 RESOURCENOTFOUND).",
+        "A missing or wrong token is refused with 403 AUTHENTICATIONFAILED. An expired one too, or"
+        " with 401 INVALIDTOKEN and a WWW-Authenticate header, as asked for: two guides differ.",
+        "iSpring: X-Auth-Account-Url, when it is sent, has to be the sandbox's account, or the"
+        " answer is 403. `code` repeats the HTTP status.",
+        "A body above 16 MiB is refused with 413, and a request that is no proper HTTP with what the"
+        " standard says, in the shape of the API's errors.",
+        "A mistake of the sandbox itself is a 500 with the code SANDBOXDEFECT.",
+    ),
+    "Exam sessions": (
+        "A session that can be scheduled has the status Needs Proctor. Scheduling makes it"
+        " Scheduled; scheduling a session that is Scheduled, Closed or Cancelled is refused with"
+        " 409 RESOURCECONFLICT.",
+        "Only a Scheduled session can be rescheduled; otherwise 409 RESOURCECONFLICT. The new time"
+        " is appointmentStartDateTime or else appointmentDateTime; what is not sent stays as it was."
+        " The answer is the text Successful.",
+        "Without an end, an appointment ends when the exam's duration is over.",
+        "A voucherCode pays whatever the price is: the ledger gets an entry of 0, and the card is"
+        " not charged. Without one, an amount above 0 with a cardToken is charged, in USD when no"
+        " currency is named. Every other booking is free. No card and no voucher is ever declined.",
+        "Identifiers in a body (locations, message threads, proctors) are not looked up.",
+        "The members of exam, enrollment, course, proctor and location in a session.",
+    ),
+    "Report": (
+        "Its rows are sessions that were booked before, followed by those booked through the"
+        " sandbox, in the order in which they were first booked. That is also the order without"
+        " sortKeys, whatever sortOrder says, and among equal rows.",
+        "Titles and codes have to match as a whole, upper and lower case included. A SID that does"
+        " not exist gives an empty report. All filters have to hold together.",
+        "A session without the date in question is left out by a filter on that date. Sorted, it"
+        " comes last in ascending and first in descending order. closeDate means dateClosed.",
+        "A limit above the maximum (1,000 unless set otherwise) is cut. A limit of 0 gives an"
+        " empty page without addresses. An offset behind the end gives an empty page.",
+        "next, prev, first and last are whole URLs with the filters of the request.",
+        "The service type that a session type turns into, and the members of exam, course, user and"
+        " courseOffering in a row.",
+    ),
+    "Course offerings": (
+        "A date that is left out stays; null clears it. Match strings are trimmed, and empty ones"
+        " dropped. The report shows the new title at once.",
+    ),
+    "Training sessions": (
+        "Filters hold together; an empty list lets nothing through; identifiers that do not exist are passed over.",
+        "A session that has not started has nulls, and one in progress lacks the members that have"
+        " no value yet: nothing says which way it is.",
+        "Dates are written day first, in no particular zone.",
+    ),
+}
+"""What the sandbox had to decide because no page documents it, by subject."""
+
+__all__ = [
+    "INVENTED",
+    "Answer",
+    "Charge",
+    "Connection",
+    "Defect",
+    "Exchange",
+    "Hangup",
+    "Interceptor",
+    "Journal",
+    "KnownSession",
+    "Ledger",
+    "Phase",
+    "RecordedRequest",
+    "Sandbox",
+]
+
+_HOMES = {
+    "exchange": ("Answer", "Connection", "Exchange", "Hangup", "Interceptor", "Phase"),
+    "records": ("Charge", "Defect", "Journal", "Ledger", "RecordedRequest"),
+    "sandbox": ("KnownSession", "Sandbox"),
+}
+
+for _module in ("openapi_core", "yaml"):
+    if find_spec(_module) is None:
+        raise ImportError(
+            f"the sandbox needs {_module}; install it with: pip install 'invigilate[sandbox]'",
+            name=_module,
+        )
+
+
+def __getattr__(name: str) -> object:
+    # Imported when used: the pytest plugin lives in this package, and shall cost nothing before.
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(f".{home}", __name__), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

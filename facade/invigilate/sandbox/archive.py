@@ -1,0 +1,186 @@
+"""The sessions that a report of any length consists of, made from their position when needed.
+
+A row is a function of the seed and its position, so a page costs its own rows only. Filters and
+sorts need the few properties below of all rows; these are made once, when first asked for, and kept
+as columns (100,000 rows are some 3 MB).
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .catalogue import USERS, Catalogue
+from .identifiers import Mint
+from .times import to_milliseconds
+
+SERVICE_TYPES = (
+    "automated", "automated-with-review", "live", "virtual-test-center", "proctoru",
+    "register-blast", "ad-hoc", "messaging",
+)  # fmt: skip
+STATUSES = ("Scheduled", "Closed", "Cancelled")
+SCHEDULED, CLOSED, CANCELLED = range(3)
+NEVER = -(1 << 60)
+"""Stands for null in columns of times: earlier than any time that a `datetime` can hold."""
+
+# Cumulated shares, of 256, of the service types.
+_SERVICE_LIMITS = (56, 96, 152, 180, 204, 222, 246, 256)
+# Cumulated shares, of 256, of the statuses: in terms that have passed, and in the last one.
+_PAST_LIMITS = (15, 225, 256)
+_CURRENT_LIMITS = (179, 220, 256)
+_SCHEDULING_MODULES = (
+    "automated", "automated", "b-virtual", "vtc", "proctoru", "register-blast", "ad-hoc",
+    "messaging",
+)  # fmt: skip
+_CLOSED_REASONS = ("Completed", "Completed", "Completed", "No Show")
+_CANCELLED_REASONS = ("Changed Time", "No Show", "Technical Issue", "Other Reason")
+
+_MINUTE = 60_000
+_DAY = 24 * 60 * _MINUTE
+# Appointments begin every quarter of an hour from 8 to 20 UTC.
+_SLOTS_A_DAY = 48
+
+
+class ArchiveRow(NamedTuple):
+    """One session of the archive. Times are milliseconds since 1970, or NEVER."""
+
+    service: int
+    status: int
+    exam: int
+    user: int
+    appointment: int
+    closed: int
+    cancelled: int
+    billable: bool
+    reason: str | None
+
+    @property
+    def scheduling_module(self) -> str:
+        """The module that booked the session."""
+        return _SCHEDULING_MODULES[self.service]
+
+
+class _Sitting(NamedTuple):
+    """What the sessions of an exam have in common."""
+
+    first_day: int
+    slots: int
+    statuses: bytes
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What filters and sorts look at, by position."""
+
+    service: bytes
+    status: bytes
+    exam: array[int]
+    user: array[int]
+    appointment: array[int]
+    closed: array[int]
+    billable: bytes
+
+
+class Archive:
+    """The sessions of an install that nobody booked through this sandbox."""
+
+    def __init__(self, mint: Mint, catalogue: Catalogue, size: int) -> None:
+        self.size = size
+        self._mint = mint
+        self._catalogue = catalogue
+        self._columns: Columns | None = None
+        self._lock = threading.Lock()
+        self._sittings = _sittings(catalogue)
+
+    def sid(self, position: int) -> str:
+        """The SID of a session."""
+        return self._mint.numbered_sid("ES", "archive", position)
+
+    def position(self, sid: str) -> int | None:
+        """The position of a session, None when it is not in the archive."""
+        position = self._mint.index_of("ES", "archive", sid)
+        return position if position is not None and position < self.size else None
+
+    def row(self, position: int) -> ArchiveRow:
+        """One session."""
+        bits = self._mint.fast_number(position)
+        exam = (bits >> 16 & 0xFFFF) % len(self._sittings)
+        first_day, slots, statuses, duration = self._sittings[exam]
+        day, quarter = divmod((bits >> 32 & 0xFFFFFFFF) % slots, _SLOTS_A_DAY)
+        appointment = first_day + day * _DAY + (8 * 4 + quarter) * 15 * _MINUTE
+        status = statuses[bits >> 8 & 0xFF]
+        chance = bits >> 96 & 0xFF
+        closed = cancelled = NEVER
+        reason = None
+        billable = chance % 16 != 1
+        if status == CLOSED:
+            # A few sessions are closed without anybody having noted when.
+            if chance >= 6:
+                closed = appointment + duration - (bits >> 104 & 0xFFFF) * 10
+            reason = _CLOSED_REASONS[chance % 4]
+        elif status == CANCELLED:
+            cancelled = appointment - (1 + chance % 10) * _DAY - (bits >> 104 & 0xFFF) * 1000
+            reason = _CANCELLED_REASONS[chance % 4]
+            billable = not billable
+        return ArchiveRow(
+            _SERVICES[bits & 0xFF],
+            status,
+            exam,
+            (bits >> 64 & 0xFFFF) % USERS,
+            appointment,
+            closed,
+            cancelled,
+            billable,
+            reason,
+        )
+
+    @property
+    def columns(self) -> Columns:
+        """The columns, made at the first call."""
+        with self._lock:
+            if self._columns is None:
+                self._columns = self._make_columns()
+            return self._columns
+
+    def _make_columns(self) -> Columns:
+        rows = [self.row(position) for position in range(self.size)]
+        return Columns(
+            service=bytes(row[0] for row in rows),
+            status=bytes(row[1] for row in rows),
+            exam=array("H", (row[2] for row in rows)),
+            user=array("H", (row[3] for row in rows)),
+            appointment=array("q", (row[4] for row in rows)),
+            closed=array("q", (row[5] for row in rows)),
+            billable=bytes(row[7] for row in rows),
+        )
+
+
+def _sittings(catalogue: Catalogue) -> list[_Sitting]:
+    sittings: list[_Sitting] = []
+    last = len(catalogue.offerings) - 1
+    for exam in catalogue.exams:
+        offering = exam.course.offering
+        if offering.start is None or offering.end is None:
+            raise ValueError("a new catalogue has dates for all its offerings")
+        sittings.append(
+            _Sitting(
+                first_day=to_milliseconds(offering.start),
+                slots=((offering.end - offering.start).days + 1) * _SLOTS_A_DAY,
+                statuses=_CURRENT_STATUSES if offering.index == last else _PAST_STATUSES,
+                duration=exam.minutes * _MINUTE,
+            )
+        )
+    return sittings
+
+
+def _spread(limits: tuple[int, ...]) -> bytes:
+    """A table that turns a byte into a choice, with the shares that the limits say."""
+    return bytes(next(choice for choice, limit in enumerate(limits) if number < limit) for number in range(256))
+
+
+_SERVICES = _spread(_SERVICE_LIMITS)
+_PAST_STATUSES = _spread(_PAST_LIMITS)
+_CURRENT_STATUSES = _spread(_CURRENT_LIMITS)

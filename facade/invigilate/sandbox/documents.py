@@ -1,0 +1,98 @@
+"""The specifications, read once per process, and the operations in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import yaml
+
+ApiName = Literal["smarterproctoring", "ispring-learn"]
+
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationEntry:
+    """Where an operation stands in its document.
+
+    Attributes:
+        operation_id: its operationId.
+        method: HTTP method, in upper case.
+        template: path with its parameters in braces.
+        pattern: what a request's path has to match as a whole.
+    """
+
+    operation_id: str
+    method: str
+    template: str
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """One specification."""
+
+    name: ApiName
+    content: dict[str, Any]
+    operations: tuple[OperationEntry, ...]
+
+    def find(self, path: str) -> list[tuple[OperationEntry, dict[str, str]]]:
+        """The operations at a path, with the path's variables, still percent-encoded."""
+        # A template with fewer variables is the more exact one.
+        found = [(entry, match.groupdict()) for entry in self.operations if (match := entry.pattern.fullmatch(path))]
+        fewest = min((len(variables) for _, variables in found), default=0)
+        return [(entry, variables) for entry, variables in found if len(variables) == fewest]
+
+
+@cache
+def load(name: ApiName) -> Document:
+    """Read a specification. The document is kept and shared; it must not be changed."""
+    content = _with_whole_patterns(yaml.load(_text(name), Loader=_loader))
+    # The server is this one, whatever host the specification names.
+    content["servers"] = [{"url": "/"}]
+    return Document(name, content, tuple(_operations(content)))
+
+
+def _text(name: ApiName) -> str:
+    from invigilate import specs
+
+    try:
+        return specs.read(name)
+    except (ImportError, FileNotFoundError):
+        # In a checkout whose client packages have not been generated, the sources will do.
+        source = Path(__file__).parents[3] / "openapi" / f"{name}.yaml"
+        if not source.is_file():
+            raise
+        return source.read_text(encoding="utf-8")
+
+
+def _operations(content: dict[str, Any]) -> Iterator[OperationEntry]:
+    for template, item in content["paths"].items():
+        parts = re.split(r"\{(\w+)\}", template)
+        pattern = re.compile(
+            "".join(f"(?P<{part}>[^/]+)" if position % 2 else re.escape(part) for position, part in enumerate(parts))
+        )
+        for method in _METHODS:
+            if method in item:
+                yield OperationEntry(item[method]["operationId"], method.upper(), template, pattern)
+
+
+def _with_whole_patterns(node: Any) -> Any:
+    # In a JSON Schema `$` is the end. In Python it is also the place before a last line feed, so
+    # that a SID with a line feed would pass.
+    if isinstance(node, dict):
+        return {
+            key: re.sub(r"(?<!\\)\$\Z", r"\\Z", value)
+            if key == "pattern" and isinstance(value, str)
+            else _with_whole_patterns(value)
+            for key, value in cast("dict[str, Any]", node).items()
+        }
+    if isinstance(node, list):
+        return [_with_whole_patterns(item) for item in cast("Iterable[Any]", node)]
+    return node

@@ -1,0 +1,44 @@
+"""JSON as strictly as its standard has it: no NaN, no repeated members, exact decimal fractions."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+
+def encode(data: object) -> bytes:
+    """Write JSON, compact, in UTF-8."""
+    try:
+        return _encoder.encode(data).encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair, which came in as an escape, can only leave as one.
+        return _ascii_encoder.encode(data).encode()
+
+
+def decode(data: bytes, **_parameters: str) -> Any:
+    """Read JSON. Fractions become `Decimal`, since they can be money.
+
+    Raises:
+        ValueError: if it is not JSON.
+    """
+    try:
+        return _decoder.decode(data.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("an object names a member twice")
+    return members
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_members, parse_float=Decimal, parse_constant=_refuse)
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ascii_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,206 @@
+"""SmarterProctoring: its state, who may call, and one function per operation.
+
+A new operation costs one function here, registered under its operationId.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from .api import Operations
+from .catalogue import Offering
+from .identifiers import Mint
+from .installs import Install
+from .problems import AUTHENTICATION_FAILED, INVALID_TOKEN, Problem, missing
+from .records import Charge, Ledger
+from .report import Report, ReportQuery
+from .times import Clock, parse, write
+from .validation import Call
+
+OPERATIONS: Operations[ProctoringState] = Operations()
+
+_DEFAULT_LIMIT = 50
+# 2020-09-13 and 2100-01-01: long past, and far off, for every test that anybody will run.
+_PAST, _FUTURE = 1_600_000_000, 4_102_444_800
+
+
+class ProctoringState:
+    """Everything that SmarterProctoring remembers.
+
+    Attributes:
+        token: the one token that is good.
+        ledger: the charges.
+        install: the main install.
+        other_install: another install of the same account, with data of its own.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        report_rows: int,
+        open_sessions: int,
+        max_limit: int,
+        clock: Clock,
+        expired_token: int | None,
+    ) -> None:
+        self.clock = clock
+        self.max_limit = max_limit
+        self.ledger = Ledger()
+        self.install = Install(seed, "main", report_rows=report_rows, open_sessions=open_sessions)
+        self.other_install = Install(seed, "other", report_rows=12, open_sessions=8)
+        installs = (self.install, self.other_install)
+        self._installs = {install.sid: install for install in installs}
+        self._reports = {install.sid: Report(install) for install in installs}
+        self._expired = expired_token
+        self._lock = threading.Lock()
+        mint = Mint(seed, "account")
+        self.token = mint.jwt(
+            {
+                "iss": "invigilate-sandbox",
+                "sub": mint.sid("II", "integration"),
+                "iat": _PAST - 86_400,
+                "exp": _PAST if expired_token else _FUTURE,
+            }
+        )
+
+    def expire_token(self, status: int | None) -> None:
+        """From now on refuse the token with a status; None makes it good again."""
+        with self._lock:
+            self._expired = status
+
+    def authenticate(self, headers: Mapping[str, str]) -> None:
+        """Check the token of a request.
+
+        Raises:
+            Problem: if it is missing, wrong or expired.
+        """
+        sent = headers.get("token", "")
+        if not hmac.compare_digest(sent.encode(), self.token.encode()):
+            raise Problem(403, AUTHENTICATION_FAILED, "The token is missing or invalid.")
+        if self._expired == 401:
+            challenge = 'Bearer realm="smarterservices", error="invalid_token"'
+            raise Problem(401, INVALID_TOKEN, "The token has expired.", {"WWW-Authenticate": challenge})
+        if self._expired:
+            raise Problem(403, AUTHENTICATION_FAILED, "The token has expired.")
+
+    def find_install(self, call: Call) -> Install:
+        """The install in a request's path.
+
+        Raises:
+            Problem: if there is none.
+        """
+        install = self._installs.get(call.path["installSid"])
+        if install is None:
+            raise missing("The install")
+        return install
+
+    def report(self, install: Install) -> Report:
+        """The report of an install."""
+        return self._reports[install.sid]
+
+
+@OPERATIONS.register("getServiceDistribution")
+def get_service_distribution(state: ProctoringState, call: Call) -> object:
+    """One page of the report."""
+    install = state.find_install(call)
+    offset: int = call.query.get("offset", 0)
+    limit: int = min(call.query.get("limit", _DEFAULT_LIMIT), state.max_limit)
+    query = ReportQuery.read(call.query, install.catalogue)
+    total, rows = state.report(install).page(query, offset, limit)
+
+    others = [pair for pair in call.pairs if pair[0] not in ("offset", "limit")]
+
+    def address(start: int | None) -> str | None:
+        if start is None or limit == 0:
+            return None
+        pairs = [*others, ("offset", str(start)), ("limit", str(limit))]
+        return f"{call.base_url}{call.target}?{urlencode(pairs)}"
+
+    last = (total - 1) // limit * limit if total and limit else None
+    previous = None if last is None or offset == 0 else last if offset >= total else max(0, offset - limit)
+    return {
+        "total": total,
+        "first": address(0 if total else None),
+        "next": address(offset + limit if offset + limit < total else None),
+        "prev": address(previous),
+        "last": address(last),
+        "count": len(rows),
+        "offset": offset,
+        "results": rows,
+    }
+
+
+@OPERATIONS.register("scheduleExamSession")
+def schedule_exam_session(state: ProctoringState, call: Call) -> object:
+    """Book a session, and charge for it."""
+    install = state.find_install(call)
+    with install.lock:
+        session = install.session(call.path["examSid"], call.path["sessionSid"])
+        session.schedule(call.body, state.clock)
+        install.changed(session)
+        charge = _charge(state, install.sid, session.sid, call.body)
+        if charge is not None:
+            state.ledger.add(charge)
+        return session.details()
+
+
+def _charge(state: ProctoringState, install_sid: str, session_sid: str, body: Mapping[str, Any]) -> Charge | None:
+    voucher = "voucherCode" in body
+    amount = Decimal(0) if voucher else Decimal(body.get("amount", 0))
+    if not voucher and ("cardToken" not in body or amount == 0):
+        return None
+    currency = body.get("currency", "USD")
+    return Charge(install_sid, session_sid, amount, currency, state.clock(), voucher)
+
+
+@OPERATIONS.register("rescheduleExamSession")
+def reschedule_exam_session(state: ProctoringState, call: Call) -> object:
+    """Move a booked session. The answer is a text, as documented."""
+    install = state.find_install(call)
+    with install.lock:
+        session = install.session(call.path["examSid"], call.path["sessionSid"])
+        session.reschedule(call.body, state.clock)
+        install.changed(session)
+    return "Successful"
+
+
+@OPERATIONS.register("updateCourseOffering")
+def update_course_offering(state: ProctoringState, call: Call) -> object:
+    """Replace the title, the match strings and the dates of a course offering."""
+    install = state.find_install(call)
+    body: dict[str, Any] = call.body
+    dates = {
+        name: None if body[name] is None else parse(body[name], name)
+        for name in ("startDate", "endDate")
+        if name in body
+    }
+    with install.lock:
+        offering = install.catalogue.offering(call.path["offeringSid"])
+        if offering is None:
+            raise missing("The course offering")
+        offering.title = body["title"]
+        parts = (part.strip() for part in body["matchStrings"].split(","))
+        offering.match_strings = [part for part in parts if part]
+        offering.start = dates.get("startDate", offering.start)
+        offering.end = dates.get("endDate", offering.end)
+        offering.edited = offering.last_activity = state.clock()
+        return _offering_details(offering)
+
+
+def _offering_details(offering: Offering) -> dict[str, object]:
+    return {
+        "sid": offering.sid,
+        "lastActivityDate": write(offering.last_activity),
+        "title": offering.title,
+        "matchStrings": list(offering.match_strings),
+        "startDate": write(offering.start),
+        "endDate": write(offering.end),
+        "createdDate": write(offering.created),
+        "editDate": write(offering.edited),
+    }

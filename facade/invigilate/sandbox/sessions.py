@@ -1,0 +1,273 @@
+"""Exam sessions: what is remembered of one, how it changes, and how the API shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from .archive import NEVER, SERVICE_TYPES, STATUSES
+from .catalogue import Exam, User
+from .problems import conflict, invalid
+from .times import Clock, parse, to_milliseconds, write
+
+NEEDS_PROCTOR = "Needs Proctor"
+SCHEDULED = "Scheduled"
+
+# No page says which session type becomes which service type of the report.
+SERVICE_OF_TYPE: dict[str | None, str] = {
+    None: "automated",
+    "automated": "automated",
+    "b-virtual": "live",
+    "ad-hoc": "ad-hoc",
+    "instructor-as-proctor": "ad-hoc",
+    "messaging": "messaging",
+    "register-blast": "register-blast",
+    "vtc": "virtual-test-center",
+    "proctoru": "proctoru",
+    "examity": "live",
+    "smarter-scheduling": "live",
+}
+_PROCTOR = ("company", "firstName", "lastName", "email", "phone")
+_PLACE = (
+    "address1", "address2", "place", "region", "country", "locationLatitude",
+    "locationLongitude", "postalCode",
+)  # fmt: skip
+
+
+@dataclass(eq=False, slots=True)
+class Session:
+    """An exam session that can change."""
+
+    install_sid: str
+    sid: str
+    enrollment_sid: str
+    exam: Exam
+    user: User
+    created: datetime
+    access_key: str
+    status: str = NEEDS_PROCTOR
+    reason: str | None = None
+    type: str | None = None
+    service: str | None = None
+    """Service type in the report, where the session's type does not decide it."""
+    billable: bool = True
+    appointment: datetime | None = None
+    appointment_end: datetime | None = None
+    scheduled: datetime | None = None
+    edited: datetime | None = None
+    closed: datetime | None = None
+    cancelled: datetime | None = None
+    notes: str | None = None
+    locale: str | None = None
+    external_appointment_id: str | None = None
+    instructor_proctor_sid: str | None = None
+    proctor_type_sid: str | None = None
+    policy_version_sid: str | None = None
+    location_sid: str | None = None
+    message_sid: str | None = None
+    proctor: dict[str, Any] = field(default_factory=dict[str, Any])
+    place: dict[str, Any] = field(default_factory=dict[str, Any])
+    position: int | None = None
+    """Place in the report, once the session is in it."""
+
+    @property
+    def service_type(self) -> str:
+        """The service type of the report."""
+        return self.service or SERVICE_OF_TYPE[self.type]
+
+    def schedule(self, body: Mapping[str, Any], clock: Clock) -> None:
+        """Book the session.
+
+        Raises:
+            Problem: if it is booked already, or over.
+        """
+        if self.status != NEEDS_PROCTOR:
+            raise conflict(f"The session is {self.status}, so it cannot be scheduled.")
+        start = _time(body, "appointmentDateTime")
+        moment = clock()
+        self._book(start, None)
+        self._note(body)
+        self.status = SCHEDULED
+        self.scheduled = self.edited = moment
+        self.locale = body.get("examLocale", self.locale)
+        self.external_appointment_id = body.get("externalAppointmentId")
+        self.instructor_proctor_sid = body.get("instructorProctorSid")
+        self.proctor_type_sid = body.get("proctorTypeSubCategorySid")
+        self.policy_version_sid = body.get("cancellationPolicyVersionSid")
+        self.location_sid = body.get("proctorLocationSid")
+        self.message_sid = body.get("messageSid")
+
+    def reschedule(self, body: Mapping[str, Any], clock: Clock) -> None:
+        """Move a booked session.
+
+        Raises:
+            Problem: if it is not booked.
+        """
+        if self.status != SCHEDULED:
+            raise conflict(f"The session is {self.status}, so it cannot be rescheduled.")
+        start = _time(body, "appointmentStartDateTime") or _time(body, "appointmentDateTime")
+        end = _time(body, "appointmentEndDateTime")
+        if start is not None or end is not None:
+            self._book(start or self.appointment, end)
+        self._note(body)
+        self.edited = clock()
+
+    def _book(self, start: datetime | None, end: datetime | None) -> None:
+        self.appointment = start
+        if end is None and start is not None:
+            try:
+                end = start + timedelta(minutes=self.exam.minutes)
+            except OverflowError:
+                raise invalid("The appointment would end after the year 9999.") from None
+        self.appointment_end = end
+
+    def _note(self, body: Mapping[str, Any]) -> None:
+        self.notes = body.get("notes", self.notes)
+        if "type" in body:
+            self.type, self.service = body["type"], None
+        self.proctor.update({name: body[name] for name in _PROCTOR if name in body})
+        self.place.update({name: body[name] for name in _PLACE if name in body})
+
+    def columns(self) -> tuple[int, int, int, int, int, int, int]:
+        """What the report's filters and sorts look at, in the order of its columns."""
+        return (
+            SERVICE_TYPES.index(self.service_type),
+            STATUSES.index(self.status),
+            self.exam.index,
+            self.user.index,
+            NEVER if self.appointment is None else to_milliseconds(self.appointment),
+            NEVER if self.closed is None else to_milliseconds(self.closed),
+            int(self.billable),
+        )
+
+    def report_row(self) -> dict[str, object]:
+        """The session as the report shows it."""
+        return report_row(
+            sid=self.sid,
+            status=self.status,
+            reason=self.reason,
+            billable=self.billable,
+            module=self.type,
+            service=self.service_type,
+            appointment=write(self.appointment),
+            closed=write(self.closed),
+            cancelled=write(self.cancelled),
+            exam=self.exam,
+            user=self.user,
+        )
+
+    def details(self) -> dict[str, object]:
+        """The session with the 67 documented members."""
+        course = self.exam.course
+        return {
+            "sid": self.sid,
+            "installSid": self.install_sid,
+            "examSid": self.exam.sid,
+            "enrollmentSid": self.enrollment_sid,
+            "userSid": self.user.sid,
+            "courseSid": course.sid,
+            "instructorProctorSid": self.instructor_proctor_sid,
+            "proctorTypeSid": self.proctor_type_sid,
+            "cancellationPolicySid": None,
+            "cancellationPolicyVersionSid": self.policy_version_sid,
+            "status": self.status,
+            "statusReason": self.reason,
+            "accessKey": self.access_key,
+            "duration": self.exam.minutes,
+            "sessionType": self.type,
+            "schedulingModule": self.type,
+            "proctorReviewProcessSid": None,
+            "workflowModule": None if self.type is None else self.service_type,
+            "appointmentDate": write(self.appointment),
+            "appointmentEndDate": write(self.appointment_end),
+            "dateApproved": None,
+            "dateScheduled": write(self.scheduled),
+            "createdDate": write(self.created),
+            "inProgressDate": None,
+            "externalAppointmentId": self.external_appointment_id,
+            "externalReservedAppointmentId": None,
+            "externalReservedAppointmentExpires": None,
+            "externalAppointmentSyncDate": None,
+            "editDate": write(self.edited or self.created),
+            "notes": self.notes,
+            "recordingStartDate": None,
+            "account": None,
+            "install": {"sid": self.install_sid},
+            "deployment": None,
+            "sessionReportCount": 0,
+            "series": None,
+            "reviewByDate": None,
+            "reviewByUserSid": None,
+            "reviewCompletedDate": None,
+            "reviewRequired": False,
+            "reviewCompleteNotificationUrl": None,
+            "reviewed": False,
+            "proctorGroups": None,
+            "URL": f"https://exam.example.com/start/{self.sid}",
+            "examLocale": self.locale,
+            "platformVersion": None,
+            "systemCheckStartDate": None,
+            "systemCheckEndDate": None,
+            "modalityOptions": {"recordWebcam": True, "recordScreen": True},
+            "exam": dict(self.exam.summary),
+            "enrollment": {"sid": self.enrollment_sid, "user": dict(self.user.summary)},
+            "course": {**course.summary, "courseOffering": course.offering.summary()},
+            "examFile": None,
+            "returnedFile": None,
+            "photos": None,
+            "sessionInfo": None,
+            "auditStatus": None,
+            "examConfiguration": None,
+            "proctor": dict(self.proctor) or None,
+            "location": self._location(),
+            "appointment": None,
+            "messagingConfirmations": [],
+            "automated": None,
+            "interoadsProvisionedExamUrl": None,
+            "proctorGroupSid": None,
+            "mandatoryRoomScanVideo": False,
+            "mutedAnnotations": None,
+        }
+
+    def _location(self) -> dict[str, object] | None:
+        sid = {} if self.location_sid is None else {"sid": self.location_sid}
+        return {**sid, **self.place} or None
+
+
+def report_row(
+    *,
+    sid: str,
+    status: str,
+    reason: str | None,
+    billable: bool,
+    module: str | None,
+    service: str,
+    appointment: str | None,
+    closed: str | None,
+    cancelled: str | None,
+    exam: Exam,
+    user: User,
+) -> dict[str, object]:
+    """A row of the service distribution report."""
+    return {
+        "sid": sid,
+        "status": status,
+        "statusReason": reason,
+        "billable": billable,
+        "schedulingModule": module,
+        "workflowModule": service,
+        "appointmentDate": appointment,
+        "dateClosed": closed,
+        "dateCancelled": cancelled,
+        "exam": exam.summary,
+        "course": exam.course.summary,
+        "user": user.summary,
+        "courseOffering": exam.course.offering.summary(),
+        "serviceType": service,
+    }
+
+
+def _time(body: Mapping[str, Any], name: str) -> datetime | None:
+    return parse(body[name], name) if name in body else None
