@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import logging
 import re
@@ -76,10 +74,12 @@ def expiry(token: str) -> float | None:
     parts = token.split(".")
     if len(parts) != 3:
         return None
+    import base64
+
     try:
         claims: Any = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         moment = claims.get("exp")
-    except (ValueError, binascii.Error, AttributeError, RecursionError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     return float(moment) if is_number(moment) and 0 < moment < 253402300800 else None
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import ipaddress
 import os
-import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -22,6 +19,8 @@ from ._shapes import is_number
 from .errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
+    import ssl
+
     from ._auth import Credentials
     from ._transport import Settings
 
@@ -73,6 +72,8 @@ def check_base_url(text: str, *, allow_insecure_http: bool) -> tuple[str, bool]:
 
 
 def _is_loopback(host: str) -> bool:
+    import ipaddress
+
     if host.rstrip(".").lower() == "localhost":
         return True
     try:
@@ -161,7 +162,7 @@ class BaseClient:
         given = {"timeout": timeout, "max_retries": max_retries, "deadline": deadline}
         view = self._view()
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not UNCHANGED}
-        view._limits = check_limits(replace(self._limits, **changes))
+        view._limits = check_limits(self._limits._replace(**changes))
         return view
 
     def _check_open(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import ssl
 import time
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 
@@ -16,6 +14,8 @@ from ._runners import AsyncClient, SyncClient
 from .errors import APITimeoutError, ConfigurationError
 
 if TYPE_CHECKING:
+    import ssl
+
     from ._transport import AsyncTransport, SyncTransport  # noqa: F401  # as base class arguments below
 
 K = TypeVar("K")
@@ -118,8 +118,8 @@ class AsyncSmarterProctoring(
 
     async def _token(self, step: AskToken) -> str:
         credentials = cast(TokenCredentials, self._credentials)
-        token = credentials.ask()
-        return credentials.accept(await token if inspect.isawaitable(token) else token)
+        token: Any = credentials.ask()
+        return credentials.accept(await token if hasattr(token, "__await__") else token)
 
 
 class _ISpringLearnBase(BaseClient, Generic[X]):

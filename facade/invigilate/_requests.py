@@ -60,7 +60,7 @@ def prepare(
         secured=operation.secured,
         path=shown_path(request.target),
         operation=operation.id,
-        secrets=sensitive_values(operation.fields, arguments),
+        secrets=tuple(sensitive_values(operation.fields, arguments)),
         arguments=shown,
     )
 
@@ -111,7 +111,7 @@ class RawCall:
             path=shown_path(self.path),
             operation=None,
             # Nothing says which of these are sensitive, so all texts are.
-            secrets=[text for text in texts_within([self.body, params]) if len(text) >= 4],
+            secrets=tuple(text for text in texts_within([self.body, params]) if len(text) >= 4),
         )
 
     def decode(self, content: bytes) -> Any:

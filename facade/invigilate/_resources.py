@@ -67,9 +67,9 @@ def bound_operations(client: type[Any]) -> dict[tuple[str, str], Bound]:
     """The operations that can be reached from a client class, by generated package and operationId."""
     holder: Any = object.__new__(client)
     holder._attach(holder)
-    attributes: list[Any] = list(vars(holder).values())
-    kinds: list[Any] = [type(value) for value in attributes if isinstance(value, Resource)]
-    members: list[Any] = [member for kind in kinds for member in vars(kind).values()]
+    members: list[Any] = []
+    for resource in holder.__dict__.values():
+        members += resource.__class__.__dict__.values()
     return {
         (member.describe.__module__.split(".")[0], member.describe.__globals__["OPERATION"].id): member
         for member in members
