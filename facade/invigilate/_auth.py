@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, NamedTuple, Protocol
 
+from ._engine import Acquire, Limits, Resolve, Step, carry_out, decoded
 from ._policy import local_time
+from ._requests import prepare
 from ._shapes import is_number
-from .errors import ConfigurationError, ResponseDecodeError
+from .errors import APITimeoutError, ConfigurationError, ResponseDecodeError
 
 logger = logging.getLogger("invigilate")
 
@@ -48,6 +49,16 @@ class Credentials(Protocol):
     @property
     def header(self) -> tuple[str, str]:
         """The header that carries the token, and what stands before it."""
+        ...
+
+    def obtain(self, refused: str | None, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
+        """Get the token to send.
+
+        Args:
+            refused: a token that the server refused.
+            limits: of the calls that this takes.
+            deadline: on the monotonic clock.
+        """
         ...
 
     def notice(self) -> str | None:
@@ -107,12 +118,11 @@ class TokenCredentials:
         """See `Credentials`."""
         return "token", ""
 
-    def ask(self) -> object:
-        """Get the token, or something awaitable that gives it."""
-        return self._source() if callable(self._source) else self._source
-
-    def accept(self, token: object) -> str:
-        """Check a token that `ask` gave, and note when it has expired."""
+    def obtain(self, refused: str | None, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
+        """See `Credentials`."""
+        token: Any = self._source() if callable(self._source) else self._source
+        if hasattr(token, "__await__"):
+            token = yield Resolve(token)
         text = check_token(token, "token")
         moment = expiry(text)
         if moment is not None and moment <= self._clock():
@@ -132,7 +142,8 @@ class TokenCredentials:
 class BearerCredentials:
     """The token of iSpring Learn: given, or fetched with the client credentials and kept until shortly before it ends.
 
-    A token is fetched once however many callers wait: each takes a ticket, waits for the lock, and looks again.
+    A token is fetched once however many callers wait: each waits for the lock, and looks again. A failure is theirs
+    in common, too.
     """
 
     def __init__(
@@ -150,7 +161,6 @@ class BearerCredentials:
         self._issued: Issued | None = None
         self._failures = 0
         self._failure: Exception | None = None
-        self.lock = threading.Lock()
 
     def __repr__(self) -> str:
         return "<BearerCredentials>"
@@ -160,90 +170,55 @@ class BearerCredentials:
         """See `Credentials`."""
         return "Authorization", "Bearer "
 
-    def current(self, refused: str | None = None) -> str | None:
-        """The token to use now, or `None` if one must be fetched.
-
-        Args:
-            refused: a token that the server refused; it is forgotten, unless it has been replaced already.
-        """
-        if self._given is not None:
-            return self._given
-        issued = self._issued
-        if issued is None or issued.token == refused or self._clock() >= issued.good_until:
-            self._issued = None if issued is self._issued else self._issued
-            return None
-        return issued.token
-
-    def ticket(self) -> int:
-        """What a caller holds while it waits for the lock."""
-        return self._failures
-
-    def fetch(self, ticket: int) -> Fetch:
-        """Begin to fetch a token, unless somebody did meanwhile; for the holder of the lock.
-
-        Args:
-            ticket: taken before waiting for the lock.
-
-        Raises:
-            APIError: that of the fetch which was under way when the ticket was taken: it failed for all who waited.
-        """
-        if self._failures != ticket and self._failure is not None:
-            raise self._failure
-        return Fetch(self, self.current() or "", self._clock())
-
-    def describe(self) -> Any:
-        """Describe the call that fetches a token."""
-        from ispring_learn_client.api.access_tokens import create_access_token
-
-        return create_access_token.describe(
-            client_id=self._client_id, client_secret=self._client_secret, grant_type="client_credentials"
-        )
-
-    def failed(self, error: Exception) -> None:
-        """Note that a fetch failed, for those who wait."""
-        self._failures += 1
-        self._failure = error
-
-    def keep(self, issued: Issued) -> None:
-        """Keep a fetched token."""
-        self._issued = issued
-
     def notice(self) -> str | None:
         """See `Credentials`."""
         return None
 
+    def current(self, refused: str | None = None) -> str | None:
+        """The token to use now, or `None` if one must be fetched."""
+        if self._given is not None:
+            return self._given
+        issued = self._issued
+        usable = issued is not None and issued.token != refused and self._clock() < issued.good_until
+        return issued.token if usable and issued is not None else None
 
-class Fetch:
-    """The fetching of a token; a context manager that tells those who wait when it fails.
+    def obtain(self, refused: str | None, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
+        """See `Credentials`."""
+        token = self.current(refused)
+        if token is not None:
+            return token
+        seen = self._failures
+        lock = yield Acquire(deadline)
+        if lock is None:
+            raise APITimeoutError("the deadline passed while another call fetched the access token")
+        try:
+            token = self.current(refused)
+            if token is not None:
+                return token
+            if self._failure is not None and self._failures > seen:
+                raise self._failure
+            return (yield from self._fetch(limits, deadline))
+        finally:
+            lock.release()
 
-    Attributes:
-        call: the call to carry out, or `None` if there is a token already.
-        token: the token.
-    """
+    def _fetch(self, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
+        from ispring_learn_client.api.access_tokens import create_access_token
 
-    def __init__(self, credentials: BearerCredentials, token: str, asked_at: float) -> None:
-        self._credentials = credentials
-        self._asked_at = asked_at
-        self.token = token
-        self.call: Any = None if token else credentials.describe()
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # A cancelled fetch is no failure: whoever waits next fetches for itself.
-        if isinstance(error, Exception):
-            self._credentials.failed(error)
-
-    def done(self, answer: Any) -> None:
-        """Keep the token of an answer; its lifetime counts from before it was asked for.
-
-        Raises:
-            ResponseDecodeError: if there is no token in it.
-        """
+        call = create_access_token.describe(
+            client_id=self._client_id, client_secret=self._client_secret, grant_type="client_credentials"
+        )
+        prepared = prepare(call, {}, check_sids=False, page={})
+        asked_at = self._clock()
+        try:
+            answer = decoded(prepared, (yield from carry_out(prepared, self, limits, deadline)), call.decode)
+            if not isinstance(answer.access_token, str) or not _HEADER_VALUE.fullmatch(answer.access_token):  # pyright: ignore[reportUnnecessaryIsInstance]  # documented is not what came
+                raise ResponseDecodeError("the answer of the token call holds no access token")
+        except Exception as error:  # a cancelled fetch is no failure: whoever waits fetches for itself
+            self._failures += 1
+            self._failure = error
+            raise
+        # The lifetime counts from before the token was asked for.
         token, lifetime = answer.access_token, answer.expires_in
-        if not isinstance(token, str) or not _HEADER_VALUE.fullmatch(token):
-            raise ResponseDecodeError("the answer of the token call holds no access token")
         seconds = float(lifetime) if is_number(lifetime) and lifetime > 0 else 0.0
-        self._credentials.keep(Issued(token, self._asked_at + seconds - min(RENEW_EARLY, seconds / 2)))
-        self.token = token
+        self._issued = Issued(token, asked_at + seconds - min(RENEW_EARLY, seconds / 2))
+        return token

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from smarterproctoring_client.calls import UndecodableAnswer, read_json
 
 from ._binding import CallLike, PagedCallLike, RawResponse
-from ._engine import Limits, Prepared, Reply, undecodable
+from ._engine import Limits, Prepared, Reply, decoded
 from ._paging import Page
 from ._requests import prepare
 from ._shapes import is_number
@@ -174,18 +174,8 @@ class BaseClient:
         page = {"offset": offset} if offset else {}
         return prepare(call, self._defaults, check_sids=self._check_sids, page=page)
 
-    def _decoded(self, prepared: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> T:
-        """Read an answer; what cannot be read keeps its body on the error."""
-        try:
-            return decode(reply.answer.body)
-        except (ValueError, RecursionError) as error:
-            # Only the generated packages' own message is shown: others may quote the body.
-            named = type(error).__name__ == "UndecodableAnswer"
-            message = str(error) if named else "the answer cannot be decoded"
-            raise undecodable(prepared, reply, message) from None
-
     def _raw(self, prepared: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> RawResponse[T]:
-        return RawResponse(reply, lambda: self._decoded(prepared, reply, decode))
+        return RawResponse(reply, lambda: decoded(prepared, reply, decode))
 
 
 def decode_page(call: PagedCallLike[Any], offset: int) -> Callable[[bytes], Page[Any]]:

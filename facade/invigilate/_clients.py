@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from ._auth import AsyncTokenSource, BearerCredentials, TokenCredentials, TokenSource
 from ._base import BaseClient, setting
 from ._binding import Async, Sync
-from ._engine import AskToken, Limits
+from ._engine import Limits
 from ._resources import ISpringLearnResources, SmarterProctoringResources
 from ._runners import AsyncClient, SyncClient
-from .errors import APITimeoutError, ConfigurationError
+from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
@@ -103,10 +102,6 @@ class SmarterProctoring(
     Documentation: https://developers.smarterservices.com/proctoring/api/authentication
     """
 
-    def _token(self, step: AskToken) -> str:
-        credentials = cast(TokenCredentials, self._credentials)
-        return credentials.accept(credentials.ask())
-
 
 class AsyncSmarterProctoring(
     SmarterProctoringResources[Async], _SmarterProctoringBase[AsyncTokenSource, "AsyncTransport"], AsyncClient
@@ -115,11 +110,6 @@ class AsyncSmarterProctoring(
 
     `token` may also be an async callable.
     """
-
-    async def _token(self, step: AskToken) -> str:
-        credentials = cast(TokenCredentials, self._credentials)
-        token: Any = credentials.ask()
-        return credentials.accept(await token if hasattr(token, "__await__") else token)
 
 
 class _ISpringLearnBase(BaseClient, Generic[X]):
@@ -183,39 +173,6 @@ class ISpringLearn(ISpringLearnResources[Sync], _ISpringLearnBase["SyncTransport
     Documentation: https://ispringhelpdocs.com/ispring-learn/access-token-86770677.html
     """
 
-    def _token(self, step: AskToken) -> str:
-        credentials = cast(BearerCredentials, self._credentials)
-        token = credentials.current(step.refused)
-        if token is not None:
-            return token
-        ticket = credentials.ticket()
-        left = -1.0 if step.deadline is None else max(0.0, step.deadline - time.monotonic())
-        if not credentials.lock.acquire(timeout=left):
-            raise APITimeoutError("the deadline passed while another call fetched the access token")
-        try:
-            fetch = credentials.fetch(ticket)
-            if fetch.call is not None:
-                with fetch:
-                    prepared = self._prepare(fetch.call)
-                    fetch.done(self._decoded(prepared, self._send(prepared, step.deadline), fetch.call.decode))
-            return fetch.token
-        finally:
-            credentials.lock.release()
-
 
 class AsyncISpringLearn(ISpringLearnResources[Async], _ISpringLearnBase["AsyncTransport"], AsyncClient):
     """An async client of iSpring Learn, for asyncio and trio; see `ISpringLearn`."""
-
-    async def _token(self, step: AskToken) -> str:
-        credentials = cast(BearerCredentials, self._credentials)
-        token = credentials.current(step.refused)
-        if token is not None:
-            return token
-        ticket = credentials.ticket()
-        async with self._connections.lock:
-            fetch = credentials.fetch(ticket)
-            if fetch.call is not None:
-                with fetch:
-                    prepared = self._prepare(fetch.call)
-                    fetch.done(self._decoded(prepared, await self._send(prepared, step.deadline), fetch.call.decode))
-            return fetch.token

@@ -1,7 +1,7 @@
 """The life of a call, without I/O: which steps it takes, and what its failures mean.
 
-`carry_out` is a generator. It yields steps (`Send`, `Wait`, `AskToken`), is sent their results, and returns the
-answer. The sync and the async client each perform the same steps in their own way.
+`carry_out` is a generator. It yields steps (`Send`, `Wait`, `Acquire`, `Resolve`), is sent their results, and returns
+the answer. The sync and the async connections each perform the same steps in their own way.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from ._masking import Masker
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("invigilate")
 E = TypeVar("E", bound=APIError)
+T = TypeVar("T")
 
 _REQUEST_ID_HEADERS = (
     "x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-request-id", "x-amz-cf-id", "cf-ray"
@@ -88,21 +89,42 @@ class Send:
         self.deadline = deadline
         self.sent = False
 
+    def perform(self, connections: Any) -> Any:
+        """Let the connections do it; gives the result, or a coroutine of it."""
+        return connections.send(self)
+
 
 class Wait(NamedTuple):
     """Wait for some seconds."""
 
     seconds: float
 
+    def perform(self, connections: Any) -> Any:
+        """See `Send.perform`."""
+        return connections.wait(self.seconds)
 
-class AskToken(NamedTuple):
-    """Get the token to send; `refused` is one that must not come again."""
 
-    refused: str | None
+class Acquire(NamedTuple):
+    """Wait for the lock of the client; the result is the lock, or `None` when the deadline passed."""
+
     deadline: float | None
 
+    def perform(self, connections: Any) -> Any:
+        """See `Send.perform`."""
+        return connections.acquire(self.deadline)
 
-Step = Send | Wait | AskToken
+
+class Resolve(NamedTuple):
+    """Wait for something awaitable."""
+
+    awaitable: Any
+
+    def perform(self, connections: Any) -> Any:
+        """See `Send.perform`."""
+        return connections.resolve(self.awaitable)
+
+
+Step = Send | Wait | Acquire | Resolve
 
 
 class Reply(NamedTuple):
@@ -172,7 +194,7 @@ class _Life:
         started = time.monotonic()
         renewed = False
         if self.call.secured:
-            self.token = yield AskToken(None, self.deadline)
+            self.token = yield from self.credentials.obtain(None, self.limits, self.deadline)
         while True:
             result = yield from self.attempt()
             status: int | None = getattr(result, "status_code", None)
@@ -185,7 +207,7 @@ class _Life:
             if status == 401 and self.call.safe and self.call.secured and self.credentials.renewable and not renewed:
                 renewed = True
                 self.note(status, "the token was refused and is renewed", 0.0)
-                self.token = yield AskToken(self.token, self.deadline)
+                self.token = yield from self.credentials.obtain(self.token, self.limits, self.deadline)
                 continue
             retry_after = retry_after_seconds(getattr(result, "headers", {}), time.time())
             decision = decide(
@@ -286,8 +308,23 @@ class _Life:
             )
 
 
-def undecodable(call: Prepared, reply: Reply, message: str) -> APIError:
-    """The error of a success that cannot be read; of an unsafe call, nobody knows what it did."""
+def decoded(call: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> T:
+    """Read an answer.
+
+    Raises:
+        ResponseDecodeError: if it cannot be read; it keeps the body.
+        OutcomeUnknownError: for a call that must not be repeated, since nobody knows what it did.
+    """
+    try:
+        return decode(reply.answer.body)
+    except (ValueError, RecursionError) as error:
+        # Only the generated packages' own message is shown: others may quote the body.
+        named = type(error).__name__ == "UndecodableAnswer"
+        message = str(error) if named else "the answer cannot be decoded"
+    raise _undecodable(call, reply, message)
+
+
+def _undecodable(call: Prepared, reply: Reply, message: str) -> APIError:
     error = call.error(ResponseDecodeError, message, reply.attempts)
     error.status_code, error.request_id = reply.answer.status_code, reply.request_id
     error.body, error.headers = reply.answer.body, reply.answer.headers

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ._base import BaseClient, decode_page, page_start
 from ._binding import CallLike, PagedCallLike, RawResponse
-from ._engine import AskToken, Prepared, Reply, Send, Step, carry_out
+from ._engine import Prepared, Reply, Step, carry_out, decoded
 from ._paging import AsyncPager, Page, Pager
 from ._requests import RawCall, RawPagedCall
 
@@ -43,7 +42,7 @@ class SyncClient(BaseClient):
             APIError: if the call does not give its documented success.
         """
         prepared = self._prepare(call)
-        return self._decoded(prepared, self._send(prepared, self._limits.starts()), call.decode)
+        return decoded(prepared, self._send(prepared, self._limits.starts()), call.decode)
 
     def pages(self, call: PagedCallLike[R]) -> Pager[R]:
         """As `execute`, for a call that answers page by page. Nothing is sent until the pager is read."""
@@ -52,7 +51,7 @@ class SyncClient(BaseClient):
 
         def fetch(offset: int, deadline: float | None) -> Page[R]:
             prepared = self._prepare(call, offset)
-            return self._decoded(prepared, self._send(prepared, deadline), decode_page(call, offset))
+            return decoded(prepared, self._send(prepared, deadline), decode_page(call, offset))
 
         return Pager(fetch, start, self._limits.starts)
 
@@ -117,7 +116,7 @@ class SyncClient(BaseClient):
             step = next(steps)
             while True:
                 try:
-                    result = self._perform(step)
+                    result = step.perform(self._connections)
                 except BaseException as error:
                     # The engine learns of it, since it may have been an unsafe call that was cut off.
                     step = steps.throw(error)
@@ -126,17 +125,6 @@ class SyncClient(BaseClient):
         except StopIteration as done:
             reply: Reply = done.value
             return reply
-
-    def _perform(self, step: Step) -> Any:
-        if isinstance(step, Send):
-            return self._connections.send(step)
-        if isinstance(step, AskToken):
-            return self._token(step)
-        time.sleep(step.seconds)
-        return None
-
-    def _token(self, step: AskToken) -> str:
-        raise NotImplementedError
 
     def close(self) -> None:
         """Close the connections; a view closes nothing."""
@@ -163,7 +151,7 @@ class AsyncClient(BaseClient):
     async def execute(self, call: CallLike[T]) -> T:
         """See `SyncClient.execute`."""
         prepared = self._prepare(call)
-        return self._decoded(prepared, await self._send(prepared, self._limits.starts()), call.decode)
+        return decoded(prepared, await self._send(prepared, self._limits.starts()), call.decode)
 
     def pages(self, call: PagedCallLike[R]) -> AsyncPager[R]:
         """As `execute`, for a call that answers page by page. Nothing is sent until the pager is read."""
@@ -172,7 +160,7 @@ class AsyncClient(BaseClient):
 
         async def fetch(offset: int, deadline: float | None) -> Page[R]:
             prepared = self._prepare(call, offset)
-            return self._decoded(prepared, await self._send(prepared, deadline), decode_page(call, offset))
+            return decoded(prepared, await self._send(prepared, deadline), decode_page(call, offset))
 
         return AsyncPager(fetch, start, self._limits.starts)
 
@@ -213,7 +201,7 @@ class AsyncClient(BaseClient):
             step = next(steps)
             while True:
                 try:
-                    result = await self._perform(step)
+                    result = await step.perform(self._connections)
                 except BaseException as error:
                     # The engine learns of it, since it may have been an unsafe call that was cancelled.
                     step = steps.throw(error)
@@ -222,19 +210,6 @@ class AsyncClient(BaseClient):
         except StopIteration as done:
             reply: Reply = done.value
             return reply
-
-    async def _perform(self, step: Step) -> Any:
-        if isinstance(step, Send):
-            return await self._connections.send(step)
-        if isinstance(step, AskToken):
-            return await self._token(step)
-        from ._transport import sleep
-
-        await sleep(step.seconds)
-        return None
-
-    async def _token(self, step: AskToken) -> str:
-        raise NotImplementedError
 
     async def close(self) -> None:
         """Close the connections; a view closes nothing."""

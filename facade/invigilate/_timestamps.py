@@ -30,8 +30,8 @@ def parse_timestamp(text: str) -> datetime:
     return _parse(text, "text")
 
 
-def _parse(text: str, argument: str) -> datetime:
-    parts = _RFC3339.fullmatch(text)
+def _parse(text: object, argument: str) -> datetime:
+    parts = _RFC3339.fullmatch(text) if isinstance(text, str) else None
     if parts is None:
         raise InvalidTimestampError(argument, _EXPECTED, _describe(text))
     year, month, day, hour, minute, second = (int(parts[index]) for index in range(1, 7))
@@ -48,7 +48,9 @@ def _parse(text: str, argument: str) -> datetime:
         raise InvalidTimestampError(argument, _EXPECTED, "a time that does not exist") from None
 
 
-def _describe(text: str) -> str:
+def _describe(text: object) -> str:
+    if not isinstance(text, str):
+        return "None" if text is None else f"a value of type {type(text).__name__}"
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
         return "a bare date, which names no instant"
     if re.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?", text, re.ASCII):
@@ -70,11 +72,8 @@ def wire_timestamp(value: object, argument: str) -> str:
         if value.utcoffset() is None:
             raise InvalidTimestampError(argument, _EXPECTED, "a datetime without time zone")
         moment = value
-    elif isinstance(value, str):
-        moment = _parse(value, argument)
     else:
-        given = "None" if value is None else f"a value of type {type(value).__name__}"
-        raise InvalidTimestampError(argument, _EXPECTED, given)
+        moment = _parse(value, argument)
     try:
         return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
     except OverflowError:
@@ -104,27 +103,28 @@ def parse_ispring_time(
         InvalidTimestampError: if the text is no date-time of this form, or one that does not exist in this order.
         ConfigurationError: if there is no time zone or order of that name.
     """
-    from dateutil import parser, tz
+    from dateutil import tz
 
     from .errors import ConfigurationError
 
     if order not in ("day-first", "month-first"):
         raise ConfigurationError(f"order: expected 'day-first' or 'month-first', got {order!r}")
-    info = tz.gettz(zone) if isinstance(zone, str) else zone
+    # An empty name would be this machine's own zone.
+    info = (tz.gettz(zone) if zone else None) if isinstance(zone, str) else zone
     if isinstance(zone, str) and info is None:
         raise ConfigurationError(f"zone: no time zone is called {zone!r}")
-    if _RFC3339.fullmatch(text):
-        return _parse(text, "text")
+    given: object = text
+    if not isinstance(given, str) or _RFC3339.fullmatch(given):
+        return _parse(given, "text")
     expected = f"a time like 05-08-2024, 23:57:49 ({order}), or RFC 3339"
-    parts = re.fullmatch(r"(\d\d?)[-./](\d\d?)[-./](\d{4}),? (\d\d?:\d\d(?::\d\d)?)", text.strip(), re.ASCII)
+    form = r"(\d\d?)[-./](\d\d?)[-./](\d{4}),? (\d\d?):(\d\d)(?::(\d\d))?"
+    parts = re.fullmatch(form, text.strip(), re.ASCII)
     if parts is None:
         raise InvalidTimestampError("text", expected, _describe(text))
-    day, month = (parts[1], parts[2]) if order == "day-first" else (parts[2], parts[1])
-    if int(month) > 12:
-        # dateutil would silently exchange the two.
-        raise InvalidTimestampError("text", expected, "a time that does not exist in this order")
+    first, second, year, hour, minute, seconds = (int(part or 0) for part in parts.groups())
+    day, month = (first, second) if order == "day-first" else (second, first)
     try:
-        moment = parser.parse(f"{day}-{month}-{parts[3]} {parts[4]}", dayfirst=True)
-    except (ValueError, OverflowError):
-        raise InvalidTimestampError("text", expected, "a time that does not exist") from None
-    return moment.replace(tzinfo=info)
+        # Not with dateutil's parser: it moves a number that does not fit to where it does.
+        return datetime(year, month, day, hour, minute, seconds, tzinfo=info)
+    except ValueError:
+        raise InvalidTimestampError("text", expected, "a time that does not exist in this order") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import ssl
+import threading
 import time
 from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -181,6 +182,7 @@ class Connections:
         self._base_url = settings.base_url
         self._reliable = _knows(settings.transport)
         self._client = httpx.Client(**_options(settings))
+        self._lock = threading.Lock()
 
     def send(self, step: Send) -> Answer | Failure:
         """Send a request and read the whole answer."""
@@ -202,6 +204,20 @@ class Connections:
         finally:
             _sending.reset(quiet)
 
+    def wait(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def acquire(self, deadline: float | None) -> Any:
+        """Wait for the lock, at most until the deadline; gives the lock, or `None`."""
+        left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
+        return self._lock if self._lock.acquire(timeout=left) else None
+
+    def resolve(self, awaitable: Any) -> Any:
+        """Refuse what only an event loop can wait for."""
+        getattr(awaitable, "close", lambda: None)()
+        raise ConfigurationError("token: an async callable needs an async client")
+
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
@@ -214,7 +230,7 @@ class AsyncConnections:
         self._base_url = settings.base_url
         self._reliable = _knows(settings.transport)
         self._client = httpx.AsyncClient(**_options(settings))
-        self.lock = anyio.Lock()
+        self._lock = anyio.Lock()
 
     async def send(self, step: Send) -> Answer | Failure:
         """Send a request and read the whole answer."""
@@ -233,11 +249,21 @@ class AsyncConnections:
         finally:
             _sending.reset(quiet)
 
+    async def wait(self, seconds: float) -> None:
+        """Wait, under whichever event loop runs."""
+        await anyio.sleep(seconds)
+
+    async def acquire(self, deadline: float | None) -> Any:
+        """Wait for the lock, at most until the deadline; gives the lock, or `None`."""
+        with anyio.move_on_after(None if deadline is None else deadline - time.monotonic()):
+            await self._lock.acquire()
+            return self._lock
+        return None
+
+    async def resolve(self, awaitable: Any) -> Any:
+        """Wait for it."""
+        return await awaitable
+
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
-
-
-async def sleep(seconds: float) -> None:
-    """Wait, under whichever event loop runs."""
-    await anyio.sleep(seconds)

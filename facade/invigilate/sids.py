@@ -39,7 +39,8 @@ class Sid(str):
             raise TypeError("a SID has a kind: use parse_sid(), or one of the classes like ExamSid")
         if not matches(cls.pattern, text):
             raise InvalidSidError(cls.__name__, expected_sid(cls.__name__, cls.pattern), describe_given(text))
-        return super().__new__(cls, text)
+        # Not str(text): a subclass, such as a member of an enum of texts, may show itself as something else.
+        return super().__new__(cls, str.__str__(text))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
