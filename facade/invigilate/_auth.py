@@ -210,15 +210,15 @@ class BearerCredentials:
         prepared = prepare(call, {}, check_sids=False, page={})
         asked_at = self._clock()
         try:
-            answer = decoded(prepared, (yield from carry_out(prepared, self, limits, deadline)), call.decode)
-            if not isinstance(answer.access_token, str) or not _HEADER_VALUE.fullmatch(answer.access_token):  # pyright: ignore[reportUnnecessaryIsInstance]  # documented is not what came
+            answer = decoded(prepared, (yield from carry_out(prepared, self, limits, deadline)), call.decode).to_dict()
+            token, lifetime = answer.get("access_token"), answer.get("expires_in")
+            if not isinstance(token, str) or not _HEADER_VALUE.fullmatch(token):
                 raise ResponseDecodeError("the answer of the token call holds no access token")
         except Exception as error:  # a cancelled fetch is no failure: whoever waits fetches for itself
             self._failures += 1
             self._failure = error
             raise
         # The lifetime counts from before the token was asked for.
-        token, lifetime = answer.access_token, answer.expires_in
         seconds = float(lifetime) if is_number(lifetime) and lifetime > 0 else 0.0
         self._issued = Issued(token, asked_at + seconds - min(RENEW_EARLY, seconds / 2))
         return token
