@@ -9,11 +9,13 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, NamedTuple, Protocol
 
+from ispring_learn_client.calls import UndecodableAnswer
+
 from ._engine import Acquire, Limits, Resolve, Step, carry_out, decoded
 from ._policy import local_time
 from ._requests import prepare
 from ._shapes import is_number
-from .errors import APITimeoutError, ConfigurationError, ResponseDecodeError
+from .errors import APITimeoutError, ConfigurationError
 
 logger = logging.getLogger("invigilate")
 
@@ -209,16 +211,29 @@ class BearerCredentials:
         )
         prepared = prepare(call, {}, check_sids=False, page={})
         asked_at = self._clock()
-        try:
-            answer = decoded(prepared, (yield from carry_out(prepared, self, limits, deadline)), call.decode).to_dict()
-            token, lifetime = answer.get("access_token"), answer.get("expires_in")
+
+        def read(content: bytes) -> tuple[str, float]:
+            answer = call.decode(content).to_dict()
+            token = answer.get("access_token")
             if not isinstance(token, str) or not _HEADER_VALUE.fullmatch(token):
-                raise ResponseDecodeError("the answer of the token call holds no access token")
+                raise UndecodableAnswer("the answer of the token call holds no access token")
+            return token, _seconds(answer.get("expires_in"))
+
+        try:
+            token, seconds = decoded(prepared, (yield from carry_out(prepared, self, limits, deadline)), read)
         except Exception as error:  # a cancelled fetch is no failure: whoever waits fetches for itself
-            self._failures += 1
-            self._failure = error
+            # Nor is one whose own deadline passed: others may have more time.
+            if deadline is None or not isinstance(error, APITimeoutError):
+                self._failures += 1
+                self._failure = error
             raise
         # The lifetime counts from before the token was asked for.
-        seconds = float(lifetime) if is_number(lifetime) and lifetime > 0 else 0.0
         self._issued = Issued(token, asked_at + seconds - min(RENEW_EARLY, seconds / 2))
         return token
+
+
+def _seconds(lifetime: object) -> float:
+    """Read a lifetime, which some servers write as a text; of no known one, a token is good for one call."""
+    if isinstance(lifetime, str) and lifetime.isascii() and lifetime.isdigit():
+        lifetime = float(lifetime)
+    return float(lifetime) if is_number(lifetime) and lifetime > 0 else 0.0

@@ -78,15 +78,24 @@ class Prepared(NamedTuple):
 
 
 class Send:
-    """Send the request; the result is an `Answer` or a `Failure`. `sent` is set as soon as writing begins."""
+    """Send the request; the result is an `Answer` or a `Failure`. `sent` is set as soon as writing begins.
+
+    Without `reuse` it goes over a connection that nothing went over before.
+    """
 
     def __init__(
-        self, request: Wire, credentials: Mapping[str, str], timeout: float | None, deadline: float | None
+        self,
+        request: Wire,
+        credentials: Mapping[str, str],
+        timeout: float | None,
+        deadline: float | None,
+        reuse: bool,
     ) -> None:
         self.request = request
         self.credentials = credentials
         self.timeout = timeout
         self.deadline = deadline
+        self.reuse = reuse
         self.sent = False
 
     def perform(self, connections: Any) -> Any:
@@ -239,7 +248,7 @@ class _Life:
         if self.token is not None:
             name, prefix = self.credentials.header
             headers[name] = prefix + self.token
-        self.step = Send(self.call.request, headers, timeout, self.deadline)
+        self.step = Send(self.call.request, headers, timeout, self.deadline, reuse=self.call.safe)
         self.sent_at = time.time()
         logger.debug("%s %s: attempt %d", self.call.request.method, self.call.path, len(self.attempts) + 1)
         result: Answer | Failure = yield self.step
@@ -357,7 +366,17 @@ def describe(result: Answer | Failure) -> str:
     if status is not None:
         return f"answered {status}"
     failure: Any = result
-    return f"{'timed out' if failure.timed_out else 'connection failed'} ({type(failure.error).__name__})"
+    return f"{'timed out' if failure.timed_out else 'connection failed'} ({_root(failure.error)})"
+
+
+def _root(error: BaseException | None) -> str:
+    """What the operating system or TLS says of a failure; other texts may quote what came, so only a class is named."""
+    name = type(error).__name__
+    while error is not None:
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError) and str(error):
+            return f"{name}: {' '.join(str(error).split())[:160]}"
+        error = error.__cause__ or error.__context__
+    return name
 
 
 def request_id(answer: Answer, masker: Masker | None = None) -> str | None:

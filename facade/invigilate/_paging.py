@@ -104,29 +104,17 @@ class Pager(Generic[R]):
         return f"<Pager from {self._start}, total {self.total}>"
 
     def __iter__(self) -> Iterator[R]:
-        for page in self.pages():
-            yield from page.rows
+        return _Rows(self.pages())
 
     def pages(self) -> Iterator[Page[R]]:
-        """Read page by page.
+        """Read page by page. After an error, the iterator asks for the same page again.
 
         Raises:
             IncompleteResultError: if an empty page comes before the total.
             ResponseDecodeError: if a page has no list of rows.
             APIError: if a page cannot be had.
         """
-        deadline, offset = self._deadline(), self._start
-        while True:
-            page = self._fetch(offset, deadline)
-            self.total = page.total
-            following = advance(offset, len(page.rows), page.total)
-            if following.missing:
-                raise incomplete(offset, page.total)
-            if page.rows:
-                yield page
-            if following.offset is None:
-                return
-            offset = following.offset
+        return _Pages(_Place(self, self._start, self._deadline()), self._fetch)
 
     def first(self) -> R | None:
         """Fetch the first page and give its first row, or `None` if there is none."""
@@ -154,32 +142,90 @@ class AsyncPager(Generic[R]):
     def __repr__(self) -> str:
         return f"<AsyncPager from {self._start}, total {self.total}>"
 
-    async def __aiter__(self) -> AsyncIterator[R]:
-        async for page in self.pages():
-            for row in page.rows:
-                yield row
+    def __aiter__(self) -> AsyncIterator[R]:
+        return _AsyncRows(self.pages())
 
-    async def pages(self) -> AsyncIterator[Page[R]]:
+    def pages(self) -> AsyncIterator[Page[R]]:
         """Read page by page; see `Pager.pages`."""
-        deadline, offset = self._deadline(), self._start
-        while True:
-            page = await self._fetch(offset, deadline)
-            self.total = page.total
-            following = advance(offset, len(page.rows), page.total)
-            if following.missing:
-                raise incomplete(offset, page.total)
-            if page.rows:
-                yield page
-            if following.offset is None:
-                return
-            offset = following.offset
+        return _AsyncPages(_Place(self, self._start, self._deadline()), self._fetch)
 
     async def first(self) -> R | None:
         """Fetch the first page and give its first row, or `None` if there is none."""
-        async for page in self.pages():
-            return page.rows[0]
-        return None
+        return await anext(aiter(self), None)
 
     async def collect(self) -> list[R]:
         """Read all rows into a list."""
         return [row async for row in self]
+
+
+class _Place:
+    """Where one reading of a report stands.
+
+    The readings below are iterators and no generators: a generator that raised is at its end, and whoever asked it
+    for more would take that for the end of the report; and an async one must be closed when it is left early.
+    """
+
+    def __init__(self, pager: Pager[Any] | AsyncPager[Any], start: int, deadline: float | None) -> None:
+        self.pager = pager
+        self.offset: int | None = start
+        self.deadline = deadline
+
+    def passed(self, page: Page[R]) -> Page[R] | None:
+        """Go on behind a page; `None` if it has no rows, which is the end."""
+        offset = self.offset or 0
+        self.pager.total = page.total
+        following = advance(offset, len(page.rows), page.total)
+        if following.missing:
+            raise incomplete(offset, page.total)
+        self.offset = following.offset
+        return page if page.rows else None
+
+
+class _Pages(Iterator[Page[R]]):
+    def __init__(self, place: _Place, fetch: Callable[[int, float | None], Page[R]]) -> None:
+        self._place = place
+        self._fetch = fetch
+
+    def __next__(self) -> Page[R]:
+        place = self._place
+        page = None if place.offset is None else place.passed(self._fetch(place.offset, place.deadline))
+        if page is None:
+            raise StopIteration
+        return page
+
+
+class _Rows(Iterator[R]):
+    def __init__(self, pages: Iterator[Page[R]]) -> None:
+        self._pages = pages
+        self._rows: Iterator[R] = iter(())
+
+    def __next__(self) -> R:
+        for row in self._rows:
+            return row
+        self._rows = iter(next(self._pages))
+        return next(self._rows)
+
+
+class _AsyncPages(AsyncIterator[Page[R]]):
+    def __init__(self, place: _Place, fetch: Callable[[int, float | None], Awaitable[Page[R]]]) -> None:
+        self._place = place
+        self._fetch = fetch
+
+    async def __anext__(self) -> Page[R]:
+        place = self._place
+        page = None if place.offset is None else place.passed(await self._fetch(place.offset, place.deadline))
+        if page is None:
+            raise StopAsyncIteration
+        return page
+
+
+class _AsyncRows(AsyncIterator[R]):
+    def __init__(self, pages: AsyncIterator[Page[R]]) -> None:
+        self._pages = pages
+        self._rows: Iterator[R] = iter(())
+
+    async def __anext__(self) -> R:
+        for row in self._rows:
+            return row
+        self._rows = iter(await anext(self._pages))
+        return next(self._rows)

@@ -78,10 +78,10 @@ def decide(
         time_left: seconds until the deadline, or `None` without one.
         jitter: a random number from 0 to 1.
     """
-    if not safe and outcome is not Outcome.NOT_SENT:
-        return Decision(False, 0.0, "it must not be repeated")
     if status_code is not None and status_code not in REPEATABLE_STATUSES:
         return Decision(False, 0.0, "repeating would not help")
+    if not safe and outcome is not Outcome.NOT_SENT:
+        return Decision(False, 0.0, "it must not be repeated")
     if attempt > max_retries:
         return Decision(False, 0.0, "no retries left" if max_retries else "no retries allowed")
     if retry_after is not None and retry_after > LONGEST_RETRY_AFTER:

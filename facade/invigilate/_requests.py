@@ -46,13 +46,11 @@ def prepare(
     arguments.update(page)
     try:
         request = Wire(*operation.request(arguments))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         # Only what the specification leaves open gets here, such as a set inside of a free-form object.
         raise InvalidArgumentError("arguments", "values with a JSON form", str(error)) from None
     shown = {
-        field.name: arguments[field.name]
-        for field in operation.fields
-        if field.name in arguments and not field.sensitive and field.kind not in {"object", "union", "any"}
+        field.name: arguments[field.name] for field in operation.fields if field.name in arguments and _plain(field)
     }
     return Prepared(
         request=request,
@@ -63,6 +61,12 @@ def prepare(
         secrets=tuple(sensitive_values(operation.fields, arguments)),
         arguments=shown,
     )
+
+
+def _plain(field: Any) -> bool:
+    """Whether a value of a field, items included, holds nothing that may be sensitive."""
+    itself = not field.sensitive and field.kind not in {"object", "union", "any"}
+    return itself and (field.items is None or _plain(field.items))
 
 
 class RawCall:
@@ -161,6 +165,11 @@ def _pairs(name: str, value: Any) -> list[str]:
         if not isinstance(item, str | int | float):
             given = "None" if item is None else f"a value of type {type(item).__name__}"
             raise InvalidArgumentError(f"params[{name!r}]", "text, numbers or booleans", given)
-        text = str(item).lower() if isinstance(item, bool) else str(item)
-        pairs.append(f"{quote(str(name), safe='')}={quote(text, safe='')}")
+        try:
+            # Not str(): a member of an enum of texts shows itself as something else.
+            text = str.__str__(item) if isinstance(item, str) else json.dumps(item, allow_nan=False)
+            pairs.append(f"{quote(str(name), safe='')}={quote(text, safe='')}")
+        except ValueError:
+            flaw = "a value without a form in a query"
+            raise InvalidArgumentError(f"params[{name!r}]", "finite numbers or text", flaw) from None
     return pairs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import Literal
+from typing import Literal, cast
 
 from .errors import InvalidTimestampError
 
@@ -113,7 +113,7 @@ def parse_ispring_time(
     info = (tz.gettz(zone) if zone else None) if isinstance(zone, str) else zone
     if isinstance(zone, str) and info is None:
         raise ConfigurationError(f"zone: no time zone is called {zone!r}")
-    given: object = text
+    given = cast(object, text)
     if not isinstance(given, str) or _RFC3339.fullmatch(given):
         return _parse(given, "text")
     expected = f"a time like 05-08-2024, 23:57:49 ({order}), or RFC 3339"

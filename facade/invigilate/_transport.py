@@ -12,6 +12,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
+import httpcore
 import httpx
 
 from ._version import __version__
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 SyncTransport = httpx.BaseTransport
 AsyncTransport = httpx.AsyncBaseTransport
 
-# A server that closes idle connections may do so at the very moment at which one is used again, and then nobody
-# knows whether the request was read. Common servers wait five seconds or longer; so nothing older is used.
-_KEEPALIVE = 2.0
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEPALIVE)
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0)
+# A server may close a kept connection at the very moment at which it is used again, and then nobody knows whether the
+# request was read; and what it left there could be taken for the answer. So a call that must not be repeated goes over
+# a connection of its own.
+_FRESH = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 
 USER_AGENT = f"invigilate/{__version__} python/{platform.python_version()}"
 
@@ -66,6 +68,7 @@ class Settings(NamedTuple):
 
 
 _sending: ContextVar[bool] = ContextVar("invigilate_sending", default=False)
+_deadline: ContextVar[float | None] = ContextVar("invigilate_deadline", default=None)
 
 
 class _Quiet(logging.Filter):
@@ -111,7 +114,6 @@ def _options(settings: Settings) -> dict[str, Any]:
             logger.addFilter(_quiet)
     options: dict[str, Any] = {
         "follow_redirects": False,
-        "limits": _LIMITS,
         "timeout": None,
         "headers": {"User-Agent": USER_AGENT},
         # Cookies would make a repeated request differ from the first.
@@ -131,6 +133,8 @@ def _options(settings: Settings) -> dict[str, Any]:
             ) from None
     elif verify is True and settings.base_url.startswith("http:") and settings.proxy is None:
         verify = False  # nothing will be verified, and loading the certificates takes time
+    if isinstance(verify, bool):
+        verify = httpx.create_ssl_context(verify=verify, trust_env=not settings.loopback)
     try:
         proxy = httpx.Proxy(settings.proxy) if settings.proxy is not None else None
     except (ValueError, httpx.InvalidURL):
@@ -139,8 +143,11 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 def _knows(transport: Any) -> bool:
-    """Whether a transport reports what it does; of another one, nothing can be said but what it says."""
-    return transport is None or isinstance(transport, httpx.HTTPTransport | httpx.AsyncHTTPTransport)
+    """Whether a transport reports what it does; of another one, nothing can be said but what it says.
+
+    A subclass is another one: it may send by ways of its own.
+    """
+    return transport is None or type(transport) in {httpx.HTTPTransport, httpx.AsyncHTTPTransport}
 
 
 def _request(client: httpx.Client | httpx.AsyncClient, base_url: str, step: Send, trace: Any) -> httpx.Request:
@@ -156,10 +163,12 @@ def _request(client: httpx.Client | httpx.AsyncClient, base_url: str, step: Send
     )
 
 
-def _failure(step: Send, trace: _Trace, reliable: bool, error: Exception) -> Failure:
+def _failure(step: Send, trace: _Trace, reliable: bool, error: BaseException) -> Failure:
     if not step.sent and not (reliable or trace.seen):
         # A transport that reports nothing: what is not known counts as sent.
         step.sent = True
+    if not isinstance(error, Exception):
+        raise error  # an interruption, but the step says now what it cut off
     return Failure(isinstance(error, httpx.TimeoutException | TimeoutError), step.sent, error)
 
 
@@ -167,12 +176,70 @@ def _answer(response: httpx.Response, body: bytes) -> Answer:
     return Answer(response.status_code, {key.lower(): value for key, value in response.headers.items()}, body)
 
 
-class _LateError(httpx.ReadTimeout):
-    """The answer came too slowly to be complete before the deadline."""
+def _body(headers: httpx.Headers, raw: bytes) -> bytes:
+    """Undo the content encoding; what cannot be undone stays as it came, so that at least the status counts."""
+    if "content-encoding" not in headers or not raw:
+        return raw
+    try:
+        return httpx.Response(200, headers=headers, content=raw).content
+    except httpx.DecodingError:
+        return raw
 
 
-def _late(step: Send) -> bool:
-    return step.deadline is not None and time.monotonic() >= step.deadline
+class _Stream(httpcore.NetworkStream):
+    """A connection that also ends at the deadline of the call which uses it; a timeout alone begins anew each read."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def _left(self, timeout: float | None, kind: type[Exception]) -> float | None:
+        deadline = _deadline.get()
+        if deadline is None:
+            return timeout
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise kind("the deadline passed")
+        return left if timeout is None else min(timeout, left)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.SyncBackend):
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        return _Stream(super().connect_tcp(*args, **kwargs))
+
+
+def _client(settings: Settings, options: dict[str, Any]) -> httpx.Client:
+    client: httpx.Client = _guarded(httpx.Client, options)
+    if settings.transport is None:
+        # httpx has no way of its own to hand this through; a test fails if the names change.
+        for transport in (client.__dict__["_transport"], *client.__dict__["_mounts"].values()):
+            if transport is not None:
+                transport.__dict__["_pool"].__dict__["_network_backend"] = _Backend()
+    return client
+
+
+def _guarded(make: Any, options: dict[str, Any]) -> Any:
+    try:
+        return make(**options)
+    except (ValueError, ImportError, httpx.InvalidURL):
+        # The address of a proxy may hold a password, so it is not repeated.
+        raise ConfigurationError("proxy: the address of the proxy, given or of the environment, is unusable") from None
 
 
 class Connections:
@@ -180,29 +247,37 @@ class Connections:
 
     def __init__(self, settings: Settings) -> None:
         self._base_url = settings.base_url
+        self._settings = settings
         self._reliable = _knows(settings.transport)
-        self._client = httpx.Client(**_options(settings))
+        self._options = _options(settings)
+        self._client = _client(settings, {**self._options, "limits": _LIMITS})
+        self._unkept: httpx.Client | None = self._client if settings.transport is not None else None
         self._lock = threading.Lock()
+        self._token_lock = threading.Lock()
 
     def send(self, step: Send) -> Answer | Failure:
         """Send a request and read the whole answer."""
         trace = _Trace(step)
-        quiet = _sending.set(True)
+        quiet, deadline = _sending.set(True), _deadline.set(step.deadline)
         try:
-            response = self._client.send(_request(self._client, self._base_url, step, trace.note), stream=True)
+            client = self._client if step.reuse else self._fresh()
+            response = client.send(_request(client, self._base_url, step, trace.note), stream=True)
             try:
-                chunks: list[bytes] = []
-                for chunk in response.iter_bytes():
-                    chunks.append(chunk)
-                    if _late(step):
-                        raise _LateError("the deadline passed while the answer came")
-                return _answer(response, b"".join(chunks))
+                raw = b"".join(response.iter_raw())
             finally:
                 response.close()
-        except Exception as error:
+            return _answer(response, _body(response.headers, raw))
+        except BaseException as error:
             return _failure(step, trace, self._reliable, error)
         finally:
             _sending.reset(quiet)
+            _deadline.reset(deadline)
+
+    def _fresh(self) -> httpx.Client:
+        with self._lock:
+            if self._unkept is None:
+                self._unkept = _client(self._settings, {**self._options, "limits": _FRESH})
+            return self._unkept
 
     def wait(self, seconds: float) -> None:
         """Wait."""
@@ -211,7 +286,7 @@ class Connections:
     def acquire(self, deadline: float | None) -> Any:
         """Wait for the lock, at most until the deadline; gives the lock, or `None`."""
         left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
-        return self._lock if self._lock.acquire(timeout=left) else None
+        return self._token_lock if self._token_lock.acquire(timeout=left) else None
 
     def resolve(self, awaitable: Any) -> Any:
         """Refuse what only an event loop can wait for."""
@@ -221,6 +296,8 @@ class Connections:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+        if self._unkept is not None:
+            self._unkept.close()
 
 
 class AsyncConnections:
@@ -229,25 +306,33 @@ class AsyncConnections:
     def __init__(self, settings: Settings) -> None:
         self._base_url = settings.base_url
         self._reliable = _knows(settings.transport)
-        self._client = httpx.AsyncClient(**_options(settings))
-        self._lock = anyio.Lock()
+        self._options = _options(settings)
+        self._client: httpx.AsyncClient = _guarded(httpx.AsyncClient, {**self._options, "limits": _LIMITS})
+        self._unkept = self._client if settings.transport is not None else None
+        self._token_lock = anyio.Lock()
 
     async def send(self, step: Send) -> Answer | Failure:
         """Send a request and read the whole answer."""
         trace = _Trace(step)
         quiet = _sending.set(True)
         try:
-            request = _request(self._client, self._base_url, step, trace.anote)
+            client = self._client if step.reuse else self._fresh()
             with anyio.fail_after(None if step.deadline is None else step.deadline - time.monotonic()):
-                response = await self._client.send(request, stream=True)
+                response = await client.send(_request(client, self._base_url, step, trace.anote), stream=True)
                 try:
-                    return _answer(response, await response.aread())
+                    raw = b"".join([chunk async for chunk in response.aiter_raw()])
                 finally:
                     await response.aclose()
-        except Exception as error:
+            return _answer(response, _body(response.headers, raw))
+        except BaseException as error:
             return _failure(step, trace, self._reliable, error)
         finally:
             _sending.reset(quiet)
+
+    def _fresh(self) -> httpx.AsyncClient:
+        unkept = self._unkept or httpx.AsyncClient(**{**self._options, "limits": _FRESH})
+        self._unkept = unkept
+        return unkept
 
     async def wait(self, seconds: float) -> None:
         """Wait, under whichever event loop runs."""
@@ -256,8 +341,8 @@ class AsyncConnections:
     async def acquire(self, deadline: float | None) -> Any:
         """Wait for the lock, at most until the deadline; gives the lock, or `None`."""
         with anyio.move_on_after(None if deadline is None else deadline - time.monotonic()):
-            await self._lock.acquire()
-            return self._lock
+            await self._token_lock.acquire()
+            return self._token_lock
         return None
 
     async def resolve(self, awaitable: Any) -> Any:
@@ -267,3 +352,5 @@ class AsyncConnections:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+        if self._unkept is not None:
+            await self._unkept.aclose()

@@ -83,10 +83,10 @@ def dump(value: Any) -> Any:
     kind = value.__class__
     if kind is str or value is None or kind is bool or kind is int or kind is float:
         return value
-    if isinstance(value, Mapping):
-        return {key: dump(item) for key, item in value.items() if item is not UNSET}  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, list | tuple):
-        return [dump(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if issubclass(kind, Mapping):
+        return {key: dump(item) for key, item in value.items() if item is not UNSET}
+    if issubclass(kind, list | tuple):
+        return [dump(item) for item in value if item is not UNSET]
     if isinstance(value, datetime):
         return format_timestamp(value)
     if isinstance(value, date | time):
@@ -116,10 +116,11 @@ def show(model: Any, names: tuple[str, ...], sensitive: frozenset[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{..." + str(len(value)) + "}"  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, list | tuple):
-        return f"[...{len(value)}]"  # pyright: ignore[reportUnknownArgumentType]
+    kind = value.__class__
+    if issubclass(kind, dict):
+        return "{..." + str(len(value)) + "}"
+    if issubclass(kind, list | tuple):
+        return f"[...{len(value)}]"
     if isinstance(value, str):
         return repr(value if len(value) <= 60 else value[:57] + "...")
     if value is None or isinstance(value, bool | int | float):

@@ -74,16 +74,22 @@ class Operation(Generic[T]):
 
     Attributes:
         id: its operationId.
+        method: upper case.
+        path: the documented template.
+        fields: its arguments: of the path, the query and the header, and the members of the body.
         repeat: `safe` when sending it again does no harm, else `unsafe`.
-        answer: what a success holds: `object`, `array`, `text` or `any`.
+        answer: what a success holds: `object`, `array`, `text`, `none` (no content) or `any`.
         media: the content type of the body, or `None`.
+        body_required: whether a body is sent even if no member of it was given.
         read: builds the documented type from the decoded JSON.
         documentation: the page that it was captured from.
         paged: whether it takes `offset` and `limit` and answers with `results`.
+        secured: whether it needs credentials.
     """
 
     __slots__ = (
         "answer",
+        "body_required",
         "documentation",
         "fields",
         "id",
@@ -103,11 +109,12 @@ class Operation(Generic[T]):
         method: str,
         path: str,
         repeat: Literal["safe", "unsafe"],
-        answer: Literal["object", "array", "text", "any"],
+        answer: Literal["object", "array", "text", "none", "any"],
         read: Callable[[Any], T],
         documentation: str,
         fields: tuple[Field, ...] = (),
         media: str | None = None,
+        body_required: bool = True,
         paged: bool = False,
         secured: bool = True,
     ) -> None:
@@ -120,46 +127,47 @@ class Operation(Generic[T]):
         self.documentation = documentation
         self.fields = fields
         self.media = media
+        self.body_required = body_required
         self.paged = paged
         self.secured = secured
 
     def __repr__(self) -> str:
         return f"<Operation {self.id}: {self.method} {self.path}>"
 
-    def request(self, arguments: Mapping[str, Any]) -> Request:
+    def request(self, arguments: Mapping[str, Any], body: Any = UNSET) -> Request:
         """Describe the request for arguments by their Python names; what is `UNSET` is not sent.
 
+        Args:
+            arguments: the arguments.
+            body: the whole body as a model, in place of arguments for its members.
+
         Raises:
-            ValueError: if a path argument is missing or is no single path segment, or a value has no JSON form.
+            ValueError: if a path argument is missing or is no single path segment, or a value has no form where it
+                is due.
         """
         path = self.path
         query: list[str] = []
         headers: dict[str, str] = {"Accept": "application/json"}
-        body: dict[str, Any] = {}
+        members: dict[str, Any] = {} if body is UNSET else dump(body)
         for field in self.fields:
             value = arguments.get(field.name, UNSET)
             if value is UNSET:
                 if field.place == "path":
                     raise ValueError(f"{field.name} is needed")
                 continue
+            if field.kind == "comma":
+                value = _joined(field.name, value)
             if field.place == "body":
-                body[field.wire] = dump(value)
+                members[field.wire] = dump(value)
             elif field.place == "query":
                 query.extend(f"{quote(field.wire, safe='')}={quote(text, safe='')}" for text in _texts(value))
             elif field.place == "header":
-                headers[field.wire] = _text(dump(value))
+                headers[field.wire] = _header(field.name, value)
             else:
                 path = path.replace("{" + field.wire + "}", _segment(field.name, value), 1)
-        return self._assemble(path, query, headers, body)
-
-    def _assemble(self, path: str, query: list[str], headers: dict[str, str], body: dict[str, Any]) -> Request:
         content: bytes | None = None
-        if self.media == "application/x-www-form-urlencoded":
-            pairs = (f"{quote(key, safe='')}={quote(text, safe='')}" for key in body for text in _texts(body[key]))
-            content = "&".join(pairs).encode()
-        elif self.media is not None:
-            content = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-        if self.media is not None:
+        if self.media is not None and (members or self.body_required or body is not UNSET):
+            content = _content(members, self.media)
             headers["Content-Type"] = self.media
         return Request(self.method, path + ("?" + "&".join(query) if query else ""), headers, content)
 
@@ -185,17 +193,24 @@ class Operation(Generic[T]):
         """
         if self.answer == "text":
             return self.read(read_text(content))
+        if self.answer == "none":
+            return self.read(None)
         return self.load(read_json(content, loads))
 
 
 class Call(Generic[T]):
-    """One call: an operation and the arguments that were given."""
+    """One call: an operation and the arguments that were given.
 
-    __slots__ = ("arguments", "operation")
+    Attributes:
+        body: the whole body as a model, where it is given as such.
+    """
 
-    def __init__(self, operation: Operation[T], arguments: Mapping[str, Any]) -> None:
+    __slots__ = ("arguments", "body", "operation")
+
+    def __init__(self, operation: Operation[T], arguments: Mapping[str, Any], body: Any = UNSET) -> None:
         self.operation = operation
         self.arguments = {key: value for key, value in arguments.items() if value is not UNSET}
+        self.body = body
 
     def __repr__(self) -> str:
         return f"<Call {self.operation.id}({', '.join(self.arguments)})>"
@@ -255,6 +270,21 @@ def _json_kind(value: Any) -> str:
     return names.get(value.__class__, "a number")
 
 
+def _content(members: dict[str, Any], media: str) -> bytes:
+    if media == "application/json":
+        return json.dumps(members, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    pairs = (f"{quote(key, safe='')}={quote(text, safe='')}" for key in members for text in _texts(members[key]))
+    return "&".join(pairs).encode()
+
+
+def _joined(name: str, value: Any) -> Any:
+    if value.__class__ is not list and value.__class__ is not tuple:
+        return value
+    if not all(isinstance(item, str) and item and "," not in item for item in value):
+        raise ValueError(f"{name} takes texts without a comma")
+    return ",".join(value)
+
+
 def _segment(name: str, value: Any) -> str:
     text = _text(dump(value))
     if text in {"", ".", ".."}:
@@ -262,17 +292,24 @@ def _segment(name: str, value: Any) -> str:
     return quote(text, safe="")
 
 
+def _header(name: str, value: Any) -> str:
+    text = _text(dump(value))
+    if not text.isascii() or not text.isprintable():
+        raise ValueError(f"{name} must be printable ASCII text, since it goes into a header")
+    return text
+
+
 def _text(value: Any) -> str:
-    if value is None:
-        raise ValueError("null has no form outside of a JSON body")
     if value is True or value is False:
         return "true" if value else "false"
+    if value is None or isinstance(value, dict | list):
+        raise ValueError("null, objects and nested lists have no form outside of a JSON body")
     return str(value)
 
 
 def _texts(value: Any) -> list[str]:
     plain = dump(value)
-    return [_text(item) for item in plain] if isinstance(plain, list) else [_text(plain)]  # pyright: ignore[reportUnknownVariableType]
+    return [_text(item) for item in plain] if plain.__class__ is list else [_text(plain)]
 
 
 __all__ = ["Call", "Field", "Operation", "PagedCall", "Request", "UndecodableAnswer", "read_json", "read_text"]

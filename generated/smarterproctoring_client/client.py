@@ -114,13 +114,13 @@ class Client:
             httpx.HTTPError: if no answer came.
             UndecodableAnswer: if a 2xx has no documented body.
         """
-        method, target, headers, content = call.operation.request(call.arguments)
+        method, target, headers, content = call.operation.request(call.arguments, call.body)
         client = self.get_httpx_client()
         return _response(call, client.request(method, target, headers=headers, content=content))
 
     async def send_async(self, call: Call[R]) -> Response[R]:
         """As `send`, without blocking."""
-        method, target, headers, content = call.operation.request(call.arguments)
+        method, target, headers, content = call.operation.request(call.arguments, call.body)
         client = self.get_async_httpx_client()
         return _response(call, await client.request(method, target, headers=headers, content=content))
 

@@ -9,16 +9,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import yaml
 
-from .build import GenerationError, Target, generate
-from .facts import OperationFacts, SpecError
+from .build import GenerationError, Target, generate, module_name
+from .facts import OperationFacts
+from .schemas import SpecError
 
 ROOT = Path(__file__).resolve().parents[2]
-DIFF_LINES = 60
+DIFF_LINES, DIFF_LINES_OF_FILE = 120, 24
 REACH = """
 from invigilate import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, SmarterProctoring
 from invigilate._resources import bound_operations
@@ -41,76 +44,100 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="Exit codes: 0 done (or nothing to do), 1 --check found a difference, 2 generation failed and nothing "
         "was changed, 3 generated, but an operation cannot be reached from a client.",
     )
+    parser.add_argument("--check", action="store_true", help="change nothing; fail with a diff when the tree differs")
     parser.add_argument(
-        "--check",
-        action="store_true",
-        help="change nothing; fail with a diff when the tree differs",
+        "--golden", action="store_true", help="generate tests/golden/generated from tests/golden/nasty.yaml instead"
     )
-    parser.add_argument(
-        "--spec",
-        type=Path,
-        help="generate from this specification instead (with --package, --output)",
-    )
+    parser.add_argument("--spec", type=Path, help="generate from this specification instead (with --package, --output)")
     parser.add_argument("--package", help="the package name for --spec")
     parser.add_argument("--output", type=Path, help="the folder that receives the package for --spec")
     options = parser.parse_args(arguments)
-    settings: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
     own = (options.spec, options.package, options.output)
-    if any(own) and not all(own):
-        parser.error("--spec, --package and --output go together")
-    if options.spec:
+    if any(own) and (options.golden or not all(own)):
+        parser.error("--spec, --package and --output go together, and without --golden")
+    try:
+        settings: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
         templates = ROOT / "openapi" / "templates"
-        targets = [Target(options.spec.resolve(), options.package, templates, options.spec.name)]
-        destination = options.output.resolve()
-    else:
+        if options.spec:
+            targets = [Target(options.spec.resolve(), options.package, templates, options.spec.name)]
+            return _run(targets, options.output.resolve(), settings, check=options.check)
+        if options.golden:
+            golden = ROOT / "tests" / "golden"
+            targets = [Target(golden / "nasty.yaml", "nasty_client", templates, "tests/golden/nasty.yaml")]
+            return _run(targets, golden / "generated", settings, check=options.check)
         targets = [
-            Target(ROOT / "openapi" / spec, package, ROOT / "openapi" / "templates", f"openapi/{spec}")
+            Target(ROOT / "openapi" / spec, package, templates, f"openapi/{spec}")
             for spec, package in settings["packages"].items()
         ]
-        destination = ROOT / "generated"
-    try:
-        return _run(targets, destination, settings, check=options.check, facade=not options.spec)
-    except (SpecError, GenerationError, yaml.YAMLError) as error:
-        print(f"regenerate: {error}\nNothing was changed.", file=sys.stderr)
-        return EXIT_FAILED
+        return _run(targets, ROOT / "generated", settings, check=options.check, whole=True)
+    except (SpecError, GenerationError, yaml.YAMLError, jinja2.TemplateError, OSError) as error:
+        print(f"regenerate: {_reason(error)}\nNothing was changed.", file=sys.stderr)
+    except Exception:
+        # A shape that nobody thought of; where it happened is what is worth knowing.
+        traceback.print_exc()
+        print("regenerate: unexpected failure, see above\nNothing was changed.", file=sys.stderr)
+    return EXIT_FAILED
 
 
-def _run(targets: list[Target], destination: Path, settings: dict[str, Any], *, check: bool, facade: bool) -> int:
-    destination.mkdir(parents=True, exist_ok=True)
+def _reason(error: Exception) -> str:
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename or error.name}:{error.lineno}: {error.message}"
+    return str(error) if isinstance(error, SpecError | GenerationError) else f"{type(error).__name__}: {error}"
+
+
+def _run(
+    targets: list[Target], destination: Path, settings: dict[str, Any], *, check: bool, whole: bool = False
+) -> int:
+    """Generate all targets, then compare or exchange them at once.
+
+    Args:
+        targets: the packages to make.
+        destination: the folder that holds them.
+        settings: generator.yaml.
+        check: change nothing.
+        whole: the folder holds nothing else, and the clients reach all of it.
+    """
     # Beside the tree, so that the exchange is a rename within one file system.
-    with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=destination.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=None if check else destination.parent) as folder:
         fresh = Path(folder)
         operations: dict[str, list[OperationFacts]] = {}
         for target in targets:
             operations[target.package] = generate(target, fresh / target.package, settings)
-        differences = _differences(targets, destination, fresh)
+        packages = [target.package for target in targets]
+        stale = _stale(destination, packages) if whole else []
+        differences = _differences([*packages, *stale], destination, fresh)
         if check and differences:
             _print_diff(differences, destination, fresh)
             return EXIT_DIFFERENT
         if not check:
-            _exchange(targets, destination, fresh)
+            _exchange(packages, stale, destination, fresh)
     count = sum(len(found) for found in operations.values())
-    state = "as generated" if not differences else f"{len(differences)} files changed"
-    print(f"{count} operations in {len(targets)} packages, {state}")
-    if not facade:
-        return EXIT_OK
-    return _check_reachable(operations)
+    changed = f"{len(differences)} file{'s' if len(differences) != 1 else ''} changed"
+    print(f"{count} operations in {', '.join(packages)}: {changed if differences else 'as generated'}")
+    return _check_reachable(operations) if whole else EXIT_OK
 
 
-def _files(folder: Path) -> set[Path]:
-    return {
-        path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    }
+def _stale(destination: Path, packages: list[str]) -> list[str]:
+    """What stands beside the packages: those of specifications that are gone."""
+    if not destination.exists():
+        return []
+    return sorted(path.name for path in destination.iterdir() if path.name not in {*packages, "__pycache__"})
 
 
-def _differences(targets: list[Target], old: Path, new: Path) -> list[Path]:
+def _files(path: Path) -> set[Path]:
+    if path.is_file():
+        return {Path()}
+    return {file.relative_to(path) for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
+
+
+def _differences(names: list[str], old: Path, new: Path) -> list[Path]:
     found: list[Path] = []
-    for target in targets:
-        before, after = old / target.package, new / target.package
-        for name in sorted((_files(before) if before.exists() else set()) | _files(after)):
-            old_file, new_file = before / name, after / name
+    for name in names:
+        before, after = old / name, new / name
+        for file in sorted(_files(before) | _files(after)):
+            old_file, new_file = before / file, after / file
             if not (old_file.exists() and new_file.exists() and old_file.read_bytes() == new_file.read_bytes()):
-                found.append(Path(target.package) / name)
+                found.append(name / file)
     return found
 
 
@@ -119,36 +146,45 @@ def _lines(path: Path) -> list[str]:
 
 
 def _print_diff(differences: list[Path], old: Path, new: Path) -> None:
-    print(f"{old.name}/ is not what scripts/regenerate makes; {len(differences)} files differ:")
+    many = f"{len(differences)} files differ" if len(differences) > 1 else "1 file differs"
+    print(f"{old.name}/ is not what scripts/regenerate makes; {many}:")
+    parts: list[str] = []
     for name in differences:
-        print(f"  {name}")
-    lines: list[str] = []
-    for name in differences:
+        state = "" if (old / name).exists() and (new / name).exists() else " (missing)"
+        state = " (not generated)" if not (new / name).exists() else state
+        print(f"  {name}{state}")
         before, after = (_lines(folder / name) for folder in (old, new))
-        lines += difflib.unified_diff(before, after, f"{old.name}/{name}", f"regenerated/{name}", lineterm="", n=2)
-    print("\n".join(lines[:DIFF_LINES]))
-    if len(lines) > DIFF_LINES:
-        print(f"... and {len(lines) - DIFF_LINES} more lines")
+        names = f"{old.name}/{name}", f"regenerated/{name}"
+        lines = list(difflib.unified_diff(before, after, *names, lineterm="", n=2))
+        # One file must not hide what happens in the others.
+        parts += lines[:DIFF_LINES_OF_FILE]
+        if len(lines) > DIFF_LINES_OF_FILE:
+            parts.append(f"... and {len(lines) - DIFF_LINES_OF_FILE} more lines in {name}")
+    print("\n".join(parts[:DIFF_LINES]))
+    if len(parts) > DIFF_LINES:
+        print(f"... and {len(parts) - DIFF_LINES} more lines")
     print("Run ./scripts/regenerate, and commit what it makes.")
 
 
-def _exchange(targets: list[Target], destination: Path, fresh: Path) -> None:
+def _exchange(packages: list[str], stale: list[str], destination: Path, fresh: Path) -> None:
     """Put the new packages in place of the old ones; on a failure the old ones are put back."""
     aside = fresh / ".old"
     aside.mkdir()
+    destination.mkdir(exist_ok=True)
     moved: list[str] = []
     try:
-        for target in targets:
-            current = destination / target.package
+        for name in [*packages, *stale]:
+            current = destination / name
+            moved.append(name)
             if current.exists():
-                current.rename(aside / target.package)
-            moved.append(target.package)
-            (fresh / target.package).rename(current)
-    except OSError:
-        for package in moved:
-            shutil.rmtree(destination / package, ignore_errors=True)
-            if (aside / package).exists():
-                (aside / package).rename(destination / package)
+                current.rename(aside / name)
+            if name in packages:
+                (fresh / name).rename(current)
+    except BaseException:
+        for name in moved:
+            if (aside / name).exists():
+                shutil.rmtree(destination / name, ignore_errors=True)
+                (aside / name).rename(destination / name)
         raise
 
 
@@ -173,9 +209,11 @@ def _check_reachable(operations: dict[str, list[OperationFacts]]) -> int:
         if not {(package, operation.id, "sync"), (package, operation.id, "async")} <= bound
     ]
     for package, operation in missing:
+        module = module_name(operation)
         print(
-            f"regenerate: {operation.id} ({package}) cannot be reached from the clients; bind it with a line like\n"
-            f"    ... = operation({operation.tag}.<module>.describe)   in facade/invigilate/_resources.py",
+            f"regenerate: {operation.id} ({package}) cannot be reached from each client. Bind it in the class of its "
+            f"resource in facade/invigilate/_resources.py:\n"
+            f"    {module} = operation({operation.tag}.{module}.describe)",
             file=sys.stderr,
         )
     return EXIT_UNREACHABLE if missing else EXIT_OK

@@ -6,29 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from openapi_python_client.parser.openapi import Endpoint
-from openapi_python_client.parser.properties.list_property import ListProperty
 from openapi_python_client.parser.properties.model_property import ModelProperty
 
-from .facts import Document, Fact, OperationFacts, SpecError
+from .facts import Document, OperationFacts
+from .schemas import Fact, Node, SpecError
 from .views import (
     Argument,
     OperationView,
     annotate,
+    decode_source,
     describe_docstring,
     docstring,
+    entry,
     field_source,
-    format_note,
     model_within,
     models_within,
     name_arguments,
     plain,
+    python_name,
+    sentence,
     wrapped,
 )
 
 
 def _class(prop: Any) -> str | None:
-    model = model_within(prop)
-    return str(model.class_info.name) if model else None
+    return _name(model_within(prop))
 
 
 def _module(model: ModelProperty) -> tuple[str, str]:
@@ -39,65 +41,71 @@ def operation_view(facts: OperationFacts, endpoint: Endpoint) -> OperationView:
     """Work out everything that the module of an operation holds."""
     named = name_arguments(facts, endpoint)
     arguments = [Argument(name, fact, annotate(fact, _class(prop), argument=True)) for name, fact, prop in named]
-    # What the client supplies comes last, so that the signature begins with what the caller gives.
-    arguments.sort(key=lambda argument: (argument.fact.client_default is not None, argument.optional))
-    success = _success(facts, endpoint)
-    answer_model = model_within(success) if success is not None else None
-    returns = {"text": "str", "any": "Any"}.get(facts.answer, "")
-    read = "value"
-    if facts.answer == "object":
-        returns = str(answer_model.class_info.name) if answer_model else "dict[str, Any]"
-        read = f"{returns}.from_dict(value)" if answer_model else "value"
-    elif facts.answer == "array":
-        returns = f"list[{answer_model.class_info.name}]" if answer_model else "list[Any]"
-        if answer_model:
-            name = answer_model.class_info.name
-            read = f"[{name}.from_dict(item) if item.__class__ is dict else item for item in value]"
-    row = _row(named, answer_model) if facts.answer == "object" else None
-    body = endpoint.bodies[0].prop if endpoint.bodies else None
-    used = {_module(model) for _, _, prop in named for model in models_within(prop)}
-    used |= {_module(model) for model in (answer_model, body) if isinstance(model, ModelProperty)}
-    row_name, row_module = "", ""
-    if row is not None:
-        model = model_within(row)
-        row_name, row_module = _module(model) if model else ("dict[str, Any]", "")
-        used |= {_module(model)} if model else set()
     by_name = {argument.name: argument for argument in arguments}
     path = [by_name[name] for name, fact, _ in named if fact.place == "path"]
     others = [argument for argument in arguments if argument.fact.place in {"query", "header"}]
-    body_name = ""
-    other_sources: list[str] = []
-    if isinstance(body, ModelProperty):
-        body_name = "body" if all(argument.name != "body" for argument in path + others) else "request_body"
-        other_sources = [f"{body_name}: {body.class_info.name}" + ("" if facts.body_required else " | Unset = UNSET")]
-    # In the standalone functions nothing stands in for an argument that the client object would supply.
-    path_sources = [f"{argument.name}: {argument.annotation}" for argument in path]
-    other_sources += [argument.source() for argument in others]
-    shadowed = {argument.name for argument in path + others} & {"client"}
-    if shadowed:
-        raise SpecError(f"{facts.id}: the argument client has no name of its own")
+    # What the client supplies comes last, so that the signature begins with what the caller gives.
+    arguments.sort(key=lambda argument: (argument.fact.client_default is not None, argument.optional))
+    answer_model = model_within(_success(facts, endpoint))
+    answer = facts.answered
+    row = _row(named, answer)
+    body = endpoint.bodies[0].prop if endpoint.bodies else None
+    used = {_module(model) for _, _, prop in named for model in models_within(prop)}
+    used |= {_module(model) for model in (answer_model, body) if isinstance(model, ModelProperty)}
+    row_type, read_row, row_models = "", "", []
+    if row is not None and answer_model is not None:
+        model = model_within(next(prop for prop in _members(answer_model) if plain(prop.name) == "results"))
+        row_type = annotate(row, _name(model), argument=False, answered=True)
+        read_row = decode_source(row, _name(model), "row")
+        row_models = [_module(model)] if model and read_row != "row" else []
+        used |= set(row_models)
+    returns = "Any" if facts.answer == "any" else "None"
+    if answer is not None and facts.answer != "any":
+        returned = annotate(answer, _name(answer_model), argument=False, answered=True)
+        returns = "str" if facts.answer == "text" else returned
+    read = decode_source(answer, _name(answer_model), "value") if answer else "None"
+    # Nothing but what is documented gets to `read`; inside of it, anything may come.
+    if answer is not None and read != "value":
+        one = decode_source(answer.items, _name(answer_model), "item", 1) if answer.items else ""
+        read = f"[{one} for item in value]" if one else f"{returns}.from_dict(value)"
+    body_name, body_sources = "", []
     names = [argument.name for argument in path + others]
+    if "client" in names:
+        raise SpecError(f"{facts.id}: client is no name for an argument")
+    if isinstance(body, ModelProperty):
+        body_name = "body" if "body" not in names else "request_body"
+        if body_name in names:
+            raise SpecError(f"{facts.id}: {body_name} is no name for an argument")
+        body_sources = [f"{body_name}: {body.class_info.name}" + ("" if facts.body_required else " | Unset = UNSET")]
     return OperationView(
         facts=facts,
+        title=sentence(facts.summary),
         returns=returns,
-        call_type=f"PagedCall[{row_name}]" if row is not None else f"Call[{returns}]",
-        read_expression=read,
+        call_type=f"PagedCall[{row_type}]" if row_type else f"Call[{returns}]",
+        read=read,
+        read_models=[_module(answer_model)] if answer_model and read != "value" else [],
+        row=row_type,
+        read_row=read_row,
+        row_models=row_models,
         models=sorted(used),
-        read_models=[_module(answer_model)] if answer_model else [],
         fields=[field_source(fact, name) for name, fact, _ in named],
         arguments=[argument.source() for argument in arguments],
-        docstring=describe_docstring(facts, arguments, returns, row_name),
-        path_arguments=path_sources,
-        other_arguments=other_sources,
-        argument_names=[*names, body_name] if body_name else names,
-        plain_arguments=[(name, name) for name in names],
+        docstring=describe_docstring(facts, arguments, returns, row_type),
+        # In the standalone functions nothing stands in for an argument that the client object would supply.
+        path_arguments=[f"{argument.name}: {argument.annotation}" for argument in path],
+        other_arguments=body_sources + [argument.source() for argument in others],
+        passed=names,
         body_name=body_name,
-        body_type=str(body.class_info.name) if isinstance(body, ModelProperty) else "",
-        body_required=facts.body_required,
-        row=row_name,
-        row_model=bool(row_module),
-        row_module=row_module,
+        body_type=_name(body) or "",
     )
+
+
+def _name(model: Any) -> str | None:
+    return str(model.class_info.name) if isinstance(model, ModelProperty) else None
+
+
+def _members(model: ModelProperty) -> list[Any]:
+    return [*(model.required_properties or []), *(model.optional_properties or [])]
 
 
 def _success(facts: OperationFacts, endpoint: Endpoint) -> Any:
@@ -112,15 +120,12 @@ def _success(facts: OperationFacts, endpoint: Endpoint) -> Any:
     return response.prop
 
 
-def _row(named: list[tuple[str, Fact, Any]], page: ModelProperty | None) -> Any:
-    """The property of a row, if the operation is paged by `offset`, `limit` and `results`."""
+def _row(named: list[tuple[str, Fact, Any]], answer: Fact | None) -> Fact | None:
+    """What a row is, if the operation is paged by `offset`, `limit` and `results`."""
     queries = {fact.wire for _, fact, _ in named if fact.place == "query"}
-    if page is None or not {"offset", "limit"} <= queries:
+    if answer is None or not {"offset", "limit"} <= queries:
         return None
-    for prop in [*(page.required_properties or []), *(page.optional_properties or [])]:
-        if plain(prop.name) == "results" and isinstance(prop, ListProperty):
-            return prop.inner_property
-    return None
+    return next((fact.items for fact in answer.fields if fact.wire == "results" and fact.kind == "array"), None)
 
 
 @dataclass(frozen=True)
@@ -131,98 +136,70 @@ class PropertyView:
     python_name: str
     annotation: str
     required: bool
-    nested: str
-    listed: bool
+    decoded: str
 
     def decode(self, source: str) -> str:
         """Source that sets the member from `source`, evaluated once."""
         target = f"self.{self.python_name}"
-        if not self.nested:
-            return f"{target} = {source}"
-        one = f"{self.nested}.from_dict({{0}}) if {{0}}.__class__ is dict else {{0}}"
-        if not self.listed:
-            return f"_value = {source}\n{target} = {one.format('_value')}"
-        many = f"[{one.format('_item')} for _item in _value] if _value.__class__ is list else _value"
-        return f"_value = {source}\n{target} = {many}"
+        return f"{target} = {source}" if self.decoded == "_value" else f"_value = {source}\n{target} = {self.decoded}"
 
 
 @dataclass(frozen=True)
 class ModelView:
-    """What `model.py.jinja` lays out."""
+    """What `model.py.jinja` lays out.
+
+    Attributes:
+        imports: the other models that annotations name, each with its module.
+        decoded: those that `from_dict` builds.
+    """
 
     name: str
     docstring: str
     properties: list[PropertyView]
     sensitive: list[str]
     imports: list[tuple[str, str]]
-    decoded_models: list[tuple[str, str]]
+    decoded: list[tuple[str, str]]
 
 
-def model_view(model: ModelProperty, document: Document, answered: bool) -> ModelView:
+def model_view(model: ModelProperty, document: Document, marked: dict[str, Node], answered: bool) -> ModelView:
     """Work out everything that the module of a model holds."""
     name = str(model.class_info.name)
-    facts = {fact.wire: fact for fact in _model_facts(model, document)}
+    marker = (model.data.model_extra or {}).get("x-node")
+    if marker not in marked:
+        raise SpecError(f"{name}: its schema is not found in the specification")
+    facts = {fact.wire: fact for fact in document.fact("", marked[marker], place="").fields}
+    members = {plain(prop.name): prop for prop in _members(model)}
+    if set(facts) != set(members):
+        raise SpecError(f"{name}: the generator lost or added {', '.join(sorted(set(facts) ^ set(members)))}")
     properties: list[PropertyView] = []
     imports: set[tuple[str, str]] = set()
-    lines = [model_summary(model), "", "Attributes:"]
-    sensitive: list[str] = []
-    members = [*(model.required_properties or []), *(model.optional_properties or [])]
-    order = list(facts)
-    members.sort(key=lambda prop: order.index(plain(prop.name)))
-    for prop in members:
-        fact = facts[plain(prop.name)]
+    decoded: set[tuple[str, str]] = set()
+    lines = [wrapped(sentence(plain(model.description) or name)), "", "Attributes:"]
+    for fact in facts.values():
+        prop = members[fact.wire]
         nested = model_within(prop)
-        if nested is not None and nested.class_info.name != model.class_info.name:
-            imports.add(_module(nested))
-        if fact.sensitive:
-            sensitive.append(str(prop.python_name))
-        properties.append(
-            PropertyView(
-                name=plain(prop.name),
-                python_name=str(prop.python_name),
-                annotation=annotate(fact, _class(prop), argument=False, answered=answered),
-                required=fact.required,
-                nested=str(nested.class_info.name) if nested is not None else "",
-                listed=_is_listed(prop),
-            )
+        view = PropertyView(
+            name=fact.wire,
+            python_name=python_name(prop),
+            annotation=annotate(fact, _name(nested), argument=False, answered=answered),
+            required=fact.required,
+            decoded=decode_source(fact, _name(nested), "_value"),
         )
-        note = format_note(fact, given=not answered)
-        text = f"{prop.python_name}: {fact.description or fact.wire}" + (f" ({note})" if note else "")
-        lines.append(wrapped(text, "    ", " " * 8))
-    lines.append("    additional_properties: members that the specification does not know.")
-    lost = set(facts) - {prop.name for prop in properties}
-    if lost:
-        raise SpecError(f"{name}: the generator lost {', '.join(sorted(lost))}")
+        if nested is not None and _name(nested) != name:
+            imports.add(_module(nested))
+            if view.decoded != "_value":
+                decoded.add(_module(nested))
+        properties.append(view)
+        lines.append(entry(view.python_name, fact, given=not answered))
+    lines.append("    additional_properties: Members that the specification does not know.")
     return ModelView(
         name=name,
         docstring=docstring("\n".join(lines)),
         properties=properties,
-        sensitive=sensitive,
+        sensitive=[python_name(members[fact.wire]) for fact in facts.values() if fact.sensitive],
         imports=sorted(imports),
-        decoded_models=sorted(imports),
+        decoded=sorted(decoded),
     )
-
-
-def model_summary(model: ModelProperty) -> str:
-    """The first line of a model's docstring."""
-    return wrapped(plain(model.description) or f"{model.class_info.name}.")
-
-
-def _model_facts(model: ModelProperty, document: Document) -> tuple[Fact, ...]:
-    marker = (model.data.model_extra or {}).get("x-node")
-    if marker not in document.marked:
-        raise SpecError(f"{model.class_info.name}: its schema is not found in the specification")
-    return document.fact("", document.marked[marker], place="").fields
-
-
-def _is_listed(prop: Any) -> bool:
-    if isinstance(prop, ListProperty):
-        return bool(models_within(prop))
-    inner = getattr(prop, "inner_properties", [])
-    kinds = {isinstance(part, ListProperty) for part in inner if models_within(part)}
-    if len(kinds) > 1:
-        raise SpecError(f"{plain(prop.name)}: a union of a model and a list of it is not supported")
-    return kinds == {True}
 
 
 def reachable(names: set[str], models: list[ModelProperty]) -> set[str]:
@@ -236,7 +213,7 @@ def reachable(names: set[str], models: list[ModelProperty]) -> set[str]:
             continue
         found.add(name)
         model = by_name[name]
-        for prop in [*(model.required_properties or []), *(model.optional_properties or [])]:
+        for prop in _members(model):
             waiting += [str(inner.class_info.name) for inner in models_within(prop)]
     return found
 

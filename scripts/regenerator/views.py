@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from openapi_python_client.parser.openapi import Endpoint
@@ -11,8 +12,10 @@ from openapi_python_client.parser.properties.list_property import ListProperty
 from openapi_python_client.parser.properties.model_property import ModelProperty
 from openapi_python_client.parser.properties.union import UnionProperty
 from openapi_python_client.schema.untrusted_string import UntrustedString
+from openapi_python_client.strings import PythonIdentifier
 
-from .facts import Fact, OperationFacts, SpecError
+from .facts import OperationFacts
+from .schemas import Fact, SpecError
 
 WIDTH = 110
 
@@ -72,7 +75,7 @@ def annotate(fact: Fact, model: str | None, *, argument: bool, answered: bool = 
 
 def _alternatives(fact: Fact, model: str | None, argument: bool, answered: bool) -> list[str]:
     given = argument or not answered
-    if fact.enum:
+    if fact.enum and all(isinstance(value, str | int) for value in fact.enum):
         names = [f"Literal[{', '.join(repr(value) for value in fact.enum)}]"]
         if not given:
             names += sorted({type(value).__name__ for value in fact.enum})
@@ -93,12 +96,30 @@ def _alternatives(fact: Fact, model: str | None, argument: bool, answered: bool)
             "number": ["float", "Decimal"] if given else ["float"],
             "boolean": ["bool"],
             "timestamp": ["datetime", "str"] if given else ["str"],
-            "date": ["date", "str"] if given else ["str"],
+            "date": ["Date", "str"] if given else ["str"],
             "uuid": ["UUID", "str"] if given else ["str"],
             "comma": ["str", "Sequence[str]"] if argument else ["str"],
             "any": ["Any"],
         }[fact.kind]
     return [*names, "None"] if fact.nullable and names != ["Any"] else names
+
+
+def decode_source(fact: Fact, model: str | None, source: str, depth: int = 0) -> str:
+    """Python source that builds the documented type from `source`, a name; other types are passed on.
+
+    Where no model is in it, `source` itself is all there is to do.
+    """
+    options = fact.fields if fact.kind == "union" else (fact,)
+    result = source
+    for option in reversed(options):
+        if option.kind == "object" and option.fields and model is not None:
+            result = f"{model}.from_dict({source}) if {source}.__class__ is dict else {result}"
+        elif option.kind == "array" and option.items is not None:
+            item = f"_item{depth or ''}"
+            inner = decode_source(option.items, model, item, depth + 1)
+            if inner != item:
+                result = f"[{inner} for {item} in {source}] if {source}.__class__ is list else {result}"
+    return result
 
 
 def field_source(fact: Fact, name: str = "") -> str:
@@ -109,14 +130,15 @@ def field_source(fact: Fact, name: str = "") -> str:
         "nullable": fact.nullable,
         "pattern": fact.pattern,
         "sid": fact.sid,
-        "enum": fact.enum,
+        "enum": fact.enum or None,
         "minimum": fact.minimum,
         "maximum": fact.maximum,
         "sensitive": fact.sensitive,
         "free": fact.free,
         "client_default": fact.client_default,
     }
-    parts += [f"{key}={value!r}" for key, value in options.items() if value not in (None, False, ())]
+    # By identity: a minimum of 0 is no False.
+    parts += [f"{key}={value!r}" for key, value in options.items() if value is not None and value is not False]
     if fact.items:
         parts.append(f"items={field_source(fact.items)}")
     if fact.fields:
@@ -125,11 +147,19 @@ def field_source(fact: Fact, name: str = "") -> str:
 
 
 def docstring(text: str) -> str:
-    """A docstring literal; backslashes and quotes in the specification stay text."""
-    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').strip()
-    if text.endswith('"'):
-        text += " "
-    return f'"""{text}\n"""' if "\n" in text else f'"""{text}"""'
+    """A docstring literal; whatever the specification holds stays text."""
+    text = text.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    # Invisible characters could make code look like something else than it is.
+    text = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+    # A quote at the end would join those that close the literal.
+    return f'"""{text}\n"""' if "\n" in text or text.endswith('"') else f'"""{text}"""'
+
+
+def sentence(text: str) -> str:
+    """A text on one line that begins and ends as a sentence does."""
+    text = " ".join(text.split())
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def wrapped(text: str, indent: str = "", hanging: str | None = None) -> str:
@@ -159,19 +189,34 @@ def format_note(fact: Fact, *, given: bool = True) -> str:
     parts = [notes.get(fact.kind, "")] if given else []
     if fact.pattern:
         parts.append(f"matches `{fact.pattern}`")
-    if fact.minimum is not None:
+    if fact.enum and not all(isinstance(value, str | int) for value in fact.enum):
+        parts.append(f"one of {', '.join(f'`{shown(value)}`' for value in fact.enum)}")
+    if fact.minimum is not None and fact.maximum is not None:
+        parts.append(f"from {fact.minimum:g} to {fact.maximum:g}")
+    elif fact.minimum is not None:
         parts.append(f"at least {fact.minimum:g}")
-    if fact.maximum is not None:
+    elif fact.maximum is not None:
         parts.append(f"at most {fact.maximum:g}")
     if fact.default is not None:
-        parts.append(f"documented default, never sent unasked: `{fact.default}`")
+        parts.append(f"documented default, never sent unasked: `{shown(fact.default)}`")
     if fact.client_default:
         parts.append(f"by default the client's `{fact.client_default}`")
     if fact.sensitive:
         parts.append("never shown in logs or errors")
     if fact.inferred:
         parts.append(f"inferred: {fact.inferred}")
-    return "; ".join(part for part in parts if part)
+    return " ".join(sentence(part) for part in parts if part)
+
+
+def shown(value: Any) -> str:
+    """A documented value as it stands in JSON, texts without their quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def entry(name: str, fact: Fact, *, given: bool) -> str:
+    """The line of an argument or a member in a docstring."""
+    text = f"{name}: {sentence(fact.description or f'`{fact.wire}`')} {format_note(fact, given=given)}"
+    return wrapped(text, "    ", " " * 8)
 
 
 @dataclass(frozen=True)
@@ -191,44 +236,64 @@ class Argument:
         """How it stands in the signature."""
         return f"{self.name}: {self.annotation}" + (" | Unset = UNSET" if self.optional else "")
 
-    def doc(self) -> str:
-        """How it stands in the docstring."""
-        note = format_note(self.fact)
-        text = f"{self.name}: {self.fact.description or self.fact.wire}" + (f" ({note})" if note else "")
-        return wrapped(text, "    ", " " * 8)
 
-
-@dataclass
+@dataclass(frozen=True)
 class OperationView:
-    """What `endpoint_module.py.jinja` lays out."""
+    """What `endpoint_module.py.jinja` lays out.
+
+    Attributes:
+        facts: what the specification says.
+        title: the first line of docstrings.
+        returns: the type of the answer.
+        call_type: what `describe` returns.
+        read: source of the answer, built from `value`.
+        read_models: the models named in it, each with its module.
+        row: the type of a row, if the operation answers page by page.
+        read_row: source of a row, built from `row`.
+        row_models: the models named in it, each with its module.
+        models: all models that annotations name, each with its module.
+        fields: source of the `Field` of each argument.
+        arguments: arguments of `describe`.
+        docstring: that of `describe`.
+        path_arguments: positional arguments of the other functions.
+        other_arguments: their keyword arguments.
+        passed: the names of both, but for the body.
+        body_name: the argument that takes the body, if there is one.
+        body_type: its model.
+    """
 
     facts: OperationFacts
+    title: str
     returns: str
     call_type: str
-    read_expression: str
-    models: list[tuple[str, str]]
+    read: str
     read_models: list[tuple[str, str]]
+    row: str
+    read_row: str
+    row_models: list[tuple[str, str]]
+    models: list[tuple[str, str]]
     fields: list[str]
     arguments: list[str]
     docstring: str
     path_arguments: list[str]
     other_arguments: list[str]
-    argument_names: list[str]
-    plain_arguments: list[tuple[str, str]]
+    passed: list[str]
     body_name: str
     body_type: str
-    body_required: bool
-    row: str = ""
-    row_model: bool = False
-    row_module: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in {"id", "method", "path", "summary", "repeat", "answer", "media", "secured"}:
-            return getattr(self.facts, name)
-        if name == "documentation":
-            return self.facts.page
-        raise AttributeError(name)
+
+def python_name(prop: Any, place: str = "") -> str:
+    """The name that the generator gave to an argument or a member, if it is the only one that would have it.
+
+    Raises:
+        SpecError: if another one would have the same name; the generator then keeps the documented spelling of both.
+    """
+    name, wire = str(prop.python_name), plain(prop.name)
+    usual = str(PythonIdentifier(wire, "field_"))
+    if name not in {usual, f"{usual}_{place}", str(PythonIdentifier(f"{usual}_{place}", "field_"))}:
+        raise SpecError(f"{wire}: another name beside it becomes {usual} in Python as well")
+    # What models have of their own.
+    return f"{name}_" if name in {"additional_keys", "additional_properties", "from_dict", "to_dict"} else name
 
 
 def name_arguments(facts: OperationFacts, endpoint: Endpoint) -> list[tuple[str, Fact, Any]]:
@@ -242,17 +307,14 @@ def name_arguments(facts: OperationFacts, endpoint: Endpoint) -> list[tuple[str,
     if endpoint.bodies:
         body = endpoint.bodies[0].prop
         if isinstance(body, ModelProperty):
-            by_place["body"] = [
-                *(body.required_properties or []),
-                *(body.optional_properties or []),
-            ]
+            by_place["body"] = [*(body.required_properties or []), *(body.optional_properties or [])]
     taken: set[str] = set()
     named: list[tuple[str, Fact, Any]] = []
     for fact in facts.facts:
         matches = [prop for prop in by_place[fact.place] if plain(prop.name) == fact.wire]
         if len(matches) != 1:
             raise SpecError(f"{facts.id}: the generator lost the {fact.place} argument {fact.wire}")
-        name = fact.client_default or str(matches[0].python_name)
+        name = fact.client_default or python_name(matches[0], fact.place)
         if name in taken:
             name = f"{fact.place}_{name}"
         if name in taken or name.startswith("_"):
@@ -265,17 +327,20 @@ def name_arguments(facts: OperationFacts, endpoint: Endpoint) -> list[tuple[str,
     return named
 
 
+_EXTENTS = {"full": "captured in full", "partial": "captured in part", "guide": "captured from a guide"}
+
+
 def describe_docstring(facts: OperationFacts, arguments: list[Argument], returns: str, row: str) -> str:
     """The docstring of `describe`: it is what editors show for the facade's method."""
-    lines = [f"{facts.summary}.", ""]
+    lines = [sentence(facts.summary), ""]
     if facts.description:
-        lines += [wrapped(facts.description), ""]
+        lines += [wrapped(sentence(facts.description)), ""]
     if arguments:
-        lines += ["Args:", *(argument.doc() for argument in arguments), ""]
-    given = f"the rows of the report as `{row}`, page by page" if row else f"`{returns}`"
-    if facts.answer == "text":
-        given = "the text that the server answers with; empty if there is none"
-    lines += ["Returns:", wrapped(f"The call; carried out, it gives {given}.", "    "), ""]
-    lines += [wrapped(f"Repeating is {facts.repeat}: {facts.repeat_reason}"), ""]
-    lines.append(f"Documentation: {facts.page} (captured {facts.captured}, extent: {facts.extent}).")
+        lines += ["Args:", *(entry(argument.name, argument.fact, given=True) for argument in arguments), ""]
+    given = f"the rows as `{row}`, page by page" if row else f"`{returns}`"
+    if facts.answer in {"text", "none"}:
+        given = "nothing" if facts.answer == "none" else "the text of the answer, empty if there is none"
+    lines += ["Returns:", f"    When it is carried out, the call gives {given}.", ""]
+    lines += [wrapped(f"Repeating is {facts.repeat}. {sentence(facts.repeat_reason)}"), ""]
+    lines.append(wrapped(f"Documentation: {facts.page} ({_EXTENTS[facts.extent]}, {facts.captured})."))
     return docstring("\n".join(lines))

@@ -73,9 +73,7 @@ def test_prism_that_cannot_start_says_why(tmp_path: Path) -> None:
         pass
 
 
-def test_prism_that_is_not_installed_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prism_that_is_not_installed_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prism_module, "PRISM", tmp_path / "prism")
     with pytest.raises(PrismError, match=r"run \./scripts/bootstrap --node"):
         Prism(tmp_path / "any.yaml").start()

@@ -53,32 +53,25 @@ def describe(
 
     Args:
         client_id: Client ID of the API key.
-        client_secret: Client secret of the API key. (never shown in logs or errors)
+        client_secret: Client secret of the API key. Never shown in logs or errors.
         grant_type: The kind of grant; there is only this one.
 
     Returns:
-        The call; carried out, it gives `AccessToken`.
+        When it is carried out, the call gives `AccessToken`.
 
-    Repeating is safe: A second call only creates another token, and no limit on their number is documented.
+    Repeating is safe. A second call only creates another token, and no limit on their number is documented.
 
-    Documentation: https://ispringhelpdocs.com/ispring-learn/access-token-86770677.html (captured 2026-11-21, extent: full).
+    Documentation: https://ispringhelpdocs.com/ispring-learn/access-token-86770677.html (captured in full,
+    2026-11-21).
     """
     return Call(OPERATION, locals())
-
-
-def _members(body: CreateAccessTokenBody) -> dict[str, Any]:
-    members = body.to_dict()
-    fields = (field for field in OPERATION.fields if field.place == "body")
-    return {field.name: members[field.wire] for field in fields if field.wire in members}
 
 
 def _call(
     *,
     body: CreateAccessTokenBody,
 ) -> Call[AccessToken]:
-    arguments: dict[str, Any] = {}
-    arguments.update(_members(body))
-    return Call(OPERATION, arguments)
+    return Call(OPERATION, {}, body=body)
 
 
 def sync_detailed(
@@ -86,11 +79,11 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: CreateAccessTokenBody,
 ) -> Response[AccessToken]:
-    """Create an access token: the answer with status and headers, whatever the status.
+    """Create an access token. Gives the answer with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
     """
     return client.send(
         _call(
@@ -104,12 +97,12 @@ def sync(
     client: AuthenticatedClient | Client,
     body: CreateAccessTokenBody,
 ) -> AccessToken:
-    """Create an access token: the documented success.
+    """Create an access token. Gives the documented success.
 
     Raises:
-        errors.UnexpectedStatus: if the status is not a 2xx.
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
+        errors.UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(
@@ -125,7 +118,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     body: CreateAccessTokenBody,
 ) -> Response[AccessToken]:
-    """Create an access token: as `sync_detailed`, without blocking."""
+    """Create an access token. As `sync_detailed`, without blocking."""
     return await client.send_async(
         _call(
             body=body,
@@ -138,7 +131,7 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     body: CreateAccessTokenBody,
 ) -> AccessToken:
-    """Create an access token: as `sync`, without blocking."""
+    """Create an access token. As `sync`, without blocking."""
     return client.success(
         await client.send_async(
             _call(

@@ -64,30 +64,25 @@ def describe(
     but undocumented.
 
     Args:
-        checklist_id: The checklist, or several, by ID (a UUID in the sample). (inferred: the page's sample shows
+        checklist_id: The checklist, or several, by ID (a UUID in the sample). Inferred: the page's sample shows
             one string and its text allows several; that several go out as an array is an assumption that nobody
-            has verified)
-        session_ids: The sessions, by ID (UUIDs in the sample). (inferred: the type is read off the page's sample)
-        session_status: The state that the sessions are in. (inferred: the values are lost from the saved page;
-            they come from another stored copy of it)
-        account_url: Address of the account, such as https://myaccount.ispringlearn.com. (by default the client's
-            `account_url`; inferred: shown in the samples of the job-training pages and missing from their header
-            tables and from the vendor's OpenAPI document; so optional)
+            has verified.
+        session_ids: The sessions, by ID (UUIDs in the sample). Inferred: the type is read off the page's sample.
+        session_status: The state that the sessions are in. Inferred: the values are lost from the saved page;
+            they come from another stored copy of it.
+        account_url: Address of the account, such as https://myaccount.ispringlearn.com. By default the client's
+            `account_url`. Inferred: shown in the samples of the job-training pages and missing from their header
+            tables and from the vendor's OpenAPI document; so optional.
 
     Returns:
-        The call; carried out, it gives `list[JobTrainingSessionResult]`.
+        When it is carried out, the call gives `list[JobTrainingSessionResult]`.
 
-    Repeating is safe: It only reads; POST merely carries the filters.
+    Repeating is safe. It only reads; POST merely carries the filters.
 
-    Documentation: https://ispringhelpdocs.com/ispring-learn/getting-session-details-100871792.html (captured 2026-11-21, extent: full).
+    Documentation: https://ispringhelpdocs.com/ispring-learn/getting-session-details-100871792.html (captured in
+    full, 2026-11-21).
     """
     return Call(OPERATION, locals())
-
-
-def _members(body: ListSessionResultsBody) -> dict[str, Any]:
-    members = body.to_dict()
-    fields = (field for field in OPERATION.fields if field.place == "body")
-    return {field.name: members[field.wire] for field in fields if field.wire in members}
 
 
 def _call(
@@ -95,11 +90,10 @@ def _call(
     body: ListSessionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> Call[list[JobTrainingSessionResult]]:
-    arguments: dict[str, Any] = {
+    _arguments: dict[str, Any] = {
         "account_url": account_url,
     }
-    arguments.update(_members(body))
-    return Call(OPERATION, arguments)
+    return Call(OPERATION, _arguments, body=body)
 
 
 def sync_detailed(
@@ -108,11 +102,11 @@ def sync_detailed(
     body: ListSessionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> Response[list[JobTrainingSessionResult]]:
-    """List results of training sessions: the answer with status and headers, whatever the status.
+    """List results of training sessions. Gives the answer with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
     """
     return client.send(
         _call(
@@ -128,12 +122,12 @@ def sync(
     body: ListSessionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> list[JobTrainingSessionResult]:
-    """List results of training sessions: the documented success.
+    """List results of training sessions. Gives the documented success.
 
     Raises:
-        errors.UnexpectedStatus: if the status is not a 2xx.
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
+        errors.UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(
@@ -151,7 +145,7 @@ async def asyncio_detailed(
     body: ListSessionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> Response[list[JobTrainingSessionResult]]:
-    """List results of training sessions: as `sync_detailed`, without blocking."""
+    """List results of training sessions. As `sync_detailed`, without blocking."""
     return await client.send_async(
         _call(
             account_url=account_url,
@@ -166,7 +160,7 @@ async def asyncio(
     body: ListSessionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> list[JobTrainingSessionResult]:
-    """List results of training sessions: as `sync`, without blocking."""
+    """List results of training sessions. As `sync`, without blocking."""
     return client.success(
         await client.send_async(
             _call(

@@ -76,32 +76,27 @@ def describe(
     even when only a date changes.
 
     Args:
-        offering_sid: SID of the course offering to change. (matches `^CO[a-f0-9]{32}$`)
+        offering_sid: SID of the course offering to change. Matches `^CO[a-f0-9]{32}$`.
         title: Title for people to read.
         match_strings: Texts that assign courses arriving from the learning management system to this offering,
-            separated by commas. (comma-separated text or a list of texts)
-        start_date: When the offering begins, in UTC. (an aware datetime, or RFC 3339 text with an offset; goes
-            out in UTC)
-        end_date: When the offering ends, in UTC. (an aware datetime, or RFC 3339 text with an offset; goes out in
-            UTC)
-        install_sid: SID of the application install that the call works in. (matches `^AI[a-f0-9]{32}$`; by
-            default the client's `install_sid`)
+            separated by commas. Comma-separated text or a list of texts.
+        start_date: When the offering begins, in UTC. An aware datetime, or RFC 3339 text with an offset; goes out
+            in UTC.
+        end_date: When the offering ends, in UTC. An aware datetime, or RFC 3339 text with an offset; goes out in
+            UTC.
+        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
+            the client's `install_sid`.
 
     Returns:
-        The call; carried out, it gives `CourseOffering`.
+        When it is carried out, the call gives `CourseOffering`.
 
-    Repeating is safe: It sends the whole offering, so that a second call with the same body leaves the same
+    Repeating is safe. It sends the whole offering, so that a second call with the same body leaves the same
     offering (inferred).
 
-    Documentation: https://developers.smarterservices.com/api-reference/course-offering/update-course-offering (captured 2026-11-21, extent: full).
+    Documentation: https://developers.smarterservices.com/api-reference/course-offering/update-course-offering
+    (captured in full, 2026-11-21).
     """
     return Call(OPERATION, locals())
-
-
-def _members(body: UpdateCourseOfferingBody) -> dict[str, Any]:
-    members = body.to_dict()
-    fields = (field for field in OPERATION.fields if field.place == "body")
-    return {field.name: members[field.wire] for field in fields if field.wire in members}
 
 
 def _call(
@@ -110,12 +105,11 @@ def _call(
     *,
     body: UpdateCourseOfferingBody,
 ) -> Call[CourseOffering]:
-    arguments: dict[str, Any] = {
+    _arguments: dict[str, Any] = {
         "install_sid": install_sid,
         "offering_sid": offering_sid,
     }
-    arguments.update(_members(body))
-    return Call(OPERATION, arguments)
+    return Call(OPERATION, _arguments, body=body)
 
 
 def sync_detailed(
@@ -125,11 +119,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: UpdateCourseOfferingBody,
 ) -> Response[CourseOffering]:
-    """Update a course offering: the answer with status and headers, whatever the status.
+    """Update a course offering. Gives the answer with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
     """
     return client.send(
         _call(
@@ -147,12 +141,12 @@ def sync(
     client: AuthenticatedClient,
     body: UpdateCourseOfferingBody,
 ) -> CourseOffering:
-    """Update a course offering: the documented success.
+    """Update a course offering. Gives the documented success.
 
     Raises:
-        errors.UnexpectedStatus: if the status is not a 2xx.
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
+        errors.UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(
@@ -172,7 +166,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: UpdateCourseOfferingBody,
 ) -> Response[CourseOffering]:
-    """Update a course offering: as `sync_detailed`, without blocking."""
+    """Update a course offering. As `sync_detailed`, without blocking."""
     return await client.send_async(
         _call(
             install_sid=install_sid,
@@ -189,7 +183,7 @@ async def asyncio(
     client: AuthenticatedClient,
     body: UpdateCourseOfferingBody,
 ) -> CourseOffering:
-    """Update a course offering: as `sync`, without blocking."""
+    """Update a course offering. As `sync`, without blocking."""
     return client.success(
         await client.send_async(
             _call(

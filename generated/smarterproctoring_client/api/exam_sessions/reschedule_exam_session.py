@@ -110,47 +110,42 @@ def describe(
     undocumented.
 
     Args:
-        exam_sid: SID of the exam. (matches `^EX[a-f0-9]{32}$`)
-        session_sid: SID of the exam session. (matches `^ES[a-f0-9]{32}$`)
+        exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`.
+        session_sid: SID of the exam session. Matches `^ES[a-f0-9]{32}$`.
         type_: The system that the session is booked with.
         notes: Remarks on the session.
-        appointment_start_date_time: When the session is to begin, in UTC. (an aware datetime, or RFC 3339 text
-            with an offset; goes out in UTC)
-        appointment_end_date_time: When the session is to end, in UTC. (an aware datetime, or RFC 3339 text with
-            an offset; goes out in UTC)
+        appointment_start_date_time: When the session is to begin, in UTC. An aware datetime, or RFC 3339 text
+            with an offset; goes out in UTC.
+        appointment_end_date_time: When the session is to end, in UTC. An aware datetime, or RFC 3339 text with an
+            offset; goes out in UTC.
         company: Company of the proctor.
-        first_name: First name of the proctor. (never shown in logs or errors)
-        last_name: Last name of the proctor. (never shown in logs or errors)
-        email: E-mail address of the proctor. (never shown in logs or errors)
-        phone: Phone number of the proctor. (never shown in logs or errors)
-        appointment_date_time: When the appointment is to begin, in UTC. (an aware datetime, or RFC 3339 text with
-            an offset; goes out in UTC)
-        address1: First address line of an ad-hoc proctor. (never shown in logs or errors)
-        address2: Second address line of an ad-hoc proctor. (never shown in logs or errors)
+        first_name: First name of the proctor. Never shown in logs or errors.
+        last_name: Last name of the proctor. Never shown in logs or errors.
+        email: E-mail address of the proctor. Never shown in logs or errors.
+        phone: Phone number of the proctor. Never shown in logs or errors.
+        appointment_date_time: When the appointment is to begin, in UTC. An aware datetime, or RFC 3339 text with
+            an offset; goes out in UTC.
+        address1: First address line of an ad-hoc proctor. Never shown in logs or errors.
+        address2: Second address line of an ad-hoc proctor. Never shown in logs or errors.
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
         location_latitude: Latitude of an ad-hoc proctor's place, as a text.
         location_longitude: Longitude of an ad-hoc proctor's place, as a text.
-        postal_code: Postal code of an ad-hoc proctor. (never shown in logs or errors)
-        install_sid: SID of the application install that the call works in. (matches `^AI[a-f0-9]{32}$`; by
-            default the client's `install_sid`)
+        postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
+        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
+            the client's `install_sid`.
 
     Returns:
-        The call; carried out, it gives the text that the server answers with; empty if there is none.
+        When it is carried out, the call gives the text of the answer, empty if there is none.
 
-    Repeating is unsafe: It may book with an outside service and change charges; nothing documented says that a
+    Repeating is unsafe. It may book with an outside service and change charges; nothing documented says that a
     second call does nothing more.
 
-    Documentation: https://developers.smarterservices.com/api-reference/exam-session/reschedule-exam-session (captured 2026-11-21, extent: full).
+    Documentation: https://developers.smarterservices.com/api-reference/exam-session/reschedule-exam-session
+    (captured in full, 2026-11-21).
     """
     return Call(OPERATION, locals())
-
-
-def _members(body: RescheduleExamSessionBody) -> dict[str, Any]:
-    members = body.to_dict()
-    fields = (field for field in OPERATION.fields if field.place == "body")
-    return {field.name: members[field.wire] for field in fields if field.wire in members}
 
 
 def _call(
@@ -160,13 +155,12 @@ def _call(
     *,
     body: RescheduleExamSessionBody,
 ) -> Call[str]:
-    arguments: dict[str, Any] = {
+    _arguments: dict[str, Any] = {
         "install_sid": install_sid,
         "exam_sid": exam_sid,
         "session_sid": session_sid,
     }
-    arguments.update(_members(body))
-    return Call(OPERATION, arguments)
+    return Call(OPERATION, _arguments, body=body)
 
 
 def sync_detailed(
@@ -177,11 +171,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: RescheduleExamSessionBody,
 ) -> Response[str]:
-    """Reschedule an exam session: the answer with status and headers, whatever the status.
+    """Reschedule an exam session. Gives the answer with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
     """
     return client.send(
         _call(
@@ -201,12 +195,12 @@ def sync(
     client: AuthenticatedClient,
     body: RescheduleExamSessionBody,
 ) -> str:
-    """Reschedule an exam session: the documented success.
+    """Reschedule an exam session. Gives the documented success.
 
     Raises:
-        errors.UnexpectedStatus: if the status is not a 2xx.
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
+        errors.UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(
@@ -228,7 +222,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: RescheduleExamSessionBody,
 ) -> Response[str]:
-    """Reschedule an exam session: as `sync_detailed`, without blocking."""
+    """Reschedule an exam session. As `sync_detailed`, without blocking."""
     return await client.send_async(
         _call(
             install_sid=install_sid,
@@ -247,7 +241,7 @@ async def asyncio(
     client: AuthenticatedClient,
     body: RescheduleExamSessionBody,
 ) -> str:
-    """Reschedule an exam session: as `sync`, without blocking."""
+    """Reschedule an exam session. As `sync`, without blocking."""
     return client.success(
         await client.send_async(
             _call(

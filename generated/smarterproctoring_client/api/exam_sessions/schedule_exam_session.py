@@ -82,7 +82,7 @@ OPERATION: Operation[ExamSession] = Operation(
         ),
         Field("message_sid", "messageSid", "body", "string", pattern="^MT[a-f0-9]{32}$", sid="MessageThreadSid"),
         Field("currency", "currency", "body", "string"),
-        Field("amount", "amount", "body", "number"),
+        Field("amount", "amount", "body", "number", minimum=0),
         Field("card_token", "cardToken", "body", "string", sensitive=True),
         Field("voucher_code", "voucherCode", "body", "string", sensitive=True),
         Field("company", "company", "body", "string"),
@@ -181,55 +181,50 @@ def describe(
     token is given. Which members are needed depends on the session type; the documentation requires none.
 
     Args:
-        exam_sid: SID of the exam. (matches `^EX[a-f0-9]{32}$`)
-        session_sid: SID of the exam session. (matches `^ES[a-f0-9]{32}$`)
+        exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`.
+        session_sid: SID of the exam session. Matches `^ES[a-f0-9]{32}$`.
         type_: How the session is proctored.
         notes: Remarks on the session.
-        proctor_location_sid: SID of the proctor location to book. (matches `^PL[a-f0-9]{32}$`)
-        message_sid: SID of the message thread to book through. (matches `^MT[a-f0-9]{32}$`)
+        proctor_location_sid: SID of the proctor location to book. Matches `^PL[a-f0-9]{32}$`.
+        message_sid: SID of the message thread to book through. Matches `^MT[a-f0-9]{32}$`.
         currency: Currency of `amount`, a code of three characters such as USD.
-        amount: Price of the session, in units of `currency`. (a Decimal keeps its digits; at least 0)
-        card_token: Stripe token of the card to charge. (never shown in logs or errors)
-        voucher_code: Voucher to pay with. (never shown in logs or errors)
+        amount: Price of the session, in units of `currency`. A Decimal keeps its digits. At least 0.
+        card_token: Stripe token of the card to charge. Never shown in logs or errors.
+        voucher_code: Voucher to pay with. Never shown in logs or errors.
         company: Company of the proctor.
-        first_name: First name of the proctor or of the testing center's contact. (never shown in logs or errors)
-        last_name: Last name of the proctor or of the testing center's contact. (never shown in logs or errors)
-        email: E-mail address of the proctor or of the testing center's contact. (never shown in logs or errors)
-        phone: Phone number of the proctor or of the testing center's contact. (never shown in logs or errors)
-        address1: First address line of an ad-hoc proctor. (never shown in logs or errors)
-        address2: Second address line of an ad-hoc proctor. (never shown in logs or errors)
+        first_name: First name of the proctor or of the testing center's contact. Never shown in logs or errors.
+        last_name: Last name of the proctor or of the testing center's contact. Never shown in logs or errors.
+        email: E-mail address of the proctor or of the testing center's contact. Never shown in logs or errors.
+        phone: Phone number of the proctor or of the testing center's contact. Never shown in logs or errors.
+        address1: First address line of an ad-hoc proctor. Never shown in logs or errors.
+        address2: Second address line of an ad-hoc proctor. Never shown in logs or errors.
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
         location_latitude: Latitude of an ad-hoc proctor's place, as a text.
         location_longitude: Longitude of an ad-hoc proctor's place, as a text.
-        postal_code: Postal code of an ad-hoc proctor. (never shown in logs or errors)
-        appointment_date_time: When the appointment begins, in UTC. (an aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC)
-        instructor_proctor_sid: SID of the instructor who proctors. (matches `^CP[a-f0-9]{32}$`)
+        postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
+        appointment_date_time: When the appointment begins, in UTC. An aware datetime, or RFC 3339 text with an
+            offset; goes out in UTC.
+        instructor_proctor_sid: SID of the instructor who proctors. Matches `^CP[a-f0-9]{32}$`.
         external_appointment_id: Identifier of the appointment at RegisterBlast.
         cancellation_policy_version_sid: SID of the cancellation policy version that applies to this session.
-            (matches `^CV[a-f0-9]{32}$`)
+            Matches `^CV[a-f0-9]{32}$`.
         exam_locale: Locale of the exam.
-        proctor_type_sub_category_sid: SID of the proctor type to book. (matches `^TS[a-f0-9]{32}$`)
-        install_sid: SID of the application install that the call works in. (matches `^AI[a-f0-9]{32}$`; by
-            default the client's `install_sid`)
+        proctor_type_sub_category_sid: SID of the proctor type to book. Matches `^TS[a-f0-9]{32}$`.
+        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
+            the client's `install_sid`.
 
     Returns:
-        The call; carried out, it gives `ExamSession`.
+        When it is carried out, the call gives `ExamSession`.
 
-    Repeating is unsafe: It books and may charge; nothing documented keeps a second call from booking or charging
+    Repeating is unsafe. It books and may charge; nothing documented keeps a second call from booking or charging
     again.
 
-    Documentation: https://developers.smarterservices.com/api-reference/exam-session/schedule-exam-session (captured 2026-11-21, extent: full).
+    Documentation: https://developers.smarterservices.com/api-reference/exam-session/schedule-exam-session
+    (captured in full, 2026-11-21).
     """
     return Call(OPERATION, locals())
-
-
-def _members(body: ScheduleExamSessionBody) -> dict[str, Any]:
-    members = body.to_dict()
-    fields = (field for field in OPERATION.fields if field.place == "body")
-    return {field.name: members[field.wire] for field in fields if field.wire in members}
 
 
 def _call(
@@ -239,13 +234,12 @@ def _call(
     *,
     body: ScheduleExamSessionBody,
 ) -> Call[ExamSession]:
-    arguments: dict[str, Any] = {
+    _arguments: dict[str, Any] = {
         "install_sid": install_sid,
         "exam_sid": exam_sid,
         "session_sid": session_sid,
     }
-    arguments.update(_members(body))
-    return Call(OPERATION, arguments)
+    return Call(OPERATION, _arguments, body=body)
 
 
 def sync_detailed(
@@ -256,11 +250,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: ScheduleExamSessionBody,
 ) -> Response[ExamSession]:
-    """Schedule an exam session: the answer with status and headers, whatever the status.
+    """Schedule an exam session. Gives the answer with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
     """
     return client.send(
         _call(
@@ -280,12 +274,12 @@ def sync(
     client: AuthenticatedClient,
     body: ScheduleExamSessionBody,
 ) -> ExamSession:
-    """Schedule an exam session: the documented success.
+    """Schedule an exam session. Gives the documented success.
 
     Raises:
-        errors.UnexpectedStatus: if the status is not a 2xx.
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
+        errors.UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(
@@ -307,7 +301,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: ScheduleExamSessionBody,
 ) -> Response[ExamSession]:
-    """Schedule an exam session: as `sync_detailed`, without blocking."""
+    """Schedule an exam session. As `sync_detailed`, without blocking."""
     return await client.send_async(
         _call(
             install_sid=install_sid,
@@ -326,7 +320,7 @@ async def asyncio(
     client: AuthenticatedClient,
     body: ScheduleExamSessionBody,
 ) -> ExamSession:
-    """Schedule an exam session: as `sync`, without blocking."""
+    """Schedule an exam session. As `sync`, without blocking."""
     return client.success(
         await client.send_async(
             _call(

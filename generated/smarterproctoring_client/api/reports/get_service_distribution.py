@@ -27,8 +27,7 @@ def _read(value: Any) -> ServiceDistributionPage:
 def _read_rows(results: list[Any]) -> list[ServiceDistributionRow]:
     from ...models.service_distribution_row import ServiceDistributionRow
 
-    read = ServiceDistributionRow.from_dict
-    return [read(row) if row.__class__ is dict else row for row in results]
+    return [ServiceDistributionRow.from_dict(row) if row.__class__ is dict else row for row in results]
 
 
 OPERATION: Operation[ServiceDistributionPage] = Operation(
@@ -98,8 +97,8 @@ OPERATION: Operation[ServiceDistributionPage] = Operation(
         Field("close_date_before", "closeDateBefore", "query", "timestamp"),
         Field("user_sid", "userSid", "query", "string", pattern="^US[a-f0-9]{32}$", sid="UserSid"),
         Field("billable", "billable", "query", "boolean"),
-        Field("offset", "offset", "query", "integer"),
-        Field("limit", "limit", "query", "integer"),
+        Field("offset", "offset", "query", "integer", minimum=0),
+        Field("limit", "limit", "query", "integer", minimum=0),
         Field(
             "sort_keys",
             "sortKeys",
@@ -153,43 +152,44 @@ def describe(
     left out does not narrow the report. *After* times are inclusive, *Before* times exclusive.
 
     Args:
-        service_types: Keep only sessions of these proctoring services. (inferred: no page shows an array on the
-            wire; repeated keys assumed)
-        statuses: Keep only sessions in these states. (inferred: no page shows an array on the wire; repeated keys
-            assumed)
-        course_offering_sid: Keep only sessions of courses in this course offering. (matches `^CO[a-f0-9]{32}$`)
-        course_sid: Keep only sessions of this course. (matches `^CU[a-f0-9]{32}$`)
+        service_types: Keep only sessions of these proctoring services. Inferred: no page shows an array on the
+            wire; repeated keys assumed.
+        statuses: Keep only sessions in these states. Inferred: no page shows an array on the wire; repeated keys
+            assumed.
+        course_offering_sid: Keep only sessions of courses in this course offering. Matches `^CO[a-f0-9]{32}$`.
+        course_sid: Keep only sessions of this course. Matches `^CU[a-f0-9]{32}$`.
         course_title: Keep only sessions of courses with this title. Whether a part of the title matches is
             undocumented.
         course_code: Keep only sessions of courses with this code. Whether a part of the code matches is
             undocumented.
         exam_title: Keep only sessions of exams with this title. Whether a part of the title matches is
             undocumented.
-        exam_sid: Keep only sessions of this exam. (matches `^EX[a-f0-9]{32}$`)
-        appointment_date_after: Keep only appointments at this time or later (inclusive), in UTC. (an aware
-            datetime, or RFC 3339 text with an offset; goes out in UTC)
-        appointment_date_before: Keep only appointments earlier than this time (exclusive), in UTC. (an aware
-            datetime, or RFC 3339 text with an offset; goes out in UTC)
-        close_date_after: Keep only sessions closed at this time or later (inclusive), in UTC. (an aware datetime,
-            or RFC 3339 text with an offset; goes out in UTC)
-        close_date_before: Keep only sessions closed earlier than this time (exclusive), in UTC. (an aware
-            datetime, or RFC 3339 text with an offset; goes out in UTC)
-        user_sid: Keep only sessions of this user. (matches `^US[a-f0-9]{32}$`)
+        exam_sid: Keep only sessions of this exam. Matches `^EX[a-f0-9]{32}$`.
+        appointment_date_after: Keep only appointments at this time or later (inclusive), in UTC. An aware
+            datetime, or RFC 3339 text with an offset; goes out in UTC.
+        appointment_date_before: Keep only appointments earlier than this time (exclusive), in UTC. An aware
+            datetime, or RFC 3339 text with an offset; goes out in UTC.
+        close_date_after: Keep only sessions closed at this time or later (inclusive), in UTC. An aware datetime,
+            or RFC 3339 text with an offset; goes out in UTC.
+        close_date_before: Keep only sessions closed earlier than this time (exclusive), in UTC. An aware
+            datetime, or RFC 3339 text with an offset; goes out in UTC.
+        user_sid: Keep only sessions of this user. Matches `^US[a-f0-9]{32}$`.
         billable: Keep only sessions that are billable (true) or not billable (false).
-        offset: Number of rows to skip, counted from the start of the filtered and sorted report. (at least 0)
-        limit: Largest number of rows in the page. (at least 0; documented default, never sent unasked: `50`)
-        sort_keys: What to sort by, the most important key first. (inferred: no page shows an array on the wire;
-            repeated keys assumed)
-        sort_order: Ascending or descending. (documented default, never sent unasked: `ASC`)
-        install_sid: SID of the application install that the call works in. (matches `^AI[a-f0-9]{32}$`; by
-            default the client's `install_sid`)
+        offset: Number of rows to skip, counted from the start of the filtered and sorted report. At least 0.
+        limit: Largest number of rows in the page. At least 0. Documented default, never sent unasked: `50`.
+        sort_keys: What to sort by, the most important key first. Inferred: no page shows an array on the wire;
+            repeated keys assumed.
+        sort_order: Ascending or descending. Documented default, never sent unasked: `ASC`.
+        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
+            the client's `install_sid`.
 
     Returns:
-        The call; carried out, it gives the rows of the report as `ServiceDistributionRow`, page by page.
+        When it is carried out, the call gives the rows as `ServiceDistributionRow`, page by page.
 
-    Repeating is safe: A GET that only reads.
+    Repeating is safe. A GET that only reads.
 
-    Documentation: https://developers.smarterservices.com/api-reference/reports/service-distribution (captured 2026-11-21, extent: full).
+    Documentation: https://developers.smarterservices.com/api-reference/reports/service-distribution (captured in
+    full, 2026-11-21).
     """
     return PagedCall(OPERATION, locals(), _read_rows)
 
@@ -228,7 +228,7 @@ def _call(
     sort_keys: Sequence[Literal["appointmentDate", "closeDate", "courseTitle", "examTitle"]] | Unset = UNSET,
     sort_order: Literal["ASC", "DESC"] | Unset = UNSET,
 ) -> Call[ServiceDistributionPage]:
-    arguments: dict[str, Any] = {
+    _arguments: dict[str, Any] = {
         "install_sid": install_sid,
         "service_types": service_types,
         "statuses": statuses,
@@ -249,7 +249,7 @@ def _call(
         "sort_keys": sort_keys,
         "sort_order": sort_order,
     }
-    return Call(OPERATION, arguments)
+    return Call(OPERATION, _arguments)
 
 
 def sync_detailed(
@@ -287,11 +287,11 @@ def sync_detailed(
     sort_keys: Sequence[Literal["appointmentDate", "closeDate", "courseTitle", "examTitle"]] | Unset = UNSET,
     sort_order: Literal["ASC", "DESC"] | Unset = UNSET,
 ) -> Response[ServiceDistributionPage]:
-    """Service distribution report: the answer with status and headers, whatever the status.
+    """Service distribution report. Gives the answer with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
     """
     return client.send(
         _call(
@@ -353,12 +353,12 @@ def sync(
     sort_keys: Sequence[Literal["appointmentDate", "closeDate", "courseTitle", "examTitle"]] | Unset = UNSET,
     sort_order: Literal["ASC", "DESC"] | Unset = UNSET,
 ) -> ServiceDistributionPage:
-    """Service distribution report: the documented success.
+    """Service distribution report. Gives the documented success.
 
     Raises:
-        errors.UnexpectedStatus: if the status is not a 2xx.
-        httpx.HTTPError: if no answer came.
-        UndecodableAnswer: if a 2xx has no documented body.
+        httpx.HTTPError: If no answer came.
+        UndecodableAnswer: If a 2xx has no documented body.
+        errors.UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(
@@ -422,7 +422,7 @@ async def asyncio_detailed(
     sort_keys: Sequence[Literal["appointmentDate", "closeDate", "courseTitle", "examTitle"]] | Unset = UNSET,
     sort_order: Literal["ASC", "DESC"] | Unset = UNSET,
 ) -> Response[ServiceDistributionPage]:
-    """Service distribution report: as `sync_detailed`, without blocking."""
+    """Service distribution report. As `sync_detailed`, without blocking."""
     return await client.send_async(
         _call(
             install_sid=install_sid,
@@ -483,7 +483,7 @@ async def asyncio(
     sort_keys: Sequence[Literal["appointmentDate", "closeDate", "courseTitle", "examTitle"]] | Unset = UNSET,
     sort_order: Literal["ASC", "DESC"] | Unset = UNSET,
 ) -> ServiceDistributionPage:
-    """Service distribution report: as `sync`, without blocking."""
+    """Service distribution report. As `sync`, without blocking."""
     return client.success(
         await client.send_async(
             _call(

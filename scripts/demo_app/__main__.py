@@ -1,0 +1,89 @@
+"""Runs the demo: `./scripts/demo --help`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+from invigilate import InvigilateError, ISpringLearn, SmarterProctoring
+from invigilate.sandbox import Sandbox
+
+from .chapters import CHAPTERS, set_stage
+from .screen import Screen
+
+_OUTPUT = Path(__file__).resolve().parents[2] / "demo-output"
+_ROWS = 40_000
+
+
+def main() -> int:
+    """Run the command and give its exit status."""
+    options = _parser().parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter gets a question mark, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        tell(options.rows, options.output)
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read the output has enough
+        return 0
+    except (InvigilateError, OSError) as error:
+        print(f"demo: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def tell(rows: int, folder: Path) -> None:
+    """Tell the story.
+
+    Args:
+        rows: rows of the report before the story begins.
+        folder: where the report goes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    screen = Screen()
+    with (
+        Sandbox(seed=7, report_rows=rows) as sandbox,
+        SmarterProctoring(sandbox.token, sandbox.install_sid, base_url=sandbox.smarterproctoring_url) as client,
+        ISpringLearn(
+            client_id=sandbox.client_id,
+            client_secret=sandbox.client_secret,
+            account_url=sandbox.account_url,
+            base_url=sandbox.ispring_url,
+        ) as ispring,
+    ):
+        screen.title(
+            "A term with invigilate",
+            "SmarterProctoring and iSpring Learn are played by the sandbox on this machine; nothing leaves it.",
+        )
+        stage = set_stage(screen, sandbox, client, ispring, folder)
+        for chapter in CHAPTERS:
+            screen.chapter((chapter.__doc__ or "").partition("\n")[0].removesuffix("."))
+            chapter(stage)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo",
+        description="Tells the story of a term, with real calls to the sandbox on this machine.",
+    )
+    parser.add_argument("--rows", type=_count, default=_ROWS, metavar="N", help=f"of the report; {_ROWS:,} by default")
+    parser.add_argument(
+        "--output", type=Path, default=_OUTPUT, metavar="FOLDER", help="where the report goes; demo-output by default"
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError("expected a whole number, 0 or more")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

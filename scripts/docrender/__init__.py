@@ -1,0 +1,1 @@
+"""Renders those parts of the documentation that are facts of the code."""

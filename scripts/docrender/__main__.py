@@ -1,0 +1,60 @@
+"""Renders the marked regions of the documentation: `./scripts/render-docs --help`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from pathlib import Path
+
+from .regions import REGIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_REGION = re.compile(r"(<!-- rendered: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """The pages that may hold regions."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def render(text: str) -> str:
+    """Fill the regions of a page.
+
+    Raises:
+        KeyError: if nothing renders a region of that name.
+    """
+    return _REGION.sub(lambda match: f"{match[1]}\n{REGIONS[match[2]]()}\n\n{match[4]}", text)
+
+
+def main() -> int:
+    """Run the command and give its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/render-docs",
+        description="Renders the regions of README.md and docs/ that stand between '<!-- rendered: ... -->' and "
+        "'<!-- end -->': the calls, the errors, the policy of repeats, and what the sandbox invents.",
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing; fail with a diff when a page differs")
+    check = parser.parse_args().check
+    differs = False
+    for page in pages():
+        old = page.read_text(encoding="utf-8")
+        new = render(old)
+        if new == old:
+            continue
+        differs = True
+        name = page.relative_to(ROOT).as_posix()
+        if check:
+            sys.stdout.writelines(
+                difflib.unified_diff(old.splitlines(True), new.splitlines(True), name, f"{name}, rendered")
+            )
+        else:
+            page.write_text(new, encoding="utf-8")
+            print(f"rendered {name}")
+    return int(check and differs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

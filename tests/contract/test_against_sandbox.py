@@ -1,0 +1,235 @@
+"""Each documented operation, through the public clients, against the sandbox, with the recorder in between.
+
+What is sent is again the example of the spec, but with identifiers that the sandbox knows. Each operation needs an
+entry in CASES, which says what has to come first and what the sandbox must have done afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from invigilate import AuthenticationError, ConflictError, PermissionDeniedError
+from invigilate.sandbox import Sandbox
+from tests.support.bound import arguments_of, method_of
+from tests.support.documented import ALL, Documented
+from tests.support.modes import MODES, Mode, ispring, proctoring, run, settle
+from tests.support.recorder import Answerer, RecordedRequest, Recorder
+
+Wire = Callable[[str | Answerer], Recorder]
+every_mode = pytest.mark.parametrize("mode", MODES)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seed=7, report_rows=60) as running:
+        yield running
+        assert running.defects == []
+
+
+def known(sandbox: Sandbox) -> dict[str, Any]:
+    """What the sandbox knows, by the documented name of a parameter or member."""
+    return {
+        "installSid": sandbox.install_sid,
+        "examSid": sandbox.exam_sid,
+        "sessionSid": sandbox.session_sid,
+        "offeringSid": sandbox.offering_sid,
+        "X-Auth-Account-Url": sandbox.account_url,
+        "checklistId": sandbox.checklist_id,
+        "sessionIds": sandbox.training_session_ids[:3],
+        "client_id": sandbox.client_id,
+        "client_secret": sandbox.client_secret,
+    }
+
+
+def at_home(operation: Documented, sandbox: Sandbox) -> Documented:
+    """An operation with identifiers that the sandbox knows."""
+    values = known(sandbox)
+    body = operation.body
+    if operation.media:
+        body = {name: values.get(name, value) for name, value in body.items()}
+    # Filters of the example would leave nothing of the report.
+    kept = (each for each in operation.parameters if each.place != "query" or each.name in UNFILTERED)
+    parameters = tuple(replace(each, value=values.get(each.name, each.value)) for each in kept)
+    return replace(operation, body=body, parameters=parameters)
+
+
+UNFILTERED = {"offset", "limit", "sortKeys", "sortOrder"}
+
+Prepare = Callable[[Any, Sandbox], Any]
+Check = Callable[[Any, Documented, Sandbox], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What comes before a call, and what must hold after it."""
+
+    check: Check
+    prepare: Prepare | None = None
+
+
+def rows_came(rows: Any, operation: Documented, sandbox: Sandbox) -> None:
+    # 50 rows a page, as in the example: so all of them, and page by page.
+    assert len(rows) == len({row.sid for row in rows}) == 60
+    dates = [row.appointment_date for row in rows if row.appointment_date]
+    assert dates == sorted(dates)
+    documented = operation.answer["results"][0]
+    assert all(set(row.to_dict()) == set(documented) for row in rows)
+
+
+def was_booked(session: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert (session.sid, session.status) == (sandbox.session_sid, "Scheduled")
+    assert session.appointment_date == operation.body["appointmentDateTime"]
+    # The example pays with a voucher, so nothing is charged to the card.
+    assert [(charge.session_sid, charge.amount) for charge in sandbox.ledger] == [(sandbox.session_sid, Decimal(0))]
+
+
+def was_moved(text: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert text == "Successful"
+
+
+def was_updated(offering: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert (offering.sid, offering.title) == (sandbox.offering_sid, operation.body["title"])
+    assert offering.match_strings == operation.body["matchStrings"].split(",")
+    assert (offering.start_date, offering.end_date) == (operation.body["startDate"], operation.body["endDate"])
+
+
+def results_came(results: Any, operation: Documented, sandbox: Sandbox) -> None:
+    wanted = operation.body["sessionIds"]
+    assert results
+    assert {result.session_id for result in results} <= set(wanted)
+    assert {result.checklist_id for result in results} == {operation.body["checklistId"]}
+
+
+def token_came(answer: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert (answer.token_type, answer.expires_in) == ("bearer", 1800)
+    assert answer.access_token
+    assert sandbox.tokens_issued == 1
+
+
+def book(client: Any, sandbox: Sandbox) -> Any:
+    """Book the known session, which is then there to be moved."""
+    return client.exam_sessions.schedule(
+        exam_sid=sandbox.exam_sid, session_sid=sandbox.session_sid, appointment_date_time="2030-01-01T10:00:00Z"
+    )
+
+
+CASES: dict[str, Case] = {
+    "getServiceDistribution": Case(rows_came),
+    "scheduleExamSession": Case(was_booked),
+    "rescheduleExamSession": Case(was_moved, prepare=book),
+    "updateCourseOffering": Case(was_updated),
+    "listSessionResults": Case(results_came),
+    "createAccessToken": Case(token_came),
+}
+
+
+def client_for(mode: Mode, operation: Documented, sandbox: Sandbox, url: str) -> Any:
+    if operation.spec == "smarterproctoring":
+        return proctoring(mode, url, token=sandbox.token, install_sid=sandbox.install_sid)
+    return ispring(mode, url, client_id=sandbox.client_id, client_secret=sandbox.client_secret)
+
+
+def url_of(operation: Documented, sandbox: Sandbox) -> str:
+    return sandbox.smarterproctoring_url if operation.spec == "smarterproctoring" else sandbox.ispring_url
+
+
+def test_every_operation_has_a_case() -> None:
+    assert sorted(CASES) == sorted(operation.id for operation in ALL)
+
+
+@every_mode
+@pytest.mark.parametrize("operation", ALL, ids=str)
+def test_call(operation: Documented, mode: Mode, sandbox: Sandbox, wire: Wire) -> None:
+    case, called = CASES[operation.id], at_home(operation, sandbox)
+    recorder = wire(url_of(operation, sandbox))
+
+    async def scenario() -> Any:
+        async with client_for(mode, operation, sandbox, recorder.url) as client:
+            if case.prepare is not None:
+                await settle(case.prepare(client, sandbox))
+                recorder.clear()
+            result = method_of(client, operation)(**arguments_of(called))
+            return await settle(result.collect() if hasattr(result, "collect") else result)
+
+    result = run(mode, scenario)
+    requests = [request for request in recorder.requests if request.path == called.path]
+    # The first one; of a report there are more pages.
+    assert (requests[0].method, requests[0].path, requests[0].query) == (called.method, called.path, called.query)
+    assert requests[0].body == called.content
+    assert requests[0].header("Content-Type") == operation.media
+    assert_authorised(requests[0], operation, sandbox)
+    case.check(result, called, sandbox)
+
+
+def assert_authorised(request: RecordedRequest, operation: Documented, sandbox: Sandbox) -> None:
+    if operation.spec == "smarterproctoring":
+        assert request.header("token") == sandbox.token
+    elif operation.credential:
+        assert str(request.header("Authorization")).startswith("Bearer ")
+    else:
+        assert request.header("Authorization") is None
+
+
+@every_mode
+def test_the_pages_of_a_report(mode: Mode, sandbox: Sandbox, wire: Wire) -> None:
+    recorder = wire(sandbox.smarterproctoring_url)
+
+    async def scenario() -> tuple[Any, Any]:
+        async with proctoring(mode, recorder.url, token=sandbox.token, install_sid=sandbox.install_sid) as client:
+            pager = client.reports.service_distribution(limit=25, sort_keys=["courseTitle"], statuses=["Closed"])
+            return await settle(pager.collect()), pager.total
+
+    rows, total = run(mode, scenario)
+    assert len(rows) == total
+    assert {row.status for row in rows} == {"Closed"}
+    queries = [request.query for request in recorder.requests]
+    first = "statuses=Closed&limit=25&sortKeys=courseTitle"
+    assert queries[0] == first
+    assert queries[1:] == [
+        f"statuses=Closed&offset={offset}&limit=25&sortKeys=courseTitle" for offset in range(25, total, 25)
+    ]
+
+
+@every_mode
+def test_the_answers_of_the_sandbox_that_are_errors(mode: Mode, sandbox: Sandbox) -> None:
+    url, sids = sandbox.smarterproctoring_url, {"exam_sid": sandbox.exam_sid, "session_sid": sandbox.session_sid}
+
+    async def scenario() -> None:
+        async with proctoring(mode, url, token=sandbox.token, install_sid=sandbox.install_sid) as client:
+            with pytest.raises(ConflictError):
+                await settle(client.exam_sessions.reschedule(**sids, notes="not booked yet"))
+            await settle(client.exam_sessions.schedule(**sids, amount=Decimal("12.50"), card_token="tok_example"))
+            with pytest.raises(ConflictError):
+                await settle(client.exam_sessions.schedule(**sids, amount=Decimal("12.50"), card_token="tok_example"))
+        async with proctoring(mode, url, token="another", install_sid=sandbox.install_sid) as stranger:
+            with pytest.raises(PermissionDeniedError):
+                await settle(stranger.reports.service_distribution().first())
+        async with ispring(mode, sandbox.ispring_url, access_token="another") as stranger:
+            with pytest.raises((AuthenticationError, PermissionDeniedError)):
+                await settle(stranger.job_training.list_session_results())
+
+    run(mode, scenario)
+    assert [charge.amount for charge in sandbox.ledger] == [Decimal("12.50")]
+
+
+@every_mode
+def test_a_token_that_the_sandbox_revokes_is_renewed_once(mode: Mode, sandbox: Sandbox, wire: Wire) -> None:
+    recorder = wire(sandbox.ispring_url)
+    identity = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+
+    async def scenario() -> None:
+        async with ispring(mode, recorder.url, **identity) as client:
+            for _ in range(2):
+                await settle(client.job_training.list_session_results(checklist_id=sandbox.checklist_id))
+            sandbox.revoke_tokens()
+            await settle(client.job_training.list_session_results(checklist_id=sandbox.checklist_id))
+
+    run(mode, scenario)
+    token, results = "/api/v3/token", "/job-training/sessions/result/list"
+    assert [request.path for request in recorder.requests] == [token, results, results, results, token, results]
+    assert recorder.statuses == [200, 200, 200, 401, 200, 200]

@@ -1,0 +1,134 @@
+"""The demo's program, as ./scripts/demo runs it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo_app.chapters import CHAPTERS, NEXT_STEPS
+
+from tests.docs.blocks import ROOT
+
+ROWS = 700
+BOOKED = 2  # one whose reply arrives, and one whose reply is lost
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "demo_app", "--rows", str(ROWS), "--output", str(folder), *arguments]
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "FORCE_COLOR"}}
+    return {**kept, "PYTHONPATH": str(ROOT / "scripts"), "PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What the demo writes into a pipe, and its folder."""
+    folder = tmp_path_factory.mktemp("demo") / "new"
+    without_stdin = ["bash", "-c", 'exec "$@" <&-', "bash"]
+    done = subprocess.run(
+        [*without_stdin, *command(folder)],
+        cwd=folder.parent,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout, folder
+
+
+def test_all_chapters_are_told(told: tuple[str, Path]) -> None:
+    text, _ = told
+    for number, chapter in enumerate(CHAPTERS, 1):
+        heading = (chapter.__doc__ or "").partition("\n")[0].removesuffix(".")
+        assert f"\n{number}. {heading}\n" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"status +Scheduled",
+        r"InvalidSidError: exam_sid: expected an exam SID .* exam_sid and session_sid seem to be exchanged",
+        r"InvalidTimestampError: appointment_date_time: .*",
+        r"InvalidArgumentError: service_types: .*",
+        r"sent +0 requests",
+        r"OutcomeUnknownError: POST /v1/installs/.*",
+        r"sent +1 request",
+        r"answer +Successful",
+        r"title +Fall 2025, online",
+        rf"{ROWS + BOOKED} rows in [\d.]+ s \([\d,]+ rows/s\)",
+        rf"all +\d.* {ROWS + BOOKED} +\d+",
+        r"live +[█▒░]+ \d+",
+        r"PASSED +2026-01-12 13:41:29 +61 min +80 %",
+    ],
+)
+def test_key_lines(told: tuple[str, Path], line: str) -> None:
+    text, _ = told
+    assert re.search(rf"^   {line}$", text, re.MULTILINE)
+
+
+def test_one_charge_for_each_booking(told: tuple[str, Path]) -> None:
+    text, _ = told
+    last = text.rpartition("the sandbox's ledger")[2]
+    charged = re.findall(r"^   (ES[0-9a-f]{32})  25\.00 USD$", last, re.MULTILINE)
+    assert len(charged) == len(set(charged)) == BOOKED
+
+
+def test_no_control_characters_beside_a_terminal(told: tuple[str, Path]) -> None:
+    text, _ = told
+    assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f]", text) == []
+
+
+def test_the_file_has_a_line_for_each_row(told: tuple[str, Path]) -> None:
+    _, folder = told
+    with (folder / "service-distribution.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == ROWS + BOOKED
+    assert len({row["sid"] for row in rows}) == ROWS + BOOKED
+    assert {row["status"] for row in rows} == {"Closed", "Scheduled", "Cancelled"}
+
+
+def test_colours_and_a_bar_on_a_terminal(tmp_path: Path) -> None:
+    primary, secondary = pty.openpty()
+    with subprocess.Popen(
+        command(tmp_path), cwd=tmp_path, env=environment(), stdin=secondary, stdout=secondary, stderr=secondary
+    ) as process:
+        os.close(secondary)
+        shown = b""
+        # Linux ends the reading of a terminal that nobody writes to any more with an error.
+        try:
+            while chunk := os.read(primary, 65536):
+                shown += chunk
+        except OSError:
+            pass
+        finally:
+            os.close(primary)
+        assert process.wait(timeout=60) == 0
+    text = shown.decode("utf-8")
+    assert "\x1b[" in text
+    assert "━" in text
+    assert "rows/s" in text
+
+
+def test_a_folder_that_cannot_be_made_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = subprocess.run(
+        command(tmp_path / "file"), env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("demo: FileExistsError: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_next_steps_that_it_shows_work(served_sandbox: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    exec(NEXT_STEPS, {"exam_sid": served_sandbox["exam_sid"], "session_sid": served_sandbox["session_sid"]})
+    assert len(capsys.readouterr().out.splitlines()) > 10

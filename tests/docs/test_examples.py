@@ -1,0 +1,55 @@
+"""The examples run against the sandbox as readers start it."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.docs.blocks import ROOT
+
+
+def example(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / name), *arguments]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+def test_every_example_is_tested() -> None:
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {"quickstart.py", "report_to_csv.py"}
+
+
+def test_quickstart(served_sandbox: dict[str, Any]) -> None:
+    exam, session = served_sandbox["exam_sid"], served_sandbox["session_sid"]
+    done = example("quickstart.py", exam, session)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        f"booked: {session}, 2026-12-07T14:30:00.000Z",
+        f"in the report: {session}, 2026-12-08T14:30:00.000Z",
+    ]
+    again = example("quickstart.py", exam, session)
+    assert again.returncode == 1
+    assert again.stderr.startswith("It did not work. POST /v1/installs/")
+    swapped = example("quickstart.py", session, exam)
+    assert swapped.returncode == 1
+    assert swapped.stderr.startswith("Nothing was sent. exam_sid: expected an exam SID")
+
+
+def test_report_to_csv(served_sandbox: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    done = example("report_to_csv.py", str(path), "2026-01-01T00:00:00Z", "2026-07-01T00:00:00Z")
+    assert done.returncode == 0, done.stderr
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert done.stdout == f"{len(rows)} rows\n"
+    assert 50 < len(rows) < 240
+    dates = [row["appointment_date"] for row in rows]
+    assert dates == sorted(dates)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.csv"]
+
+
+def test_report_to_csv_says_what_is_wrong(served_sandbox: dict[str, Any], tmp_path: Path) -> None:
+    done = example("report_to_csv.py", str(tmp_path / "report.csv"), "2026-01-01", "2026-07-01T00:00:00Z")
+    assert done.returncode == 1
+    assert done.stderr.startswith("No report: appointment_date_after: expected an aware datetime")

@@ -1,0 +1,92 @@
+"""Links, named files and rendered regions of all pages."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from docrender.__main__ import render
+from docrender.regions import REGIONS
+
+from tests.docs.blocks import ROOT
+
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "examples").glob("*.md")),
+    ROOT / "openapi" / "README.md",
+]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+SCRIPT = re.compile(r"\./scripts/[\w-]+")
+
+
+def ids(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings get, by the rules of common Git hosts."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ +(.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_relative_links_resolve(page: Path) -> None:
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_scripts_that_are_named_exist(page: Path) -> None:
+    for script in SCRIPT.findall(page.read_text(encoding="utf-8")):
+        assert (ROOT / script).is_file(), f"{page.name}: {script}"
+
+
+def test_environment_variables_that_are_named_are_read() -> None:
+    source = (ROOT / "facade" / "invigilate" / "_clients.py").read_text(encoding="utf-8")
+    read = set(re.findall(r"\b(?:SMARTERPROCTORING|ISPRING)_[A-Z_]+\b", source))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\b(?:SMARTERPROCTORING|ISPRING)_[A-Z_]+\b", text)) == read
+
+
+def test_files_that_the_architecture_names_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w./-]+/|[\w./-]+\.(?:py|yaml|jinja|md|toml))`", text))
+    assert len(named) > 15
+    homes = [ROOT, ROOT / "facade" / "invigilate"]
+    assert [name for name in sorted(named) if not any((home / name).exists() for home in homes)] == []
+
+
+def test_every_module_that_the_facade_is_made_of_is_in_the_architecture() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "facade" / "invigilate").glob("*.py")]
+    used = {name for source in sources for name in re.findall(r"^ *from \.(\w+) import", source, re.MULTILINE)}
+    assert len(used) > 10
+    assert [name for name in sorted(used) if f"{name}.py" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_rendered_regions_are_what_the_code_says(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert render(text) == text, "run ./scripts/render-docs"
+
+
+def test_every_region_stands_on_a_page() -> None:
+    texts = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert {name for name in REGIONS if f"<!-- rendered: {name} -->" not in texts} == set()
+
+
+def test_render_check_agrees() -> None:
+    done = subprocess.run(
+        [ROOT / "scripts" / "render-docs", "--check"], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,0 +1,99 @@
+"""Every Python block of the README and of docs/ runs as it stands, and prints what the page says."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invigilate.sandbox import __main__ as sandbox_command
+from tests.docs.blocks import ROOT, Block, expected, read, run
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LANGUAGES = {"python", "text", "console", ""}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_run_and_print_what_the_page_says(page: Path, served_sandbox: dict[str, Any]) -> None:
+    blocks = read(page)
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for block in blocks:
+        if block.language == "python" and block.file_name is None:
+            assert run(block, namespace) == expected(block, blocks), str(block)
+
+
+def test_blocks_that_are_files_pass_as_a_test_suite(tmp_path: Path) -> None:
+    files = {block.file_name: block for block in read(ROOT / "README.md") if block.file_name}
+    assert set(files) == {"conftest.py", "test_booking.py"}
+    for name, block in files.items():
+        (tmp_path / str(name)).write_text(block.text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir=."]
+    done = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
+def test_the_readme_passes_the_strict_type_checker(tmp_path: Path) -> None:
+    blocks = read(ROOT / "README.md")
+    sources = [block.text for block in blocks if block.language == "python" and block.file_name is None]
+    (tmp_path / "readme_blocks.py").write_text("\n".join(sources), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "readme_blocks.py")],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_block_is_of_a_kind_that_is_tested(page: Path) -> None:
+    for block in read(page):
+        assert block.language in LANGUAGES, str(block)
+        if block.language == "text":
+            assert block.follows is not None, f"{block}: the output of no block"
+            assert block.follows.language == "python", f"{block}: the output of no Python block"
+
+
+def commands() -> list[tuple[Block, list[str]]]:
+    every = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "ARCHITECTURE.md"]
+    return [
+        (block, shlex.split(line))
+        for page in every
+        for block in read(page)
+        if block.language == "console"
+        for line in block.text.splitlines()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("block", "command"), commands(), ids=lambda value: str(value) if isinstance(value, Block) else shlex.join(value)
+)
+def test_commands_exist(block: Block, command: list[str]) -> None:
+    match command:
+        case [script, *arguments] if script.startswith("./scripts/"):
+            assert os.access(ROOT / script, os.X_OK), f"{block}: no {script}"
+            options = [argument for argument in arguments if argument.startswith("--")]
+            if options:
+                text = subprocess.run(
+                    [ROOT / script, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+                ).stdout
+                assert [option for option in options if option not in text] == [], str(block)
+        case ["python", "-m", "invigilate.sandbox", *arguments]:
+            assert isinstance(sandbox_command._parser().parse_args(arguments), argparse.Namespace)
+        case ["pip", "install", what]:
+            match = re.fullmatch(r"invigilate(?:\[(\w+)\])?", what)
+            assert match, f"{block}: {what}"
+            project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+            assert match[1] is None or match[1] in project["optional-dependencies"]
+        case _:
+            pytest.fail(f"{block}: nothing tests the command {shlex.join(command)}")

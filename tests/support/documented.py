@@ -1,0 +1,226 @@
+"""What the specs document of each operation, read off the YAML by hand: its request and its answers as examples.
+
+It shares no code with the generator and with the facade, so that a mistake of theirs is not repeated here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+OPENAPI = Path(__file__).resolve().parents[2] / "openapi"
+SPECS = {
+    "smarterproctoring": OPENAPI / "smarterproctoring.yaml",
+    "ispring-learn": OPENAPI / "ispring-learn.yaml",
+}
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+UGLY = "Größe & Maß: 100 % a+b/c=d?#e"
+"""Stands in for texts without an example: each of its characters has a meaning in a URL."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter with its example."""
+
+    name: str
+    place: str
+    required: bool
+    value: Any
+
+
+@dataclass(frozen=True)
+class Documented:
+    """An operation, called with its examples.
+
+    Attributes:
+        spec: name of the spec.
+        id: operationId.
+        method: upper case.
+        template: path with names in braces.
+        parameters: in documented order.
+        media: content type of the body, or None.
+        body: example of the body.
+        members: documented schemas of the body's members, by name.
+        needed: names of the members that must be there.
+        answer: example of the success.
+        errors: examples of the documented errors, by status.
+        credential: header that carries the token, and what stands before the token; None where none is sent.
+    """
+
+    spec: str
+    id: str
+    method: str
+    template: str
+    parameters: tuple[Parameter, ...]
+    media: str | None
+    body: Any
+    members: Mapping[str, Any]
+    needed: tuple[str, ...]
+    answer: Any
+    errors: Mapping[int, Any]
+    credential: tuple[str, str] | None
+
+    def __str__(self) -> str:
+        return self.id
+
+    def of(self, place: str) -> list[Parameter]:
+        """The parameters of a place, in documented order."""
+        return [parameter for parameter in self.parameters if parameter.place == place]
+
+    @property
+    def path(self) -> str:
+        """The path as it has to be on the wire."""
+        path = self.template
+        for parameter in self.of("path"):
+            path = path.replace("{" + parameter.name + "}", quote(_text(parameter.value), safe=""))
+        return path
+
+    @property
+    def query(self) -> str:
+        """The query as it has to be on the wire: in documented order, arrays as repeated keys."""
+        pairs: list[str] = []
+        for parameter in self.of("query"):
+            values = parameter.value if isinstance(parameter.value, list) else [parameter.value]
+            pairs += [f"{quote(parameter.name, safe='')}={quote(_text(value), safe='')}" for value in values]
+        return "&".join(pairs)
+
+    @property
+    def content(self) -> bytes:
+        """The body as it has to be on the wire: compact, in UTF-8, in documented order."""
+        if self.media is None:
+            return b""
+        ordered = {name: self.body[name] for name in self.members if name in self.body}
+        if self.media == "application/x-www-form-urlencoded":
+            return "&".join(f"{name}={quote(value, safe='')}" for name, value in ordered.items()).encode()
+        return json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def whole(self) -> Documented:
+        """The same with every documented member in the body."""
+        if self.media is None:
+            return self
+        missing = {
+            name: _value(schema, f"{self.id}.{name}") for name, schema in self.members.items() if name not in self.body
+        }
+        return replace(self, body={**self.body, **missing})
+
+    def bare(self) -> Documented:
+        """The same with nothing that may be left out."""
+        body = {name: self.body[name] for name in self.needed} if self.media else self.body
+        return replace(self, body=body, parameters=tuple(each for each in self.parameters if each.required))
+
+
+def operations(spec: str) -> list[Documented]:
+    """All operations of a spec."""
+    document = yaml.safe_load(SPECS[spec].read_text(encoding="utf-8"))
+    return list(_operations(spec, document))
+
+
+def _operations(spec: str, document: Any) -> Iterator[Documented]:
+    for template, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield _operation(spec, document, template, method, item)
+
+
+def _operation(spec: str, document: Any, template: str, method: str, item: Any) -> Documented:
+    operation = item[method]
+    name = operation["operationId"]
+    parameters = [_resolved(document, each) for each in (*item.get("parameters", ()), *operation.get("parameters", ()))]
+    media, body, schema = None, None, {}
+    if "requestBody" in operation:
+        content = _resolved(document, operation["requestBody"])["content"]
+        assert len(content) == 1, f"{name}: one content type of the body is expected"
+        media, described = next(iter(content.items()))
+        schema = _resolved(document, described["schema"])
+        body = _example(described, name)
+    success, errors = _answers(document, operation, name)
+    return Documented(
+        spec=spec,
+        id=name,
+        method=method.upper(),
+        template=template,
+        parameters=tuple(_parameter(document, each, name) for each in parameters),
+        media=media,
+        body=body,
+        members={key: _resolved(document, value) for key, value in schema.get("properties", {}).items()},
+        needed=tuple(schema.get("required", ())),
+        answer=success,
+        errors=errors,
+        credential=_credential(document, operation),
+    )
+
+
+def _parameter(document: Any, parameter: Any, operation: str) -> Parameter:
+    schema = _resolved(document, parameter["schema"])
+    value = parameter["example"] if "example" in parameter else _value(schema, f"{operation}.{parameter['name']}")
+    return Parameter(parameter["name"], parameter["in"], parameter.get("required", False), value)
+
+
+def _answers(document: Any, operation: Any, name: str) -> tuple[Any, dict[int, Any]]:
+    success: list[Any] = []
+    errors: dict[int, Any] = {}
+    for status, response in operation["responses"].items():
+        content = _resolved(document, response).get("content", {})
+        example = _example(content["application/json"], f"{name}, answer {status}") if content else None
+        if status == "default" or status.startswith("2"):
+            success.append(example)
+        else:
+            errors[int(status)] = example
+    assert len(success) == 1, f"{name}: one documented success is expected"
+    return success[0], errors
+
+
+def _credential(document: Any, operation: Any) -> tuple[str, str] | None:
+    wanted = operation.get("security", document.get("security", []))
+    if not wanted:
+        return None
+    assert len(wanted) == 1, "one way to authenticate is expected"
+    scheme = document["components"]["securitySchemes"][next(iter(wanted[0]))]
+    if scheme["type"] == "apiKey":
+        assert scheme["in"] == "header", "the key is expected in a header"
+        return scheme["name"], ""
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer"), "an unknown way to authenticate"
+    return "Authorization", "Bearer "
+
+
+def _resolved(document: Any, node: Any) -> Any:
+    while "$ref" in node:
+        target = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    if "anyOf" in node:
+        # Each of the forms will do; the examples of the first are those of the whole.
+        node = {**_resolved(document, node["anyOf"][0]), **node}
+    return node
+
+
+def _example(described: Any, where: str) -> Any:
+    assert "example" in described, f"{where}: there is no example to hold the client to"
+    return described["example"]
+
+
+def _value(schema: Any, where: str) -> Any:
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    if schema.get("type") == "string" and "pattern" not in schema:
+        return UGLY
+    if schema.get("type") == "array" and schema["items"].get("type") == "string":
+        return [_value(schema["items"], where)]
+    raise AssertionError(f"{where}: there is no example to call it with")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+ALL = [operation for spec in SPECS for operation in operations(spec)]

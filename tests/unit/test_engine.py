@@ -1,0 +1,617 @@
+"""The life of a call: what is sent again, what never is, and what its failures mean."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from invigilate import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncSmarterProctoring,
+    BadRequestError,
+    InternalServerError,
+    InvigilateError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ResponseDecodeError,
+)
+from tests.support.fakes import (
+    EXAM,
+    INSTALL,
+    MODES,
+    SESSION,
+    TOKEN,
+    Lost,
+    Mode,
+    Reply,
+    Script,
+    Sent,
+    Step,
+    perform,
+    proctoring,
+    report,
+    schedule,
+    update,
+)
+
+GOOD = Reply(200, {"sid": SESSION})
+REPEATED = [408, 429, 500, 502, 503, 504]
+SENSITIVE = {"card_token": "tok_canary", "voucher_code": "canary-voucher", "email": "canary@example.com"}
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """No test sleeps; these are the seconds that would have been waited."""
+    waited: list[float] = []
+    pause = anyio.sleep
+
+    async def note(seconds: float) -> None:
+        waited.append(seconds)
+        await pause(0)
+
+    monkeypatch.setattr("time.sleep", waited.append)
+    monkeypatch.setattr("anyio.sleep", note)
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    return waited
+
+
+def reschedule(client: Any, **arguments: Any) -> Any:
+    return client.exam_sessions.reschedule(**{"exam_sid": EXAM, "session_sid": SESSION, **arguments})
+
+
+def post(client: Any) -> Any:
+    return client.request("POST", "/v1/things", json={"a": 1})
+
+
+UNSAFE = [schedule, reschedule, post]
+
+
+# Safe calls
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("step", [*(Reply(status) for status in REPEATED), Lost(OSError("gone"))], ids=str)
+def test_a_safe_call_is_repeated(step: Step, mode: Mode, waits: list[float]) -> None:
+    server = Script(step, step, GOOD)
+    assert perform(mode, server, update).sid == SESSION
+    assert len(server.sent) == 3
+    assert waits == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [300, 302, 304, 400, 401, 403, 404, 409, 422, 501, 505, 520])
+def test_a_safe_call_is_not_repeated_where_it_would_not_help(status: int, mode: Mode) -> None:
+    server = Script(Reply(status), GOOD)
+    with pytest.raises(APIStatusError) as caught:
+        perform(mode, server, update)
+    assert caught.value.status_code == status
+    assert len(server.sent) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("retries", [0, 1, 4, 7])
+def test_it_gives_up(retries: int, mode: Mode, waits: list[float]) -> None:
+    server = Script(Reply(503, {"message": "down"}))
+    with pytest.raises(InternalServerError) as caught:
+        perform(mode, server, update, max_retries=retries)
+    assert len(server.sent) == retries + 1
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0][:retries]
+    assert [attempt.wait for attempt in caught.value.attempts] == [*waits, 0.0]
+    assert [attempt.number for attempt in caught.value.attempts] == list(range(1, retries + 2))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_server_says_how_long_to_wait(status: int, mode: Mode, waits: list[float]) -> None:
+    server = Script(Reply(status, headers={"Retry-After": "60"}), Reply(status, headers={"retry-after": "0"}), GOOD)
+    perform(mode, server, update)
+    assert waits == [60.0, 0.0]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_too_long_a_wait_is_refused_loudly(mode: Mode, waits: list[float]) -> None:
+    server = Script(Reply(429, headers={"Retry-After": "61"}), GOOD)
+    with pytest.raises(RateLimitError, match=r"61 s, more than the 60 s allowed") as caught:
+        perform(mode, server, update)
+    assert caught.value.retry_after == 61.0
+    assert waits == []
+    assert len(server.sent) == 1
+
+
+def calls(mode: Mode, call: Any) -> list[Sent]:
+    server = Script(Reply(503), Lost(OSError("x")), GOOD)
+    perform(mode, server, call)
+    return server.sent
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_repeats_are_the_same_to_the_byte(mode: Mode) -> None:
+    for call in (
+        lambda client: update(client, title="Jürgen", start_date=None),
+        lambda client: client.request("PUT", "/v1/x", json={"b": [1, None]}, params={"q": "ä b"}, safe=True),
+    ):
+        first, second, third = calls(mode, call)
+        assert first == second == third
+    assert calls("sync", update) == calls("async", update)
+
+
+def test_cookies_do_not_make_a_repeat_different() -> None:
+    server = Script(Reply(503, headers={"set-cookie": "session=1; Path=/"}), GOOD)
+    client = proctoring(server)
+    update(client)
+    update(client)
+    assert len({sent.headers for sent in server.sent}) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_lost_connection_is_an_error_with_its_cause(mode: Mode) -> None:
+    lost = httpx.ReadError("reset")
+    for step, kind, sent in (
+        (Lost(lost), APIConnectionError, True),
+        (Lost(httpx.ConnectError("refused"), written=False), APIConnectionError, False),
+        (Lost(httpx.ReadTimeout("slow")), APITimeoutError, True),
+        (Lost(httpx.ConnectTimeout("slow"), written=False), APITimeoutError, False),
+        (Lost(httpx.PoolTimeout("busy"), written=None), APITimeoutError, True),
+    ):
+        with pytest.raises(APIConnectionError) as caught:
+            perform(mode, Script(step), update, max_retries=0)
+        assert type(caught.value) is kind
+        assert caught.value.sent is sent
+        assert caught.value.__cause__ is step.error
+        assert caught.value.status_code is None
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_raw_answers_tell_what_it_took(mode: Mode) -> None:
+    def use(client: Any) -> Any:
+        return client.course_offerings.with_raw_response.update(
+            offering_sid="CO" + EXAM[2:], title="a", match_strings="b"
+        )
+
+    raw = perform(mode, Script(Reply(500), GOOD), use)
+    assert [(item.number, item.status_code, item.wait) for item in raw.attempts] == [(1, 500, 0.5), (2, 200, 0.0)]
+    assert raw.elapsed >= 0
+
+
+# Unsafe calls
+
+BAD_ANSWERS: list[Any] = [b"", b"<html>", b'{"sid": ', [], "text", None, b"\xff"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("call", UNSAFE)
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 408, 500, 501, 502, 503, 504, 520, 599])
+def test_an_unsafe_call_with_such_an_answer_is_of_unknown_outcome(call: Any, status: int, mode: Mode) -> None:
+    server = Script(Reply(status, {"message": "x"}, {"retry-after": "0", "location": "/v1/elsewhere"}), GOOD)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        perform(mode, server, call, max_retries=5)
+    assert len(server.sent) == 1
+    error = caught.value
+    assert error.status_code == status
+    assert isinstance(error.__cause__, APIStatusError)
+    assert error.__cause__.status_code == status
+    assert error.sent_at is not None
+    assert len(error.attempts) == 1
+    assert str(error).startswith(f"{error.method} {error.path}: the outcome is unknown: {status}")
+    assert error.body == b'{"message": "x"}'
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("call", UNSAFE)
+@pytest.mark.parametrize("written", [True, None])
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ReadTimeout("x"),
+        httpx.WriteError("x"),
+        httpx.RemoteProtocolError("server disconnected"),
+        httpx.ConnectError("looks as if nothing was sent"),
+        OSError("x"),
+        RuntimeError("whatever a transport raises"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_unsafe_call_without_an_answer_is_of_unknown_outcome(
+    call: Any, error: Exception, written: bool | None, mode: Mode
+) -> None:
+    server = Script(Lost(error, written), GOOD)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        perform(mode, server, call, max_retries=5)
+    assert len(server.sent) == 1
+    assert caught.value.status_code is None
+    assert isinstance(caught.value.__cause__, APIConnectionError)
+    assert caught.value.__cause__.__cause__ is error
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("body", BAD_ANSWERS, ids=repr)
+def test_an_undecodable_success_of_an_unsafe_call_is_of_unknown_outcome(body: Any, mode: Mode) -> None:
+    reply = Reply(201, body, {"x-request-id": "req-5"})
+    with pytest.raises(OutcomeUnknownError) as caught:
+        perform(mode, Script(reply, GOOD), schedule)
+    error = caught.value
+    assert error.status_code == 201
+    assert error.request_id == "req-5"
+    assert error.body == reply.response().content
+    assert isinstance(error.__cause__, ResponseDecodeError)
+    assert error.__cause__.body == error.body
+    with pytest.raises(ResponseDecodeError) as safe:
+        perform(mode, Script(reply), update)
+    assert safe.value.status_code == 201
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_raw_answer_of_an_unsafe_call_stays_readable(mode: Mode) -> None:
+    def use(client: Any) -> Any:
+        return client.exam_sessions.with_raw_response.schedule(exam_sid=EXAM, session_sid=SESSION)
+
+    raw = perform(mode, Script(Reply(200, b"<html>")), use)
+    assert (raw.status_code, raw.content) == (200, b"<html>")
+    with pytest.raises(OutcomeUnknownError):
+        _ = raw.parsed
+    assert raw.content == b"<html>"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("call", UNSAFE)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 451])
+def test_a_refused_unsafe_call_is_plain_and_sent_once(call: Any, status: int, mode: Mode) -> None:
+    server = Script(Reply(status, headers={"Retry-After": "3"}), GOOD)
+    with pytest.raises(APIStatusError) as caught:
+        perform(mode, server, call, max_retries=5)
+    assert len(server.sent) == 1
+    assert caught.value.retry_after == 3.0
+    if status == 429:
+        assert type(caught.value) is RateLimitError
+        assert "retry after 3 s" in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("call", UNSAFE)
+def test_an_unsafe_call_of_which_nothing_was_written_is_sent_again(call: Any, mode: Mode, waits: list[float]) -> None:
+    server = Script(Lost(httpx.ConnectError("refused"), written=False), Lost(httpx.ConnectTimeout("x"), False), GOOD)
+    perform(mode, server, call)
+    assert len(server.sent) == 3
+    assert server.sent[0] == server.sent[1] == server.sent[2]
+    assert waits == [0.5, 1.0]
+    with pytest.raises(APIConnectionError) as caught:
+        perform(mode, Script(Lost(httpx.ConnectError("refused"), written=False)), call)
+    assert caught.value.sent is False
+    assert len(caught.value.attempts) == 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_after_a_refused_connection_a_lost_reply_still_counts(mode: Mode) -> None:
+    server = Script(Lost(httpx.ConnectError("x"), written=False), Lost(httpx.ReadError("x")), GOOD)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        perform(mode, server, schedule)
+    assert len(server.sent) == 2
+    assert len(caught.value.attempts) == 2
+
+
+STEPS = st.one_of(
+    st.integers(200, 599).map(Reply),
+    st.sampled_from([True, False, None]).map(lambda written: Lost(httpx.ConnectError("x"), written)),
+    st.just(GOOD),
+    st.just(Reply(429, headers={"retry-after": "1"})),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, min_size=1, max_size=6), retries=st.integers(0, 5), mode=st.sampled_from(MODES))
+def test_nobody_is_ever_booked_twice(steps: list[Step], retries: int, mode: Mode) -> None:
+    """Of all attempts, at most the last may have reached the server; and a success is never made up."""
+    server = Script(*steps, Reply(400))
+    answer: Any = None
+    failure: InvigilateError | None = None
+    try:
+        answer = perform(mode, server, reschedule, max_retries=retries)
+    except InvigilateError as error:
+        failure = error
+    used = [*steps, Reply(400)][: len(server.sent)]
+    for step in used[:-1]:
+        assert isinstance(step, Lost)
+        assert step.written is False
+    assert 1 <= len(used) <= retries + 1
+    last = used[-1]
+    succeeded = isinstance(last, Reply) and 200 <= last.status <= 299
+    assert (failure is None) == succeeded == (answer is not None)
+    if isinstance(last, Reply) and not succeeded:
+        refused = 400 <= last.status <= 499 and last.status != 408
+        assert isinstance(failure, APIStatusError if refused else OutcomeUnknownError)
+    if isinstance(last, Lost):
+        assert isinstance(failure, OutcomeUnknownError if last.written is not False else APIConnectionError)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_error_remembers_what_was_sent_but_nothing_private(mode: Mode) -> None:
+    def use(client: Any) -> Any:
+        return schedule(
+            client, type_="ad-hoc", amount=12.5, appointment_date_time="2026-03-04T16:30:00+01:00", **SENSITIVE
+        )
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        perform(mode, Script(Reply(500)), use)
+    assert caught.value.arguments == {
+        "install_sid": INSTALL,
+        "exam_sid": EXAM,
+        "session_sid": SESSION,
+        "type_": "ad-hoc",
+        "amount": 12.5,
+        "appointment_date_time": "2026-03-04T15:30:00.000Z",
+    }
+
+
+def test_arguments_of_nested_lists_are_left_out_of_it() -> None:
+    from smarterproctoring_client.calls import Call, Field, Operation
+
+    person = Field("", "", "", "object", fields=(Field("", "email", "", "string", sensitive=True),))
+    operation: Operation[Any] = Operation(
+        id="enroll",
+        method="POST",
+        path="/v1/enrollments",
+        repeat="unsafe",
+        answer="any",
+        read=lambda value: value,
+        documentation="",
+        media="application/json",
+        fields=(Field("people", "people", "body", "array", items=person), Field("room", "room", "body", "string")),
+    )
+    call = Call(operation, {"people": [{"email": "canary@example.com"}], "room": "5"})
+    with pytest.raises(OutcomeUnknownError) as caught:
+        proctoring(Script(Reply(500, {"message": "canary@example.com"}))).execute(call)
+    assert "canary" not in repr(caught.value.arguments)
+    assert "canary" not in str(caught.value)
+
+
+class Subclass(httpx.HTTPTransport):
+    """A user's transport that keeps to itself what it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.calls += 1
+        raise httpx.ReadTimeout("after all of it was written", request=request)
+
+
+def test_a_transport_that_reports_nothing_is_not_trusted_for_its_family() -> None:
+    transport = Subclass()
+    with pytest.raises(OutcomeUnknownError):
+        schedule(proctoring(transport))
+    assert transport.calls == 1
+
+
+@pytest.mark.xfail(strict=True, reason="_engine.decoded catches ValueError and RecursionError only")
+def test_a_decoder_that_fails_in_its_own_way_is_an_unknown_outcome_too() -> None:
+    from smarterproctoring_client.calls import Call, Operation
+
+    def read(value: Any) -> Any:
+        return value["missing"]
+
+    operation: Operation[Any] = Operation(
+        id="own", method="POST", path="/v1/own", repeat="unsafe", answer="any", read=read, documentation=""
+    )
+    with pytest.raises(OutcomeUnknownError):
+        proctoring(Script(GOOD)).execute(Call(operation, {}))
+
+
+# Deadlines
+
+
+class Clock:
+    """A monotonic clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr("time.monotonic", found)
+    return found
+
+
+def test_a_deadline_ends_the_repeats(clock: Clock, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        clock.now += seconds
+
+    monkeypatch.setattr("time.sleep", wait)
+
+    def slow(sent: Sent) -> Reply:
+        clock.now += 1
+        return Reply(503)
+
+    server = Script(slow)
+    with pytest.raises(InternalServerError) as caught:
+        update(proctoring(server, max_retries=50).with_options(deadline=10))
+    assert waits == [0.5, 1.0, 2.0]
+    assert len(server.sent) == 4
+    assert clock.now - 1000 <= 10
+    assert "deadline" in caught.value.attempts[-1].reason
+
+
+def test_each_attempt_has_no_longer_than_what_is_left(clock: Clock) -> None:
+    timeouts: list[float] = []
+
+    class Watch(Script):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            timeouts.append(request.extensions["timeout"]["read"])
+            clock.now += 4
+            return super().handle_request(request)
+
+    with pytest.raises(InternalServerError):
+        update(proctoring(Watch(Reply(503, headers={"retry-after": "0"})), timeout=5).with_options(deadline=9.5))
+    assert timeouts == [5, 5, 1.5]
+
+
+def test_a_deadline_that_passed_before_anything_was_sent(clock: Clock) -> None:
+    def token() -> str:
+        clock.now += 20
+        return TOKEN
+
+    server = Script(GOOD)
+    with pytest.raises(APITimeoutError) as caught:
+        schedule(proctoring(server, token=token).with_options(deadline=10))
+    assert caught.value.sent is False
+    assert server.sent == []
+
+
+def test_an_answer_that_is_complete_is_never_too_late(clock: Clock) -> None:
+    def slow(sent: Sent) -> Reply:
+        clock.now += 20
+        return GOOD
+
+    assert schedule(proctoring(Script(slow)).with_options(deadline=10)).sid == SESSION
+
+
+def test_an_async_call_ends_at_its_deadline() -> None:
+    class Stuck(Script):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await request.extensions["trace"]("http11.send_request_headers.started", {"request": request})
+            await anyio.Event().wait()
+            raise AssertionError
+
+    async def main(call: Any) -> None:
+        async with AsyncSmarterProctoring(TOKEN, INSTALL, transport=Stuck()) as client:
+            await call(client.with_options(deadline=0.02))
+
+    with pytest.raises(APITimeoutError):
+        anyio.run(main, update)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        anyio.run(main, schedule)
+    assert isinstance(caught.value.__cause__, APITimeoutError)
+
+
+# Interruptions
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("written", [True, None])
+def test_an_interrupted_unsafe_call_leaves_a_trace(
+    mode: Mode, interrupt: type[BaseException], written: bool | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(BaseException) as caught:  # noqa: PT011
+        perform(mode, Script(Lost(interrupt(), written)), lambda client: schedule(client, **SENSITIVE))
+    assert caught.type is interrupt or interrupt in {type(item) for item in getattr(caught.value, "exceptions", ())}
+    lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(lines) == 1
+    assert "outcome is unknown" in lines[0]
+    assert f"POST /v1/installs/{INSTALL}/exams/{EXAM}/sessions/{SESSION}" in lines[0]
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("step", [Lost(KeyboardInterrupt(), written=False)])
+def test_an_interrupted_call_that_did_nothing_leaves_none(step: Step, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        schedule(proctoring(Script(step)))
+    with pytest.raises(KeyboardInterrupt):
+        update(proctoring(Script(Lost(KeyboardInterrupt()))))
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_cancelled_unsafe_call_leaves_a_trace(backend: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Stuck(Script):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await request.extensions["trace"]("http11.send_request_headers.started", {"request": request})
+            await anyio.Event().wait()
+            raise AssertionError
+
+    async def main() -> bool:
+        async with AsyncSmarterProctoring(TOKEN, INSTALL, transport=Stuck()) as client:
+            with anyio.move_on_after(0.02) as scope:
+                await schedule(client)
+            return scope.cancelled_caught
+
+    assert anyio.run(main, backend=backend)
+    assert "outcome is unknown" in caplog.text
+
+
+# Logging
+
+
+@pytest.fixture
+def everything() -> Iterator[list[logging.LogRecord]]:
+    """All that any logger says, at every level."""
+    records: list[logging.LogRecord] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    handler = Keep()
+    names = ["", "httpx", "httpcore", "httpcore.connection", "httpcore.http11", "invigilate"]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.getLogger().addHandler(handler)
+    yield records
+    logging.getLogger().removeHandler(handler)
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_log_of_anyone_shows_a_secret(mode: Mode, everything: list[logging.LogRecord]) -> None:
+    def use(client: Any) -> Any:
+        return schedule(client, notes="canary-notes", **SENSITIVE)
+
+    for steps in ([GOOD], [Reply(500, {"message": "tok_canary"})], [Reply(400)], [Lost(OSError("tok_canary"))]):
+        try:
+            perform(mode, Script(*steps), use)
+        except APIError:
+            pass
+    perform(mode, Script(Reply(503), GOOD), lambda client: client.request("GET", "/v1/x", params={"q": "canary-q"}))
+    assert [record for record in everything if record.name == "invigilate"]
+    for record in everything:
+        assert record.name.split(".")[0] not in {"httpx", "httpcore"}
+        for text in (record.getMessage(), repr(record.args), repr(record.exc_info)):
+            assert "canary" not in text
+            assert TOKEN not in text
+
+
+def test_other_users_of_httpx_keep_their_logs(everything: list[logging.LogRecord]) -> None:
+    server = Script(GOOD)
+    with httpx.Client(transport=server) as other:
+
+        def meanwhile(sent: Sent) -> Reply:
+            thread = threading.Thread(target=lambda: other.get("https://other.example.com/theirs"))
+            thread.start()
+            thread.join()
+            return GOOD
+
+        def token() -> str:
+            other.get("https://other.example.com/token")
+            return TOKEN
+
+        update(proctoring(Script(meanwhile), token=token))
+        other.get("https://other.example.com/after")
+    texts = [record.getMessage() for record in everything if record.name == "httpx"]
+    assert len(texts) == 3
+    assert all("other.example.com" in text for text in texts)
+
+
+def test_a_report_is_never_asked_for_unsafely() -> None:
+    server = Script(Reply(503), Reply(200, {"results": []}))
+    assert report(proctoring(server)).collect() == []
+    with pytest.raises(BadRequestError):
+        report(proctoring(Script(Reply(400)))).collect()

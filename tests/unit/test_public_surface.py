@@ -1,0 +1,221 @@
+"""What the package offers, how big it is, and what it costs to import."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import invigilate
+from invigilate import errors, sids, specs
+from invigilate._resources import bound_operations
+
+ROOT = Path(__file__).resolve().parents[2]
+FACADE = ROOT / "facade" / "invigilate"
+CORE = sorted(FACADE.glob("*.py"))
+OPTIONAL = ("sandbox", "export", "cli")
+
+# The names of the design, none more and none less but for what a downstream SDK binds its operations with.
+CLIENTS = {"SmarterProctoring", "AsyncSmarterProctoring", "ISpringLearn", "AsyncISpringLearn"}
+ERRORS = {
+    "InvigilateError",
+    "ConfigurationError",
+    "InvalidArgumentError",
+    "InvalidSidError",
+    "InvalidTimestampError",
+    "APIError",
+    "APIConnectionError",
+    "APITimeoutError",
+    "APIStatusError",
+    "BadRequestError",
+    "AuthenticationError",
+    "PermissionDeniedError",
+    "NotFoundError",
+    "ConflictError",
+    "UnprocessableEntityError",
+    "RateLimitError",
+    "InternalServerError",
+    "ResponseDecodeError",
+    "IncompleteResultError",
+    "OutcomeUnknownError",
+    "Attempt",
+}
+OTHERS = {"Pager", "AsyncPager", "Page", "RawResponse", "parse_timestamp", "parse_ispring_time", "parse_sid", "__version__"}
+BINDING = {"Async", "AsyncRaw", "Operation", "PagedOperation", "RawView", "Resource", "Sync", "SyncRaw", "operation"}
+
+
+def test_all_is_what_is_documented() -> None:
+    assert set(invigilate.__all__) == CLIENTS | ERRORS | OTHERS | BINDING
+    assert len(invigilate.__all__) == len(set(invigilate.__all__))
+    assert set(errors.__all__) == ERRORS
+    for name in invigilate.__all__:
+        assert getattr(invigilate, name) is not None
+    design = set(re.findall(r"`((?:[A-Z]\w+Error)|Pager|AsyncPager)`", (ROOT / "facade/invigilate/errors.py").read_text()))
+    assert design <= set(invigilate.__all__)
+
+
+def test_everything_public_is_documented() -> None:
+    undocumented: list[str] = []
+    for module in (invigilate, errors, sids, specs):
+        assert module.__doc__
+        names: list[str] = getattr(module, "__all__", ["read", "NAMES"])
+        for name in names:
+            thing: Any = getattr(module, name)
+            if not callable(thing):
+                continue
+            if not inspect.getdoc(thing) or (inspect.isclass(thing) and not thing.__doc__):
+                undocumented.append(f"{module.__name__}.{name}")
+            for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+                if not member.startswith("_") and callable(value) and not inspect.getdoc(value):
+                    undocumented.append(f"{module.__name__}.{name}.{member}")
+    for kind in CLIENTS:
+        for member in dir(getattr(invigilate, kind)):
+            if not member.startswith("_") and not inspect.getdoc(getattr(getattr(invigilate, kind), member)):
+                undocumented.append(f"{kind}.{member}")
+    assert undocumented == []
+
+
+@pytest.mark.parametrize(
+    ("package", "spec", "clients"),
+    [
+        (
+            "smarterproctoring_client",
+            "smarterproctoring",
+            [invigilate.SmarterProctoring, invigilate.AsyncSmarterProctoring],
+        ),
+        ("ispring_learn_client", "ispring-learn", [invigilate.ISpringLearn, invigilate.AsyncISpringLearn]),
+    ],
+)
+def test_every_operation_of_the_specification_can_be_reached(package: str, spec: Any, clients: list[type[Any]]) -> None:
+    paths = yaml.safe_load(specs.read(spec))["paths"]
+    methods = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
+    documented = {
+        operation["operationId"]: operation["tags"][0]
+        for item in paths.values()
+        for method, operation in item.items()
+        if method in methods
+    }
+    assert documented
+    for client in clients:
+        bound = bound_operations(client)
+        assert {name for owner, name in bound if owner == package} == set(documented)
+        for (_, name), operation in bound.items():
+            assert operation.describe.__module__.split(".")[-2] == documented[name]
+            assert operation.__doc__
+
+
+def test_the_specifications_are_shipped() -> None:
+    for name in specs.NAMES:
+        assert specs.read(name) == (ROOT / "openapi" / f"{name}.yaml").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="smarterproctoring"):
+        specs.read("ispring")  # type: ignore[arg-type]
+
+
+def docstring_lines(source: str) -> set[int]:
+    """The lines of docstrings, those below attributes included."""
+    lines: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        for statement in getattr(node, "body", []) if not isinstance(node, ast.Lambda | ast.IfExp) else []:
+            text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            if text and isinstance(statement.value.value, str):
+                lines.update(range(statement.lineno, (statement.end_lineno or 0) + 1))
+    return lines
+
+
+def code_lines(source: str) -> int:
+    """How many lines hold code: lines with a token that is neither comment nor docstring nor blank."""
+    silent = {
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENCODING,
+        tokenize.ENDMARKER,
+    }
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in silent:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    return len(lines - docstring_lines(source))
+
+
+def test_the_metric_counts_code() -> None:
+    source = '"""Doc."""\n\n# comment\nX = 1  # why\n"""About X."""\n\n\ndef f() -> str:\n    """Doc\n    more."""\n    return """a\n\nb"""\n'
+    assert code_lines(source) == 5
+
+
+def test_the_core_of_the_facade_is_at_most_2000_lines_of_code() -> None:
+    """Metric: lines of code, without docstrings, comments and blank lines; without sandbox, export and cli."""
+    counts = {path.name: code_lines(path.read_text(encoding="utf-8")) for path in CORE if path.stem not in OPTIONAL}
+    assert 500 < sum(counts.values()) <= 2000, counts
+
+
+def test_a_module_is_one_that_a_person_reads() -> None:
+    for path in CORE:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path.name
+        assert path.stem.strip("_") not in {"utils", "helpers", "common"}
+
+
+def imported(path: Path) -> set[str]:
+    """The names of all modules that a file imports, wherever in it; relative ones with a dot before."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            found.update({base, *(f"{base.rstrip('.')}.{alias.name}" for alias in node.names)})
+    return found
+
+
+def test_httpx_is_named_in_one_module() -> None:
+    network = re.compile(r"^(httpx|httpx2|httpcore|anyio|requests|aiohttp|urllib3?\.request)(\.|$)")
+    users = {path.name for path in CORE if any(network.match(name) for name in imported(path))}
+    assert users == {"_transport.py"}
+
+
+def test_the_core_does_not_know_the_optional_parts() -> None:
+    for path in CORE:
+        for name in imported(path):
+            assert not re.match(rf"^(\.|invigilate\.)({'|'.join(OPTIONAL)})\b", name), (path.name, name)
+            assert name.split(".")[0] not in {"yaml", "openapi_core", "rich", "typer", "pytest"}, (path.name, name)
+
+
+def test_the_generated_packages_do_not_know_the_facade() -> None:
+    for path in (ROOT / "generated").rglob("*.py"):
+        assert not any(name.split(".")[0] == "invigilate" for name in imported(path)), path
+
+
+def test_importing_it_imports_little() -> None:
+    program = (
+        "import sys; import invigilate; "
+        "print(*sorted(sys.modules), sep='\\n'); "
+        "print('client:'); invigilate.SmarterProctoring('t'); print('httpx' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    before, after = done.stdout.split("client:\n")
+    heavy = {"httpx", "httpcore", "anyio", "attrs", "attr", "dateutil", "yaml", "asyncio", "ssl", "openapi_core", "pytest"}
+    assert heavy.isdisjoint(before.split())
+    assert not [name for name in before.split() if ".models" in name or name.startswith("invigilate.sandbox")]
+    assert after.strip() == "True"
+
+
+def test_the_version_is_one() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", invigilate.__version__)
+    assert importlib.import_module("invigilate._transport").USER_AGENT.startswith(f"invigilate/{invigilate.__version__} ")
+
+
+def test_type_information_is_shipped() -> None:
+    for package in ("facade/invigilate", "generated/smarterproctoring_client", "generated/ispring_learn_client"):
+        assert (ROOT / package / "py.typed").is_file()

@@ -1,0 +1,268 @@
+"""What the generator cannot make a client of is refused, with a reason, and nothing is written."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from regenerator.__main__ import main
+
+Node = dict[str, Any]
+ARRAY: Node = {"type": "array", "items": {"type": "string"}}
+OBJECT: Node = {"type": "object", "properties": {"a": {"type": "string"}}}
+GOOD: Node = {
+    "openapi": "3.1.0",
+    "info": {"title": "Small", "version": "1"},
+    "servers": [{"url": "https://small.invalid"}],
+    "security": [{"token": []}],
+    "paths": {
+        "/things/{id}": {
+            "put": {
+                "operationId": "putThing",
+                "tags": ["things"],
+                "summary": "Put a thing",
+                "x-capture": {"page": "https://small.invalid/put", "date": "2026-11-21", "extent": "full"},
+                "x-repeat": {"class": "unsafe", "reason": "it writes"},
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+                    {"name": "q", "in": "query", "schema": {"type": "string"}},
+                ],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}},
+                },
+                "responses": {
+                    "200": {
+                        "description": "done",
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}},
+                    }
+                },
+            }
+        }
+    },
+    "components": {
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        "schemas": {"Body": OBJECT, "Thing": OBJECT, "Other": OBJECT},
+    },
+}
+
+
+def operation(document: Node) -> Node:
+    found: Node = document["paths"]["/things/{id}"]["put"]
+    return found
+
+
+def query(schema: Node | None = None, **more: Any) -> Callable[[Node], None]:
+    """The query parameter is of this schema."""
+
+    def change(document: Node) -> None:
+        names = {"place": "in", "client": "x-client-default"}
+        changes = {names.get(key, key): value for key, value in more.items()}
+        operation(document)["parameters"][1].update({"schema": schema or {"type": "string"}, **changes})
+
+    return change
+
+
+def member(schema: Node, name: str = "b", of: str = "Thing") -> Callable[[Node], None]:
+    """A model has this member as well."""
+
+    def change(document: Node) -> None:
+        document["components"]["schemas"][of]["properties"][name] = schema
+
+    return change
+
+
+def body(media: str, schema: Node | None = None) -> Callable[[Node], None]:
+    """The body has this content, besides or instead."""
+
+    def change(document: Node) -> None:
+        content = operation(document)["requestBody"]["content"]
+        if media != "application/xml":
+            content.clear()
+        content[media] = {"schema": schema or {"$ref": "#/components/schemas/Body"}}
+
+    return change
+
+
+def answers(responses: Node) -> Callable[[Node], None]:
+    return lambda document: operation(document).update(responses=responses)
+
+
+def answer(schema: Node, media: str = "application/json") -> Callable[[Node], None]:
+    return answers({"200": {"description": "done", "content": {media: {"schema": schema}}}})
+
+
+def without(key: str) -> Callable[[Node], None]:
+    return lambda document: operation(document).pop(key)
+
+
+def having(**more: Any) -> Callable[[Node], None]:
+    return lambda document: operation(document).update(more)
+
+
+def moved(path: str) -> Callable[[Node], None]:
+    """The operation has this path."""
+
+    def change(document: Node) -> None:
+        document["paths"] = {path: document["paths"]["/things/{id}"]}
+
+    return change
+
+
+def called(*names: str) -> Callable[[Node], None]:
+    """There are schemas of these names as well."""
+    return lambda document: document["components"]["schemas"].update(dict.fromkeys(names, OBJECT))
+
+
+def twice(document: Node) -> None:
+    document["paths"]["/again"] = {"get": {**operation(document), "parameters": []}}
+    del document["paths"]["/again"]["get"]["requestBody"]
+
+
+def nearly_twice(document: Node) -> None:
+    twice(document)
+    document["paths"]["/again"]["get"]["operationId"] = "put_thing"
+
+
+def no_path_parameter(document: Node) -> None:
+    del operation(document)["parameters"][0]
+
+
+def another_scheme(document: Node) -> None:
+    document["components"]["securitySchemes"]["token"] = {"type": "http", "scheme": "basic"}
+
+
+def named(*names: str) -> Callable[[Node], None]:
+    """The query parameters have these names."""
+
+    def change(document: Node) -> None:
+        operation(document)["parameters"][1:] = [
+            {"name": name, "in": "query", "schema": {"type": "string"}} for name in names
+        ]
+
+    return change
+
+
+REF = {"$ref": "#/components/schemas/Thing"}
+OTHER = {"$ref": "#/components/schemas/Other"}
+REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
+    "two models in a union": (member({"oneOf": [REF, OTHER]}, of="Body"), "a union of several models is not supported"),
+    "dateSent and date_sent in a model": (
+        lambda document: document["components"]["schemas"]["Thing"].update(
+            properties={"dateSent": {"type": "string"}, "date_sent": {"type": "string"}}
+        ),
+        "another name beside it becomes date_sent in Python as well",
+    ),
+    "dateSent and date_sent in a query": (named("dateSent", "date_sent"), "another name beside it becomes date_sent"),
+    "two names without letters": (named("$", "@"), "same Python identifier"),
+    "one operationId twice": (twice, "operationId used twice: putThing"),
+    "two operationIds that read alike": (nearly_twice, "two operations are called put_thing"),
+    "a multipart body": (body("multipart/form-data"), "the content type multipart/form-data is not supported"),
+    "two kinds of body": (body("application/xml"), "exactly one content type of the body is supported"),
+    "an array as body": (body("application/json", {"type": "array", "items": REF}), "the body must be an object"),
+    "a body of any members": (body("application/json", {"type": "object"}), "the body must be an object"),
+    "an object in a form": (
+        body("application/x-www-form-urlencoded", {"type": "object", "properties": {"a": REF}}),
+        "a nested value is not supported in a form (a)",
+    ),
+    "a cookie": (query(place="cookie"), "parameters in cookie are not supported (q)"),
+    "an object in a query": (query(OBJECT), "a nested value is not supported in query (q)"),
+    "deepObject": (query(OBJECT, style="deepObject"), "only the default style of query parameters is supported (q)"),
+    "a list in one value": (
+        query(ARRAY, explode=False),
+        "only the default style",
+    ),
+    "pipes": (query(ARRAY, style="pipeDelimited"), "only the default style"),
+    "a nested list in a query": (
+        query({"type": "array", "items": ARRAY}),
+        "a nested value is not supported in query (q)",
+    ),
+    "a list in a header": (query(ARRAY, place="header"), "in header (q)"),
+    "reserved characters": (query(allowReserved=True), "allowReserved is not supported (q)"),
+    "a parameter with content": (
+        lambda document: operation(document)["parameters"][1].pop("schema"),
+        "the parameter q has no schema",
+    ),
+    "an argument called client": (query(client="client"), "client is no name for an argument"),
+    "binary content": (query({"type": "string", "format": "binary"}), "binary content is not supported"),
+    "an unknown type": (query({"type": "file"}), "the type 'file' is not supported"),
+    "two successes": (
+        answers({"200": {"description": "a"}, "202": {"description": "b"}}),
+        "more than one successful answer",
+    ),
+    "no success": (answers({"400": {"description": "no"}}), "no successful answer is documented"),
+    "an answer of text/plain": (
+        answer({"type": "string"}, "text/plain"),
+        "only application/json answers are supported",
+    ),
+    "an answer that may be null": (answer({"anyOf": [REF, {"type": "null"}]}), "an answer of several types"),
+    "an answer of two types": (answer({"type": ["string", "object"]}), "an answer of several types"),
+    "no x-repeat": (without("x-repeat"), "PUT /things/{id} has no x-repeat"),
+    "half an x-repeat": (having(**{"x-repeat": {"class": "safe"}}), "x-repeat needs class (safe or unsafe) and reason"),
+    "another x-repeat": (having(**{"x-repeat": {"class": "maybe", "reason": "x"}}), "x-repeat needs class"),
+    "no x-capture": (without("x-capture"), "PUT /things/{id} has no x-capture"),
+    "half an x-capture": (having(**{"x-capture": {"page": "x", "date": "y"}}), "x-capture needs page, date and extent"),
+    "no operationId": (without("operationId"), "PUT /things/{id} has no operationId"),
+    "two tags": (having(tags=["a", "b"]), "exactly one tag names the resource"),
+    "servers of an operation": (having(servers=[{"url": "https://else.invalid"}]), "servers of its own"),
+    "another security": (having(security=[{"other": []}]), "a security of its own is not supported"),
+    "another security scheme": (another_scheme, "the security scheme token is not supported"),
+    "a path parameter that is not described": (no_path_parameter, "Path parameters do not match with path"),
+    "a path that needs encoding": (moved('/odd"/{id}'), "the path has characters that must be percent-encoded"),
+    "a path in braces": (moved("/{{ 7 * 7 }}/{id}"), "the path has characters that must be percent-encoded"),
+    "a pattern of another language": (member({"type": "string", "pattern": "\\p{L}+"}), "is none of Python"),
+    "a model called Response": (called("Response"), "Response: the name is taken by the generated code"),
+    "a model called Literal": (called("Literal"), "Literal: the name is taken by the generated code"),
+    "two models in one file": (called("HTTPError", "HttpError"), "both models would stand in models/http_error.py"),
+    "two models of one name": (called("thing"), "duplicate models"),
+    "a reference that leads nowhere": (member({"$ref": "#/components/schemas/Gone"}), "Gone"),
+    "a reference to another document": (query({"$ref": "other.yaml#/Thing"}), "cannot follow the reference other.yaml"),
+}
+
+
+def generate(folder: Path, document: Node | str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    spec = folder / "small.yaml"
+    spec.write_text(document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False))
+    code = main(["--spec", str(spec), "--package", "small_client", "--output", str(folder / "made")])
+    return code, capsys.readouterr().err
+
+
+def test_the_document_as_such_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = generate(tmp_path, GOOD, capsys)
+    assert (code, said) == (0, "")
+    assert (tmp_path / "made" / "small_client" / "api" / "things" / "put_thing.py").exists()
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change, reason = REFUSALS[name]
+    document = copy.deepcopy(GOOD)
+    change(document)
+    code, said = generate(tmp_path, document, capsys)
+    assert code == 2, said
+    assert reason in said
+    assert said.endswith("Nothing was changed.\n")
+    assert "Traceback" not in said
+    assert " object at 0x" not in said
+    assert [path.name for path in tmp_path.rglob("*")] == ["small.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "small.yaml:3: the key 'a' stands twice"),
+        ("openapi: 3.1.0\npaths: {200: {}}\n", "the key 200 needs quotes"),
+        ("- a\n", "holds no OpenAPI document"),
+        ("a: [\n", "Error"),
+        ("openapi: 3.1.0\n", ""),
+    ],
+)
+def test_what_is_no_document(text: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = generate(tmp_path, text, capsys)
+    assert code == 2
+    assert reason in said
+    assert "Traceback" not in said
