@@ -16,9 +16,7 @@ from tests.support.recorder import Answerer, Recorder, forward_to
 # Time limits per example fail on a busy machine and find nothing here.
 hypothesis.settings.register_profile("invigilate", deadline=None)
 hypothesis.settings.register_profile("invigilate-ci", deadline=None, derandomize=True)
-hypothesis.settings.load_profile(
-    "invigilate-ci" if os.environ.get("CI") == "true" else "invigilate"
-)
+hypothesis.settings.load_profile("invigilate-ci" if os.environ.get("CI") == "true" else "invigilate")
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 OURS = ("SMARTERPROCTORING_", "ISPRING_")

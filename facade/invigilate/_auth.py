@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 from ispring_learn_client.calls import UndecodableAnswer
 
-from ._engine import Acquire, Limits, Resolve, Step, carry_out, decoded
+from ._engine import Acquire, Limits, Resolve, Step, carry_out
+from ._outcomes import decoded
 from ._policy import local_time
 from ._requests import prepare
 from ._shapes import is_number
@@ -53,14 +54,17 @@ class Credentials(Protocol):
         """The header that carries the token, and what stands before it."""
         ...
 
-    def obtain(self, refused: str | None, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
+    def obtain(self, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
         """Get the token to send.
 
         Args:
-            refused: a token that the server refused.
             limits: of the calls that this takes.
             deadline: on the monotonic clock.
         """
+        ...
+
+    def forget(self, token: str) -> None:
+        """Never give a token again that the server refused."""
         ...
 
     def notice(self) -> str | None:
@@ -120,7 +124,10 @@ class TokenCredentials:
         """See `Credentials`."""
         return "token", ""
 
-    def obtain(self, refused: str | None, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
+    def forget(self, token: str) -> None:
+        """See `Credentials`."""
+
+    def obtain(self, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
         """See `Credentials`."""
         token: Any = self._source() if callable(self._source) else self._source
         if hasattr(token, "__await__"):
@@ -176,17 +183,22 @@ class BearerCredentials:
         """See `Credentials`."""
         return None
 
-    def current(self, refused: str | None = None) -> str | None:
+    def current(self) -> str | None:
         """The token to use now, or `None` if one must be fetched."""
         if self._given is not None:
             return self._given
         issued = self._issued
-        usable = issued is not None and issued.token != refused and self._clock() < issued.good_until
+        usable = issued is not None and self._clock() < issued.good_until
         return issued.token if usable and issued is not None else None
 
-    def obtain(self, refused: str | None, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
+    def forget(self, token: str) -> None:
         """See `Credentials`."""
-        token = self.current(refused)
+        if self._issued is not None and self._issued.token == token:
+            self._issued = None
+
+    def obtain(self, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
+        """See `Credentials`."""
+        token = self.current()
         if token is not None:
             return token
         seen = self._failures
@@ -194,7 +206,7 @@ class BearerCredentials:
         if lock is None:
             raise APITimeoutError("the deadline passed while another call fetched the access token")
         try:
-            token = self.current(refused)
+            token = self.current()
             if token is not None:
                 return token
             if self._failure is not None and self._failures > seen:

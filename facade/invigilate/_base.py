@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -12,11 +13,13 @@ from urllib.parse import urlsplit
 from smarterproctoring_client.calls import UndecodableAnswer, read_json
 
 from ._binding import CallLike, PagedCallLike, RawResponse
-from ._engine import Limits, Prepared, Reply, decoded
+from ._engine import Limits, Prepared, Reply
+from ._outcomes import decoded
 from ._paging import Page
 from ._requests import prepare
 from ._shapes import is_number
 from .errors import ConfigurationError, InvalidArgumentError
+from .sids import describe_given
 
 if TYPE_CHECKING:
     import ssl
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
     from ._transport import Settings
 
 T = TypeVar("T")
+
+
+_ADDRESS = re.compile(
+    r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?(/[a-z0-9._~-]+)*/*", re.ASCII | re.IGNORECASE
+)
 
 
 class Unchanged(Enum):
@@ -54,15 +62,14 @@ def check_base_url(text: str, *, allow_insecure_http: bool) -> tuple[str, bool]:
     Raises:
         ConfigurationError: if it is no plain https address (or http, where that is accepted).
     """
+    expected = "base_url: expected an address like https://host, without user, query or fragment"
+    if not _ADDRESS.fullmatch(str(text)) or {".", ".."} & set(str(text).split("/")):
+        raise ConfigurationError(expected)
+    parts = urlsplit(text)
     try:
-        parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
-    except (ValueError, AttributeError):
-        raise ConfigurationError("base_url: expected an address like https://host, got none") from None
-    if parts.scheme not in {"https", "http"} or not host or (port is not None and port == 0):
-        raise ConfigurationError("base_url: expected an address like https://host, got another text")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ConfigurationError("base_url: expected no user, password, query or fragment in it")
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ConfigurationError(expected) from None
     loopback = _is_loopback(host)
     if parts.scheme == "http" and not (loopback or allow_insecure_http):
         raise ConfigurationError(
@@ -197,7 +204,11 @@ def page_start(call: PagedCallLike[Any]) -> int:
     Raises:
         InvalidArgumentError: for a limit of 0, whose meaning no page documents.
     """
-    if call.arguments.get("limit") == 0:
-        raise InvalidArgumentError("limit", "at least 1", "0, which would never end")
+    limit = call.arguments.get("limit", 1)
+    if limit.__class__ is not int or limit < 1:
+        given = "0, which would never end" if limit == 0 else describe_given(limit)
+        raise InvalidArgumentError("limit", "an integer of at least 1", given)
     start = call.arguments.get("offset", 0)
-    return start if isinstance(start, int) else 0
+    if start.__class__ is not int or start < 0:
+        raise InvalidArgumentError("offset", "an integer of at least 0", describe_given(start))
+    return int(start)

@@ -123,15 +123,14 @@ class _Checker:
     def _string(self, field: Field, value: Any, path: str) -> str:
         if not isinstance(value, str):
             if field.sid and self._check_sids:
-                self._wrong_sid(field, value, path)
-                return ""
+                return self._wrong_sid(field, value, path)
             raise InvalidArgumentError(path, _expected(field), _given(field, value))
         if field.pattern is not None and (self._check_sids or not field.sid) and not matches(field.pattern, value):
             if field.sid:
-                self._wrong_sid(field, value, path)
-                # Goes nowhere: finish() raises. A placeholder keeps the remaining checks of the segment quiet.
-                return "wrong"
+                return self._wrong_sid(field, value, path)
             raise InvalidArgumentError(path, _expected(field), _given(field, value))
+        if not value and self._reading:
+            raise InvalidArgumentError(path, _expected(field), "an empty text, which would widen the call")
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -139,10 +138,11 @@ class _Checker:
         # A plain str, so that no subclass changes what is written.
         return str.__str__(value)
 
-    def _wrong_sid(self, field: Field, value: Any, path: str) -> None:
+    def _wrong_sid(self, field: Field, value: Any, path: str) -> str:
         self._wrong[path] = (field.pattern or "", value)
         if self._first is None:
             self._first = InvalidSidError(path, _expected(field), describe_given(value))
+        return "wrong"  # goes nowhere, since finish() raises; it keeps the check of the path quiet
 
     def _timestamp(self, field: Field, value: Any, path: str) -> str:
         return wire_timestamp(value, path)

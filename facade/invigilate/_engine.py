@@ -6,23 +6,21 @@ the answer. The sync and the async connections each perform the same steps in th
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from ._masking import Masker
+from ._outcomes import describe, outcome_unknown, request_id, vendor_error
 from ._policy import Outcome, classify, decide, retry_after_seconds
-from ._shapes import is_object
 from .errors import (
     APIConnectionError,
     APIError,
     APIStatusError,
     APITimeoutError,
     Attempt,
-    OutcomeUnknownError,
-    ResponseDecodeError,
+    IncompleteResultError,
     status_error,
 )
 
@@ -33,10 +31,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("invigilate")
 E = TypeVar("E", bound=APIError)
 T = TypeVar("T")
-
-_REQUEST_ID_HEADERS = (
-    "x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-request-id", "x-amz-cf-id", "cf-ray"
-)  # fmt: skip
 
 
 class Wire(NamedTuple):
@@ -71,6 +65,10 @@ class Prepared(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<Prepared {self.request.method} {self.path}>"
+
+    def incomplete(self, message: str) -> IncompleteResultError:
+        """The error of a report that ends early."""
+        return self.error(IncompleteResultError, message, ())
 
     def error(self, kind: type[E], message: str, attempts: tuple[Attempt, ...]) -> E:
         """Make an error that names this call."""
@@ -203,7 +201,7 @@ class _Life:
         started = time.monotonic()
         renewed = False
         if self.call.secured:
-            self.token = yield from self.credentials.obtain(None, self.limits, self.deadline)
+            self.token = yield from self.credentials.obtain(self.limits, self.deadline)
         while True:
             result = yield from self.attempt()
             status: int | None = getattr(result, "status_code", None)
@@ -213,10 +211,12 @@ class _Life:
                 self.note(status, "succeeded", 0.0)
                 answer = cast("Answer", result)
                 return Reply(answer, tuple(self.attempts), request_id(answer), time.monotonic() - started)
+            if status == 401 and self.token is not None:
+                self.credentials.forget(self.token)
             if status == 401 and self.call.safe and self.call.secured and self.credentials.renewable and not renewed:
                 renewed = True
                 self.note(status, "the token was refused and is renewed", 0.0)
-                self.token = yield from self.credentials.obtain(self.token, self.limits, self.deadline)
+                self.token = yield from self.credentials.obtain(self.limits, self.deadline)
                 continue
             retry_after = retry_after_seconds(getattr(result, "headers", {}), time.time())
             decision = decide(
@@ -229,10 +229,10 @@ class _Life:
                 time_left=self.time_left(),
                 jitter=jitter(),
             )
-            what = describe(result)
+            what = describe(result, self.masker())
             if not decision.repeat:
                 self.note(status, f"{what}; {decision.reason}", 0.0)
-                raise self.failure(result, outcome, decision.reason, retry_after)
+                raise self.failure(result, outcome, what, decision.reason, retry_after)
             self.note(status, what, decision.wait)
             yield Wait(decision.wait)
 
@@ -265,17 +265,17 @@ class _Life:
             f", again in {wait:.2f} s" if wait else "",
         )
 
-    def failure(self, result: Any, outcome: Outcome, reason: str, retry_after: float | None) -> APIError:
+    def failure(self, result: Any, outcome: Outcome, what: str, reason: str, retry_after: float | None) -> APIError:
         status: int | None = getattr(result, "status_code", None)
         plain: APIError
-        plain = self.no_answer(result, reason) if status is None else self.refused(result, reason, retry_after)
+        plain = self.no_answer(result, what, reason) if status is None else self.refused(result, reason, retry_after)
         if self.call.safe or outcome is not Outcome.UNKNOWN:
             return plain
         return outcome_unknown(self.call, plain, plain.message, self.sent_at)
 
-    def no_answer(self, failure: Failure, reason: str) -> APIConnectionError:
+    def no_answer(self, failure: Failure, what: str, reason: str) -> APIConnectionError:
         kind = APITimeoutError if failure.timed_out else APIConnectionError
-        text = f"{describe(failure)}, {'the request may have been received' if failure.sent else 'nothing was sent'}"
+        text = f"{what}, {'the request may have been received' if failure.sent else 'nothing was sent'}"
         error = self.error(kind, f"{text}; {reason}")
         error.sent, error.__cause__ = failure.sent, failure.error
         return error
@@ -317,89 +317,8 @@ class _Life:
             )
 
 
-def decoded(call: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> T:
-    """Read an answer.
-
-    Raises:
-        ResponseDecodeError: if it cannot be read; it keeps the body.
-        OutcomeUnknownError: for a call that must not be repeated, since nobody knows what it did.
-    """
-    try:
-        return decode(reply.answer.body)
-    except (ValueError, RecursionError) as error:
-        # Only the generated packages' own message is shown: others may quote the body.
-        named = type(error).__name__ == "UndecodableAnswer"
-        message = str(error) if named else "the answer cannot be decoded"
-    raise _undecodable(call, reply, message)
-
-
-def _undecodable(call: Prepared, reply: Reply, message: str) -> APIError:
-    error = call.error(ResponseDecodeError, message, reply.attempts)
-    error.status_code, error.request_id = reply.answer.status_code, reply.request_id
-    error.body, error.headers = reply.answer.body, reply.answer.headers
-    if call.safe:
-        return error
-    return outcome_unknown(call, error, f"{error.status_code}, but {message}", time.time() - reply.elapsed)
-
-
-def outcome_unknown(call: Prepared, cause: APIError, what: str, sent_at: float) -> OutcomeUnknownError:
-    """The error of an unsafe call that may have gone through."""
-    text = f"the outcome is unknown: {what}; it may have gone through, do not send it again unread"
-    error = call.error(OutcomeUnknownError, text, cause.attempts)
-    error.request_id = cause.request_id
-    error.status_code, error.body, error.headers = cause.status_code, cause.body, cause.headers
-    error.arguments, error.sent_at = dict(call.arguments), sent_at
-    error.__cause__ = cause
-    return error
-
-
 def jitter() -> float:
     """A random number from 0 to 1."""
     import random  # late: it takes a tenth of the time to import this library, and most calls need none
 
     return random.random()
-
-
-def describe(result: Answer | Failure) -> str:
-    """Say in a few words what came of an attempt."""
-    status: int | None = getattr(result, "status_code", None)
-    if status is not None:
-        return f"answered {status}"
-    failure: Any = result
-    return f"{'timed out' if failure.timed_out else 'connection failed'} ({_root(failure.error)})"
-
-
-def _root(error: BaseException | None) -> str:
-    """What the operating system or TLS says of a failure; other texts may quote what came, so only a class is named."""
-    name = type(error).__name__
-    while error is not None:
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError) and str(error):
-            return f"{name}: {' '.join(str(error).split())[:160]}"
-        error = error.__cause__ or error.__context__
-    return name
-
-
-def request_id(answer: Answer, masker: Masker | None = None) -> str | None:
-    """The server's name for a request, if one of the usual headers gives it."""
-    for name in _REQUEST_ID_HEADERS:
-        value = answer.headers.get(name, "")
-        if 0 < len(value) <= 128 and value.isascii() and value.isprintable() and " " not in value:
-            return value if masker is None else masker.mask(value)
-    return None
-
-
-def vendor_error(body: bytes) -> tuple[str | None, str | None]:
-    """Find code and message in the body of an error, in any of the forms that the documentation shows."""
-    try:
-        value: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return None, None
-    inner = value.get("error") if is_object(value) else None
-    if is_object(inner):
-        value, inner = inner, None
-    if not is_object(value):
-        return None, None
-    code = value.get("code", inner)
-    message = value.get("message", value.get("error_description"))
-    usable = isinstance(code, str | int) and not isinstance(code, bool)
-    return str(code) if usable else None, message if isinstance(message, str) else None

@@ -71,13 +71,6 @@ def advance(offset: int, received: int, total: int | None) -> Next:
     return Next(offset + received, 0)
 
 
-def incomplete(offset: int, total: int | None) -> IncompleteResultError:
-    """The error of an empty page before the total."""
-    error = IncompleteResultError(f"an empty page at row {offset} of {total}: the rest is missing")
-    error.total, error.received = total or 0, offset
-    return error
-
-
 class Pager(Generic[R]):
     """The rows of a report, fetched page by page while they are read.
 
@@ -94,10 +87,12 @@ class Pager(Generic[R]):
         fetch: Callable[[int, float | None], Page[R]],
         start: int,
         deadline: Callable[[], float | None],
-    ):
+        error: Callable[[str], IncompleteResultError] = IncompleteResultError,
+    ) -> None:
         self._fetch = fetch
         self._start = start
         self._deadline = deadline
+        self.error = error
         self.total: int | None = None
 
     def __repr__(self) -> str:
@@ -133,10 +128,12 @@ class AsyncPager(Generic[R]):
         fetch: Callable[[int, float | None], Awaitable[Page[R]]],
         start: int,
         deadline: Callable[[], float | None],
+        error: Callable[[str], IncompleteResultError] = IncompleteResultError,
     ) -> None:
         self._fetch = fetch
         self._start = start
         self._deadline = deadline
+        self.error = error
         self.total: int | None = None
 
     def __repr__(self) -> str:
@@ -176,7 +173,9 @@ class _Place:
         self.pager.total = page.total
         following = advance(offset, len(page.rows), page.total)
         if following.missing:
-            raise incomplete(offset, page.total)
+            error = self.pager.error(f"an empty page at row {offset} of {page.total}: the rest is missing")
+            error.total, error.received = page.total or 0, offset
+            raise error
         self.offset = following.offset
         return page if page.rows else None
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ._base import BaseClient, decode_page, page_start
 from ._binding import CallLike, PagedCallLike, RawResponse
-from ._engine import Prepared, Reply, Step, carry_out, decoded
+from ._engine import Prepared, Reply, Step, carry_out
+from ._outcomes import decoded
 from ._paging import AsyncPager, Page, Pager
 from ._requests import RawCall, RawPagedCall
 
@@ -47,13 +48,13 @@ class SyncClient(BaseClient):
     def pages(self, call: PagedCallLike[R]) -> Pager[R]:
         """As `execute`, for a call that answers page by page. Nothing is sent until the pager is read."""
         start = page_start(call)
-        self._prepare(call)
+        first = self._prepare(call)
 
         def fetch(offset: int, deadline: float | None) -> Page[R]:
             prepared = self._prepare(call, offset)
             return decoded(prepared, self._send(prepared, deadline), decode_page(call, offset))
 
-        return Pager(fetch, start, self._limits.starts)
+        return Pager(fetch, start, self._limits.starts, first.incomplete)
 
     def request(
         self,
@@ -156,13 +157,13 @@ class AsyncClient(BaseClient):
     def pages(self, call: PagedCallLike[R]) -> AsyncPager[R]:
         """As `execute`, for a call that answers page by page. Nothing is sent until the pager is read."""
         start = page_start(call)
-        self._prepare(call)
+        first = self._prepare(call)
 
         async def fetch(offset: int, deadline: float | None) -> Page[R]:
             prepared = self._prepare(call, offset)
             return decoded(prepared, await self._send(prepared, deadline), decode_page(call, offset))
 
-        return AsyncPager(fetch, start, self._limits.starts)
+        return AsyncPager(fetch, start, self._limits.starts, first.incomplete)
 
     async def request(
         self,

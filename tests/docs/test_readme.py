@@ -32,7 +32,7 @@ def test_python_blocks_run_and_print_what_the_page_says(page: Path, served_sandb
 
 def test_blocks_that_are_files_pass_as_a_test_suite(tmp_path: Path) -> None:
     files = {block.file_name: block for block in read(ROOT / "README.md") if block.file_name}
-    assert set(files) == {"conftest.py", "test_booking.py"}
+    assert set(files) == {"test_booking.py"}
     for name, block in files.items():
         (tmp_path / str(name)).write_text(block.text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir=."]

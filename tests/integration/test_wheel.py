@@ -113,7 +113,7 @@ def test_what_is_in_it(wheel: Path) -> None:
     info = f"invigilate-{__version__}.dist-info"
     assert f"{info}/licenses/LICENSE" in names
     # Nothing of the repository but the packages.
-    packages = {"invigilate", "smarterproctoring_client", "ispring_learn_client", info}
+    packages = {"invigilate", "invigilate_pytest.py", "smarterproctoring_client", "ispring_learn_client", info}
     assert {name.split("/")[0] for name in names} == packages
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 

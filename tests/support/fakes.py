@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import anyio
 import httpx
+import pytest
 
 from invigilate import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, SmarterProctoring
 
@@ -20,6 +21,8 @@ SESSION = f"ES{HEX}"
 OFFERING = f"CO{HEX}"
 USER = f"US{HEX}"
 COURSE = f"CU{HEX}"
+LIMIT = 1000
+"""Requests that one script answers; a client that goes round in circles fails its test, and does not hang it."""
 TOKEN = "canary-token-4f1d"
 SECRET = "canary-client-secret-9b2e"
 
@@ -98,6 +101,8 @@ class Script(httpx.BaseTransport, httpx.AsyncBaseTransport):
             number = len(self.sent)
             sent = Sent(request.method, str(request.url), tuple(request.headers.raw), content)
             self.sent.append(sent)
+        if number >= LIMIT:
+            pytest.fail(f"{LIMIT} requests: this would never end")
         step = self.steps[min(number, len(self.steps) - 1)]
         return step(sent) if not isinstance(step, Reply | Lost) else step
 

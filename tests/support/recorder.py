@@ -206,9 +206,7 @@ class _Server(ThreadingHTTPServer):
         self.server_port = self.socket.getsockname()[1]
 
     def start(self) -> None:
-        self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -227,9 +225,7 @@ class _Server(ThreadingHTTPServer):
         connection, address = super().get_request()
         if self.recorder.tls is not None:
             # The handshake happens at the first read, in the connection's own thread.
-            connection = self.recorder.tls.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
+            connection = self.recorder.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self.guard:
             self.recorder.connections += 1
             self._open.add(connection)
@@ -266,9 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
         recorder = self.server.recorder
         # Not self.path: the base class strips slashes from it.
         target = self.requestline.split(" ")[1]
-        request = RecordedRequest(
-            self.command, target, tuple(self.headers.items()), self._read_body()
-        )
+        request = RecordedRequest(self.command, target, tuple(self.headers.items()), self._read_body())
         with self.server.guard:
             recorder.requests.append(request)
         try:

@@ -7,15 +7,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar, assert_type
 
-from ispring_learn_client.models import AccessToken, JobTrainingSessionResult
-from ispring_learn_client.types import Unset as LearnUnset
-from smarterproctoring_client.api.course_offerings import update_course_offering
-from smarterproctoring_client.api.exam_sessions import reschedule_exam_session, schedule_exam_session
-from smarterproctoring_client.api.reports import get_service_distribution
-from smarterproctoring_client.calls import Call, Operation, PagedCall
-from smarterproctoring_client.models import CourseOffering, ExamSession, ServiceDistributionRow
-from smarterproctoring_client.types import Unset
-
 from invigilate import (
     Async,
     AsyncISpringLearn,
@@ -41,6 +32,14 @@ from invigilate import (
     parse_timestamp,
 )
 from invigilate.sids import ExamSessionSid, ExamSid, InstallSid, Sid
+from ispring_learn_client.models import AccessToken, JobTrainingSessionResult
+from ispring_learn_client.types import Unset as LearnUnset
+from smarterproctoring_client.api.course_offerings import update_course_offering
+from smarterproctoring_client.api.exam_sessions import reschedule_exam_session, schedule_exam_session
+from smarterproctoring_client.api.reports import get_service_distribution
+from smarterproctoring_client.calls import Call, Operation, PagedCall
+from smarterproctoring_client.models import CourseOffering, ExamSession, ServiceDistributionRow
+from smarterproctoring_client.types import Unset
 
 EXAM = ExamSid("EX" + "0" * 32)
 SESSION = ExamSessionSid("ES" + "0" * 32)

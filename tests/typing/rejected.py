@@ -4,16 +4,15 @@ mypy complains of a `type: ignore` with nothing to silence, and pyright of a `py
 them lets pass is an error here.
 """
 
-# ruff: noqa: B018, E501 (what is refused here is whole lines, with both silencers at their end)
+# ruff: noqa: B018 (what is refused here is whole lines, with both silencers at their end)
 
 from __future__ import annotations
 
 from datetime import date
 
+from invigilate import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, SmarterProctoring, parse_ispring_time
 from smarterproctoring_client.api.exam_sessions import schedule_exam_session
 from smarterproctoring_client.api.reports import get_service_distribution
-
-from invigilate import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, SmarterProctoring, parse_ispring_time
 
 
 def wrong_keywords(c: SmarterProctoring, learner: ISpringLearn) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from smarterproctoring_client.calls import Call, Field, Operation
-from smarterproctoring_client.models import RescheduleExamSessionBody
 
 from invigilate import ConfigurationError, InvalidArgumentError, InvalidSidError, InvigilateError
+from smarterproctoring_client.calls import Call, Field, Operation
+from smarterproctoring_client.models import RescheduleExamSessionBody
 from tests.support.fakes import (
     COURSE,
     EXAM,
@@ -45,7 +45,9 @@ def learn(client: Any, **arguments: Any) -> Any:
 def sent(call: Callable[..., Any], **arguments: Any) -> Sent:
     """What a call sends."""
     server = Script(page([], total=0) if call is report else Reply(200, []) if call is learn else ANSWER)
-    client = ispring(server, client_id=None, client_secret=None, access_token="t") if call is learn else proctoring(server)
+    client = (
+        ispring(server, client_id=None, client_secret=None, access_token="t") if call is learn else proctoring(server)
+    )
     result = call(client, **arguments)
     if call is report:
         result.collect()
@@ -145,7 +147,7 @@ def test_an_amount_keeps_its_digits(amount: Any) -> None:
     assert exact == (amount if isinstance(amount, Decimal | int) else Decimal(repr(amount)))
 
 
-class Status(str, Enum):
+class Status(str, Enum):  # noqa: UP042 (the older kind, whose str() is not its value)
     CLOSED = "Closed"
 
 
@@ -173,7 +175,7 @@ def test_unknown_keywords_are_type_errors(call: Callable[..., Any]) -> None:
 def test_arguments_are_keywords_only() -> None:
     client = proctoring(Script(ANSWER))
     with pytest.raises(TypeError):
-        client.exam_sessions.schedule(EXAM, SESSION)  # type: ignore[misc, call-arg]
+        client.exam_sessions.schedule(EXAM, SESSION)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="session_sid"):
         client.exam_sessions.schedule(exam_sid=EXAM)  # type: ignore[call-arg]
 
@@ -213,10 +215,17 @@ def test_none_is_refused_where_it_is_not_documented(call: Callable[..., Any], na
 
 @pytest.mark.parametrize(
     ("call", "name"),
-    [(report, "statuses"), (report, "service_types"), (report, "sort_keys"), (learn, "session_ids"), (learn, "checklist_id")],
+    [
+        (report, "statuses"),
+        (report, "service_types"),
+        (report, "sort_keys"),
+        (learn, "session_ids"),
+        (learn, "checklist_id"),
+    ],
 )
 def test_an_empty_list_would_widen_the_call(call: Callable[..., Any], name: str) -> None:
-    for empty in ([], ()):
+    empties: list[Any] = [[], ()]
+    for empty in empties:
         assert refused(call, **{name: empty}).argument == name
 
 
@@ -229,7 +238,6 @@ def test_an_empty_text_would_widen_the_report(name: str) -> None:
     assert refused(report, **{name: ""}).argument == name
 
 
-@pytest.mark.xfail(strict=True, reason="_checks looks for empty texts in the query only, and these filters are in a body")
 @pytest.mark.parametrize("arguments", [{"checklist_id": ""}, {"checklist_id": [""]}, {"session_ids": [""]}], ids=str)
 def test_an_empty_text_would_widen_the_list(arguments: dict[str, Any]) -> None:
     refused(learn, **arguments)
@@ -253,7 +261,11 @@ def test_an_item_that_would_become_two(items: Any) -> None:
         (report, "billable", ["true", 1, 0, "", [True]]),
         (report, "limit", ["5", True, 5.0, 0, [5], Decimal(5)]),
         (report, "offset", ["5", False, 5.0, math.nan, -1]),
-        (report, "statuses", ["Closed", b"Closed", {"Closed"}, {"Closed": 1}, 5, ["closed"], [None], [5], [["Closed"]]]),
+        (
+            report,
+            "statuses",
+            ["Closed", b"Closed", {"Closed"}, {"Closed": 1}, 5, ["closed"], [None], [5], [["Closed"]]],
+        ),
         (report, "sort_order", ["asc", "", "up", True, ["ASC"]]),
         (report, "exam_title", [5, True, ["x"], b"x"]),
         (update, "match_strings", [5, {"FA"}, {"FA": 1}, b"FA", True]),
@@ -309,12 +321,18 @@ def test_a_header_takes_no_line_break(url: Any) -> None:
 
 def test_the_account_goes_out_as_a_header() -> None:
     assert sent(learn).header("x-auth-account-url") is None
-    assert sent(learn, account_url="https://a.ispringlearn.com").header("x-auth-account-url") == "https://a.ispringlearn.com"
+    assert (
+        sent(learn, account_url="https://a.ispringlearn.com").header("x-auth-account-url")
+        == "https://a.ispringlearn.com"
+    )
     server = Script(Reply(200, []))
     client = ispring(server, access_token="t", account_url="https://own.example")
     learn(client)
     learn(client, account_url="https://other.example")
-    assert [item.header("x-auth-account-url") for item in server.sent] == ["https://own.example", "https://other.example"]
+    assert [item.header("x-auth-account-url") for item in server.sent] == [
+        "https://own.example",
+        "https://other.example",
+    ]
 
 
 # Paths
@@ -510,12 +528,12 @@ def test_what_contains_itself_is_refused() -> None:
 
 
 def test_dates_and_uuids() -> None:
-    ident = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-    assert sent(provision, when="2026-03-04", ident=ident).json() == {"when": "2026-03-04", "ident": ident}
+    uuid = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+    assert sent(provision, when="2026-03-04", ident=uuid).json() == {"when": "2026-03-04", "ident": uuid}
     for wrong in ("2026-02-30", "2026-3-4", "", 5, datetime(2026, 3, 4)):
         assert refused(provision, when=wrong).argument == "when"
-    for wrong in ("", "x", 5, None):
-        assert refused(provision, ident=wrong).argument == "ident"
+    for ident in ("", "x", 5, None):
+        assert refused(provision, ident=ident).argument == "ident"
 
 
 def test_every_argument_error_is_a_value_error_of_this_library() -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import inspect
 import ssl
 from enum import Enum, IntEnum
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import anyio
 import httpx
 import pytest
-from smarterproctoring_client.api.exam_sessions import schedule_exam_session
-from smarterproctoring_client.api.reports import get_service_distribution
-from smarterproctoring_client.calls import Call, Field, Operation
-from smarterproctoring_client.models import CourseOffering, ExamSession
 
 from invigilate import (
     AsyncISpringLearn,
@@ -29,6 +26,10 @@ from invigilate import (
     ResponseDecodeError,
     SmarterProctoring,
 )
+from smarterproctoring_client.api.exam_sessions import schedule_exam_session
+from smarterproctoring_client.api.reports import get_service_distribution
+from smarterproctoring_client.calls import Call, Field, Operation
+from smarterproctoring_client.models import CourseOffering, ExamSession
 from tests.support.fakes import (
     EXAM,
     INSTALL,
@@ -120,7 +121,8 @@ def test_missing_credentials_are_named() -> None:
     for kind in (SmarterProctoring, AsyncSmarterProctoring):
         with pytest.raises(ConfigurationError, match="SMARTERPROCTORING_TOKEN"):
             kind()
-    for learner in (ISpringLearn, AsyncISpringLearn):
+    learners: list[Any] = [ISpringLearn, AsyncISpringLearn]
+    for learner in learners:
         for given in ({}, {"client_id": "id"}, {"client_secret": SECRET}):
             with pytest.raises(ConfigurationError, match="ISPRING_CLIENT_SECRET") as caught:
                 learner(**given)
@@ -200,7 +202,6 @@ def test_credentials_go_over_https_to_a_plain_address(kind: type[Any], url: Any)
         "https://api.smarterproctoring.com/#",
     ],
 )
-@pytest.mark.xfail(strict=True, reason="urlsplit drops what it does not like, and the text goes on as it was given")
 def test_an_address_that_only_looks_plain(url: str) -> None:
     with pytest.raises(ConfigurationError, match="base_url"):
         proctoring(Script(GOOD), base_url=url)
@@ -454,8 +455,9 @@ def test_a_documented_text_comes_as_it_came(mode: Mode, body: bytes, text: str) 
 
 def test_odd_answers_decode_and_go_out_as_they_came() -> None:
     odd = {"sid": 5, "duration": "90", "exam": {"sid": EXAM}, "course": "text", "status": "Brand new", "unknown": [1]}
-    session = schedule(proctoring(Script(Reply(200, odd))))
-    assert isinstance(session, ExamSession)
+    answer: object = schedule(proctoring(Script(Reply(200, odd))))
+    assert isinstance(answer, ExamSession)
+    session = cast(Any, answer)
     assert (session.sid, session.duration, session.exam, session.course) == (5, "90", {"sid": EXAM}, "text")
     assert session.to_dict() == odd
 
@@ -588,11 +590,14 @@ def test_a_query_takes_no_number_that_is_none(value: Any) -> None:
 
 
 def test_a_query_takes_a_users_own_enums_by_their_value() -> None:
-    class Color(str, Enum):
+    class Color(str, Enum):  # noqa: UP042 (the older kind, whose str() is not its value)
         RED = "red"
 
+    class Number(IntEnum):
+        ONE = 1
+
     server = Script(GOOD)
-    proctoring(server).request("GET", "/v1/x", params={"color": Color.RED, "number": IntEnum("Number", "ONE").ONE})
+    proctoring(server).request("GET", "/v1/x", params={"color": Color.RED, "number": Number.ONE})
     assert server.sent[0].url.endswith("?color=red&number=1")
 
 
@@ -616,6 +621,10 @@ def own_operation() -> Operation[list[Any]]:
     )
 
 
+def carry_out(arguments: dict[str, Any], client: Any) -> Any:
+    return client.execute(Call(own_operation(), arguments))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_call_made_by_hand_is_carried_out_under_all_policies(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
@@ -625,7 +634,7 @@ def test_a_call_made_by_hand_is_carried_out_under_all_policies(mode: Mode, monke
     assert server.sent[1].url.endswith(f"/v1/installs/{INSTALL}/rooms/a-1?size=3")
     for wrong in ({"room": ".."}, {"room": "a", "size": 0}, {"room": "a", "size": None}):
         with pytest.raises(InvalidArgumentError):
-            perform(mode, server, lambda client, wrong=wrong: client.execute(Call(own_operation(), wrong)))
+            perform(mode, server, partial(carry_out, wrong))
     with pytest.raises(ResponseDecodeError):
         perform(mode, Script(Reply(200, {})), lambda client: client.execute(call))
     assert len(server.sent) == 2

@@ -106,9 +106,7 @@ QUERY = "components schemas Query properties"
 LOAN = "components schemas Loan properties"
 
 
-@pytest.mark.parametrize(
-    ("page", "spec"), [(REFERENCE_PAGE, reference_spec()), (HELP_PAGE, help_spec())]
-)
+@pytest.mark.parametrize(("page", "spec"), [(REFERENCE_PAGE, reference_spec()), (HELP_PAGE, help_spec())])
 def test_a_faithful_spec_has_no_difference(page: str, spec: Document) -> None:
     result = run(page, spec)
     assert result.differences == []
@@ -272,9 +270,7 @@ def test_each_change_of_the_spec_is_told(change: Callable[[Document], None], tol
         (drop("components schemas Loan x-inferred"), "answer 200 loanId: required"),
     ],
 )
-def test_each_change_of_the_other_spec_is_told(
-    change: Callable[[Document], None], told: str
-) -> None:
+def test_each_change_of_the_other_spec_is_told(change: Callable[[Document], None], told: str) -> None:
     spec = help_spec()
     change(spec)
     differences = run(HELP_PAGE, spec).differences
@@ -412,9 +408,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return pages, specs
 
 
-def test_the_command_prints_a_table(
-    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_prints_a_table(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     pages, specs = folders
     assert main([str(pages), "--specs", str(specs)]) == 0
     printed = capsys.readouterr()
@@ -426,16 +420,13 @@ def test_the_command_prints_a_table(
     assert int(total.split()[-1]) == int(books.split()[-1]) + int(loans.split()[-1])
 
 
-def test_the_command_tells_differences(
-    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_tells_differences(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     pages, specs = folders
     changed = REFERENCE_SPEC.replace("default: 20", "default: 50")
     (specs / "books.yaml").write_text(changed, encoding="utf-8")
     assert main([str(pages), "--specs", str(specs)]) == 1
     assert (
-        "books.txt: query parameter limit: default: page says 20, spec says 50"
-        in capsys.readouterr().err.splitlines()
+        "books.txt: query parameter limit: default: page says 20, spec says 50" in capsys.readouterr().err.splitlines()
     )
 
 

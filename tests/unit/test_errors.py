@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 import logging
 import pickle
@@ -57,9 +58,7 @@ from tests.support.fakes import (
 )
 
 WHERE = f"/v1/installs/{INSTALL}/exams/{EXAM}/sessions/{SESSION}"
-CLASSES = [
-    item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, InvigilateError)
-]
+CLASSES = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, InvigilateError)]
 CALLS = [kind for kind in CLASSES if issubclass(kind, APIError)]
 STATUSES: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
@@ -193,7 +192,9 @@ def test_a_strange_request_id_is_left_out(value: str) -> None:
 
 
 def test_a_request_id_that_repeats_a_secret_is_masked() -> None:
-    error = failing(lambda client: schedule(client, card_token="tok_visa_1"), Reply(400, {}, {"cf-ray": "a-tok_visa_1"}))
+    error = failing(
+        lambda client: schedule(client, card_token="tok_visa_1"), Reply(400, {}, {"cf-ray": "a-tok_visa_1"})
+    )
     assert "tok_visa_1" not in shown(error)
 
 
@@ -224,12 +225,13 @@ def test_an_argument_error_is_one_line() -> None:
 def test_every_error_of_a_call_survives_pickling_without_what_is_bulky_or_private(kind: type[Any]) -> None:
     attempts = (Attempt(1, 503, "answered 503", 0.5), Attempt(2, None, "timed out", 0.0))
     error = kind("went wrong", method="PUT", path="/v1/x", operation="op", attempts=attempts, request_id="req-1")
-    extra = {
+    extras: dict[type[Any], dict[str, Any]] = {
         APIConnectionError: {"sent": False},
         APITimeoutError: {"sent": False},
         IncompleteResultError: {"total": 9, "received": 4},
         OutcomeUnknownError: {"arguments": {"exam_sid": EXAM}, "sent_at": 5.0, "status_code": 500},
-    }.get(kind, {"status_code": 418, "code": "c", "vendor_message": "m", "retry_after": 7.0})
+    }
+    extra = extras.get(kind, {"status_code": 418, "code": "c", "vendor_message": "m", "retry_after": 7.0})
     for name, value in extra.items():
         setattr(error, name, value)
     error.body, error.headers = b"canary-body", {"x": "canary-header"}
@@ -374,3 +376,18 @@ def test_no_secret_is_in_the_repr_of_anything() -> None:
         text = repr(thing)
         for secret in (TOKEN, SECRET, "issued-1", "tok_c", "canary-key"):
             assert secret not in text, type(thing)
+
+
+def test_what_was_answered_is_not_in_a_repr() -> None:
+    from invigilate._transport import Answer, Settings
+
+    assert "canary" not in repr(Answer(200, {"x": "canary"}, b"canary"))
+    assert "canary" not in repr(Settings("https://a", False, "http://user:canary@proxy", True, None))
+
+
+@pytest.mark.xfail(strict=True, reason="_engine.Wire and the generated Request are plain named tuples, which show all")
+@pytest.mark.parametrize("module", ["invigilate._engine.Wire", "smarterproctoring_client.calls.Request"])
+def test_what_is_sent_is_not_in_a_repr(module: str) -> None:
+    folder, name = module.rsplit(".", 1)
+    kind = getattr(importlib.import_module(folder), name)
+    assert "canary" not in repr(kind("POST", "/v1/x?q=canary", {}, b'{"cardToken": "canary"}'))

@@ -10,9 +10,9 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from smarterproctoring_client.calls import Field
 
 from invigilate._masking import MASK, Masker, sensitive_values, shown_path
+from smarterproctoring_client.calls import Field
 from tests.support.fakes import EXAM, INSTALL, SESSION
 
 SECRETS = [
@@ -23,6 +23,7 @@ SECRETS = [
     "Jürgen Müßig",
     "100% & more=+",
     "1 Example Street, Room <2>",
+    "room 5/7 b",
     "line one\nline two",
     "\U0001f511key",
 ]
@@ -40,11 +41,14 @@ FORMS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("secret", SECRETS)
+# A text whose upper case is of another length, such as one with a sharp s, cannot be told from another text.
+ECHOES = [
+    (secret, form) for secret in SECRETS for form in FORMS if form != "upper case" or len(secret.upper()) == len(secret)
+]
+
+
+@pytest.mark.parametrize(("secret", "form"), ECHOES)
 def test_a_secret_is_masked_in_every_form(secret: str, form: str) -> None:
-    if form == "upper case" and len(secret.upper()) != len(secret):
-        pytest.skip("this text has no upper case of its own length")
     echoed = FORMS[form](secret)
     masker = Masker([secret])
     for text in (echoed, f"the value '{echoed}' is wrong", f"a={echoed}&b=1"):
@@ -80,7 +84,10 @@ def test_a_secret_within_another_is_masked_with_it() -> None:
 
 def test_a_short_secret_is_masked_where_it_stands_alone() -> None:
     masker = Masker(["Al", "7"])
-    assert masker.mask("Al is called Al; Alice of room 7 in 1978") == f"{MASK} is called {MASK}; Alice of room {MASK} in 1978"
+    assert (
+        masker.mask("Al is called Al; Alice of room 7 in 1978")
+        == f"{MASK} is called {MASK}; Alice of room {MASK} in 1978"
+    )
 
 
 @pytest.mark.parametrize("nothing", [[], [""], ["  "]])
@@ -161,7 +168,9 @@ def test_any_text_becomes_a_line(text: str) -> None:
     assert line == "" or line.isprintable()
 
 
-@pytest.mark.parametrize("piece", ["a", "a.", "a@", "a%40", "a@b.", "a@b-", "eyJ", "eyJ.", "1 ", "(1", "tok_", "\n", "é"])
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "a@", "a%40", "a@b.", "a@b-", "eyJ", "eyJ.", "1 ", "(1", "tok_", "\n", "é"]
+)
 def test_a_long_text_takes_no_time(piece: str) -> None:
     # A server decides how long it is. Unlucky patterns took half a minute for this one.
     started = time.process_time()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from email.utils import format_datetime
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import example, given

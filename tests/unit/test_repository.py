@@ -90,18 +90,12 @@ def test_what_counts_as_a_path_of_one_machine(line: str, bad: bool) -> None:
 
 def test_every_requirement_is_pinned_and_hashed() -> None:
     text = (ROOT / "requirements" / "dev.txt").read_text()
-    requirements = [
-        line
-        for line in text.replace("\\\n", " ").splitlines()
-        if line and not line.startswith((" ", "#"))
-    ]
+    requirements = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith((" ", "#"))]
     assert len(requirements) > 20
     for requirement in requirements:
         assert re.match(r"[a-z0-9-]+==[\w.+!]+ +--hash=sha256:[0-9a-f]{64}", requirement)
     # No option, no address: where files come from is the business of whoever installs them.
-    assert not re.search(
-        r"^\s*-|://|--(?!hash=sha256:)", text.replace("\n    --hash", " --hash"), re.M
-    )
+    assert not re.search(r"^\s*-|://|--(?!hash=sha256:)", text.replace("\n    --hash", " --hash"), re.M)
 
 
 def test_requirements_cover_what_the_project_declares() -> None:

@@ -12,7 +12,14 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from invigilate import ConfigurationError, InvalidArgumentError, InvalidTimestampError, parse_ispring_time, parse_timestamp, specs
+from invigilate import (
+    ConfigurationError,
+    InvalidArgumentError,
+    InvalidTimestampError,
+    parse_ispring_time,
+    parse_timestamp,
+    specs,
+)
 from invigilate._timestamps import wire_timestamp
 from tests.support.fakes import Script, page, proctoring, report, schedule, update
 
@@ -245,7 +252,7 @@ def test_ispring_day_first_is_the_default(text: str, expected: datetime) -> None
 def test_rfc_3339_comes_first_whatever_the_order() -> None:
     expected = datetime(2024, 8, 5, 23, 57, 49, tzinfo=timezone(timedelta(hours=2)))
     for order in ("day-first", "month-first"):
-        parsed = parse_ispring_time("2024-08-05T23:57:49+02:00", order=order, zone="America/New_York")  # type: ignore[arg-type]
+        parsed = parse_ispring_time("2024-08-05T23:57:49+02:00", order=order, zone="America/New_York")
         assert parsed == expected
         assert parsed.utcoffset() == timedelta(hours=2)
 

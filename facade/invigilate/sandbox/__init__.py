@@ -12,19 +12,29 @@ It is made from the same specifications as the clients and shares nothing else w
 request and each of its own answers is checked against them. What no page documents, and the sandbox
 had to decide, is listed in `INVENTED`.
 
+`sandbox.faults` makes it misbehave (see `invigilate.sandbox.faults`), and `Sandbox(behaviour=...)` makes it one of
+the servers that the documentation leaves room for (see `BEHAVIOURS`).
+
 It needs the extra `sandbox`: `pip install 'invigilate[sandbox]'`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .exchange import Answer, Connection, Exchange, Hangup, Interceptor, Phase
-    from .records import Charge, Defect, Journal, Ledger, RecordedRequest
-    from .sandbox import KnownSession, Sandbox
+for _module in ("openapi_core", "yaml"):
+    if find_spec(_module) is None:
+        raise ImportError(
+            f"the sandbox needs {_module}; install it with: pip install 'invigilate[sandbox]'",
+            name=_module,
+        )
+
+from . import faults  # noqa: E402  # what is missing is said first
+from .behaviours import BEHAVIOURS, Behaviour  # noqa: E402
+from .exchange import Answer, Connection, Exchange, Hangup, Interceptor, Phase  # noqa: E402
+from .faults import FAULTS  # noqa: E402
+from .records import Charge, Defect, Journal, Ledger, RecordedRequest  # noqa: E402
+from .sandbox import KnownSession, Sandbox  # noqa: E402
 
 INVENTED: dict[str, tuple[str, ...]] = {
     "Refusals": (
@@ -75,6 +85,12 @@ INVENTED: dict[str, tuple[str, ...]] = {
         "A date that is left out stays; null clears it. Match strings are trimmed, and empty ones"
         " dropped. The report shows the new title at once.",
     ),
+    "Behaviours": tuple(description for _, description in BEHAVIOURS.values()),
+    "Faults": (
+        "What is done on request only, and counted in `sandbox.faults.fired`: see `FAULTS`.",
+        "The bodies of errors that faults give, with the code SANDBOXFAULT, and the pages of HTML.",
+        "Rows that a growing or shifting list adds are copies of others with new SIDs.",
+    ),
     "Training sessions": (
         "Filters hold together; an empty list lets nothing through; identifiers that do not exist are passed over.",
         "A session that has not started has nulls, and one in progress lacks the members that have"
@@ -85,8 +101,11 @@ INVENTED: dict[str, tuple[str, ...]] = {
 """What the sandbox had to decide because no page documents it, by subject."""
 
 __all__ = [
+    "BEHAVIOURS",
+    "FAULTS",
     "INVENTED",
     "Answer",
+    "Behaviour",
     "Charge",
     "Connection",
     "Defect",
@@ -99,27 +118,5 @@ __all__ = [
     "Phase",
     "RecordedRequest",
     "Sandbox",
+    "faults",
 ]
-
-_HOMES = {
-    "exchange": ("Answer", "Connection", "Exchange", "Hangup", "Interceptor", "Phase"),
-    "records": ("Charge", "Defect", "Journal", "Ledger", "RecordedRequest"),
-    "sandbox": ("KnownSession", "Sandbox"),
-}
-
-for _module in ("openapi_core", "yaml"):
-    if find_spec(_module) is None:
-        raise ImportError(
-            f"the sandbox needs {_module}; install it with: pip install 'invigilate[sandbox]'",
-            name=_module,
-        )
-
-
-def __getattr__(name: str) -> object:
-    # Imported when used: the pytest plugin lives in this package, and shall cost nothing before.
-    for home, names in _HOMES.items():
-        if name in names:
-            value: object = getattr(import_module(f".{home}", __name__), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

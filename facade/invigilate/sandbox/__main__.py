@@ -11,7 +11,10 @@ import threading
 from collections.abc import Sequence
 from types import FrameType
 
-from . import Sandbox
+from . import BEHAVIOURS, Behaviour, Sandbox
+from .behaviours import behaviour_of
+from .faults import Fault
+from .faults.command import parse, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status.
     """
     options = _parser().parse_args(arguments)
+    if options.list_faults:
+        print(table())
+        return 0
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -36,9 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report_rows=options.report_rows,
         port=options.port,
         ispring_port=options.ispring_port,
+        behaviour=options.behaviour,
     )
     try:
+        for operation, fault in options.fault:
+            sandbox.faults.add(operation, fault)
         sandbox.start()
+    except ValueError as error:
+        print(f"--fault: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"The sandbox cannot listen: {error}", file=sys.stderr)
         return 1
@@ -60,7 +72,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="decides all data")
     parser.add_argument("--report-rows", type=int, default=240, metavar="N", help="default 240")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        type=_fault,
+        metavar="OPERATION:FAULT,OPTION=VALUE,...",
+        help='as in "scheduleExamSession:drop_answer,times=1" or "*:html_502,probability=0.05"; can be repeated',
+    )
+    parser.add_argument("--list-faults", action="store_true", help="print all faults and their options")
+    parser.add_argument(
+        "--behaviour", type=_behaviour, default="default", metavar="NAME", help=f"{', '.join(BEHAVIOURS)}, joined by +"
+    )
     return parser
+
+
+def _fault(text: str) -> tuple[str, Fault]:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _behaviour(text: str) -> Behaviour:
+    try:
+        return behaviour_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _environment(sandbox: Sandbox) -> dict[str, str]:

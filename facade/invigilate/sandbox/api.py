@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
@@ -61,6 +62,7 @@ class Api(Generic[StateT]):
         defects: where the sandbox's own mistakes go.
         interceptors: who is asked at each phase.
         strict: whether answers are checked.
+        anticipate: is told of each good request before anybody may intervene.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Api(Generic[StateT]):
         defects: Journal[Defect],
         interceptors: list[Interceptor],
         strict: bool,
+        anticipate: Callable[[str, Call], None] | None = None,
     ) -> None:
         self.base_url = ""
         self._specification = specification
@@ -82,6 +85,7 @@ class Api(Generic[StateT]):
         self._defects = defects
         self._interceptors = interceptors
         self._strict = strict
+        self._anticipate = anticipate
 
     @property
     def name(self) -> str:
@@ -110,13 +114,18 @@ class Api(Generic[StateT]):
 
     def respond(self, exchange: Exchange) -> Answer:
         """Take a request that was read through its phases, up to its answer."""
+        if self._anticipate is not None:
+            with contextlib.suppress(Problem):
+                entry, _, call = self._read(exchange)
+                self._anticipate(entry.operation_id, call)
         self.reach(Phase.RECEIVED, exchange)
         if exchange.answer is None:
             try:
-                self._validate(exchange)
+                entry, check, call = self._read(exchange)
             except Problem as problem:
                 exchange.answer = self.refuse(problem)
             else:
+                exchange.prepare(lambda: self._apply(entry, check, call))
                 self.reach(Phase.VALIDATED, exchange)
                 if exchange.answer is None:
                     exchange.answer = exchange.apply()
@@ -131,7 +140,7 @@ class Api(Generic[StateT]):
             self._defects.add(Defect(self.name, None, f"an error's body is wrong: {mistake}"))
         return Answer.json(body, problem.status, problem.headers)
 
-    def _validate(self, exchange: Exchange) -> None:
+    def _read(self, exchange: Exchange) -> tuple[OperationEntry, OperationCheck, Call]:
         found = self._document.find(exchange.path)
         if not found:
             raise Problem(404, NOT_FOUND, "There is no such path.")
@@ -148,7 +157,7 @@ class Api(Generic[StateT]):
             self._state.authenticate(exchange.headers)
         call = check.read(exchange.path, variables, exchange.query, exchange.headers, exchange.body)
         call.base_url = self.base_url
-        exchange.prepare(lambda: self._apply(entry, check, call))
+        return entry, check, call
 
     def _apply(self, entry: OperationEntry, check: OperationCheck, call: Call) -> Answer:
         try:

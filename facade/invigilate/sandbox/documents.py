@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import yaml
+
+from invigilate import specs
 
 ApiName = Literal["smarterproctoring", "ispring-learn"]
 
@@ -42,6 +43,15 @@ class Document:
     content: dict[str, Any]
     operations: tuple[OperationEntry, ...]
 
+    def resolve(self, node: dict[str, Any]) -> dict[str, Any]:
+        """A part of the document, or what it refers to."""
+        found: Any = node
+        if "$ref" in node:
+            found = self.content
+            for part in str(node["$ref"]).removeprefix("#/").split("/"):
+                found = found[part.replace("~1", "/").replace("~0", "~")]
+        return cast("dict[str, Any]", found)
+
     def find(self, path: str) -> list[tuple[OperationEntry, dict[str, str]]]:
         """The operations at a path, with the path's variables, still percent-encoded."""
         # A template with fewer variables is the more exact one.
@@ -53,23 +63,10 @@ class Document:
 @cache
 def load(name: ApiName) -> Document:
     """Read a specification. The document is kept and shared; it must not be changed."""
-    content = _with_whole_patterns(yaml.load(_text(name), Loader=_loader))
+    content = _with_whole_patterns(yaml.load(specs.read(name), Loader=_loader))
     # The server is this one, whatever host the specification names.
     content["servers"] = [{"url": "/"}]
     return Document(name, content, tuple(_operations(content)))
-
-
-def _text(name: ApiName) -> str:
-    from invigilate import specs
-
-    try:
-        return specs.read(name)
-    except (ImportError, FileNotFoundError):
-        # In a checkout whose client packages have not been generated, the sources will do.
-        source = Path(__file__).parents[3] / "openapi" / f"{name}.yaml"
-        if not source.is_file():
-            raise
-        return source.read_text(encoding="utf-8")
 
 
 def _operations(content: dict[str, Any]) -> Iterator[OperationEntry]:

@@ -3,6 +3,7 @@
 An exchange passes through the phases below. At each one the sandbox asks its interceptors, which
 may
 
+- rewrite `exchange.query` before VALIDATED;
 - put an `Answer` into `exchange.answer`: before APPLIED, nothing is applied then; at APPLIED, the
   answer of the operation is replaced (it has been checked against the specification already);
 - call `exchange.apply()` themselves, now or later from another thread: it applies at most once;
@@ -10,7 +11,7 @@ may
 - put a function into `exchange.transmit`, which then writes the bytes in its own way;
 - wait with `exchange.connection.wait()`, which returns early when the sandbox is closing.
 
-`tests/integration/test_sandbox.py` shows one of each.
+The faults of `invigilate.sandbox.faults` are made of nothing else.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Phase(enum.Enum):
     """The answer is ready; `exchange.applied` says whether the operation was carried out."""
     ANSWERED = "answered"
     """The answer was written to the socket."""
+    OVER = "over"
+    """Nothing more will come of the exchange, whatever became of it. Nothing may be raised here."""
 
 
 class Hangup(Exception):

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from .archive import NEVER, SERVICE_TYPES, STATUSES, Archive
+from .behaviours import Behaviour
 from .catalogue import USERS, Catalogue
 from .identifiers import Mint
 from .problems import missing
-from .sessions import Session, report_row
-from .times import from_milliseconds, write_milliseconds
+from .sessions import PENDING_APPROVAL, Session, report_row
+from .times import Clock, from_milliseconds, write_milliseconds
+
+_BEFORE = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A change that was made and that reads do not show yet.
+
+    Attributes:
+        session: the session as it will be.
+        hidden: whether it is so already, and is only not seen; otherwise it has not come to that.
+        reads: number of reads that still show the former state.
+        due: the time before which it is not shown.
+    """
+
+    session: Session
+    hidden: bool
+    reads: int
+    due: datetime
 
 
 class Install:
@@ -22,11 +45,14 @@ class Install:
         archive: the sessions that nobody has touched.
         lock: guards everything that can change.
         live: by position in the report, the sessions that were touched.
-        version: number of changes so far.
+        version: number of changes so far that can be seen.
+        behaviour: what comes of changes, and when it is seen.
         open_sessions: sessions that wait for a booking from the start.
     """
 
-    def __init__(self, seed: int, name: str, *, report_rows: int, open_sessions: int) -> None:
+    def __init__(
+        self, seed: int, name: str, *, report_rows: int, open_sessions: int, clock: Clock, behaviour: Behaviour
+    ) -> None:
         mint = Mint(seed, f"install/{name}")
         self.sid = mint.sid("AI", "install")
         self.catalogue = Catalogue(mint)
@@ -34,8 +60,13 @@ class Install:
         self.lock = threading.RLock()
         self.live: dict[int, Session] = {}
         self.version = 0
+        self.behaviour = behaviour
+        self.clock = clock
         self._mint = mint
         self._added = 0
+        # Per session, in the order in which they will be seen.
+        self._waiting: dict[str, list[_Waiting]] = {}
+        self._gone: set[int] = set()
         self.open_sessions = [self._open_session(index) for index in range(open_sessions)]
         self._sessions = {session.sid: session for session in self.open_sessions}
 
@@ -44,12 +75,94 @@ class Install:
         """Number of rows in the report without filters."""
         return self.archive.size + self._added
 
-    def session(self, exam_sid: str, session_sid: str) -> Session:
-        """The session of an exam.
+    def read(self, exam_sid: str, session_sid: str) -> Session:
+        """The session of an exam as it is seen by someone who reads it.
 
         Raises:
             Problem: if there is no such exam, or it has no such session.
         """
+        self.settle()
+        session = self._find(exam_sid, session_sid)
+        if self.behaviour.touches_edit_date:
+            session.edited = self.clock()
+        self._count_read(session.sid)
+        return session
+
+    def read_report(self) -> None:
+        """Say that the report is read now, which shows all sessions."""
+        self.settle()
+        for sid in self._waiting:
+            self._count_read(sid)
+
+    def to_change(self, exam_sid: str, session_sid: str) -> Session:
+        """The session of an exam as it really is. Whoever has changed it calls `changed`.
+
+        Raises:
+            Problem: if there is no such exam, or it has no such session.
+        """
+        self.settle()
+        session = self._find(exam_sid, session_sid)
+        # Readers may go on seeing the former state, so a copy is changed.
+        return self.latest(session).copy()
+
+    def latest(self, session: Session) -> Session:
+        """A session as it really is."""
+        hidden = [each.session for each in self._waiting.get(session.sid, ()) if each.hidden]
+        return hidden[-1] if hidden else self._sessions.get(session.sid, session)
+
+    def changed(self, session: Session, *, at_once: bool = False) -> None:
+        """Say what a session is from now on, and let it be seen when the behaviour says so, or at once."""
+        behaviour, due = self.behaviour, self.clock()
+        waiting: list[_Waiting] = []
+        if behaviour.is_late and not at_once:
+            due += timedelta(seconds=behaviour.visible_after)
+            waiting.append(_Waiting(session, True, behaviour.visible_after_reads, due))
+        if session.status == PENDING_APPROVAL and behaviour.approval == "later":
+            approved = session.copy()
+            due += timedelta(seconds=behaviour.approved_after)
+            approved.approve(due)
+            waiting.append(_Waiting(approved, False, behaviour.approved_after_reads, due))
+        self._waiting.pop(session.sid, None)
+        if not (waiting and waiting[0].hidden):
+            self._show(session)
+        if waiting:
+            self._waiting[session.sid] = waiting
+
+    def book_before(self, exam_sid: str, session_sid: str, body: Mapping[str, Any], *, move: bool = False) -> None:
+        """Let a session stand since an hour ago as a request to schedule it (or to move it) asks. Nothing is charged.
+
+        Raises:
+            Problem: if there is no such session, or it cannot be scheduled (or moved).
+        """
+
+        def before() -> datetime:
+            return self.clock() - _BEFORE
+
+        session = self.to_change(exam_sid, session_sid)
+        (session.reschedule if move else session.schedule)(body, before, Behaviour())
+        self.changed(session, at_once=True)
+
+    def is_booked_before(self, session_sid: str) -> bool:
+        """Whether the behaviour and the seed say that a session was booked before."""
+        share = self._mint.number(f"before/{session_sid}") / (1 << 128)
+        return share < self.behaviour.scheduled_before
+
+    def settle(self) -> None:
+        """Let everything be seen whose time has come."""
+        if not self._waiting:
+            return
+        now = self.clock()
+        for sid, waiting in tuple(self._waiting.items()):
+            while waiting and waiting[0].reads <= 0 and waiting[0].due <= now:
+                self._show(waiting.pop(0).session)
+            if not waiting:
+                del self._waiting[sid]
+
+    def _count_read(self, sid: str) -> None:
+        for waiting in self._waiting.get(sid, ())[:1]:
+            waiting.reads -= 1
+
+    def _find(self, exam_sid: str, session_sid: str) -> Session:
         if self.catalogue.exam(exam_sid) is None:
             raise missing("The exam")
         session = self._sessions.get(session_sid) or self._from_archive(session_sid)
@@ -57,14 +170,25 @@ class Install:
             raise missing("The exam session")
         return session
 
-    def changed(self, session: Session) -> None:
-        """Say that a session was changed: from now on the report shows it as it is."""
-        self._sessions[session.sid] = session
-        if session.position is None:
+    def _show(self, session: Session) -> None:
+        shown = self._sessions.get(session.sid)
+        if session.position is None and shown is not None:
+            session.position = shown.position
+        if session.position is None and session.in_report:
             session.position = self.report_size
             self._added += 1
-        self.live[session.position] = session
+        self._sessions[session.sid] = session
+        if session.position is not None:
+            self.live[session.position] = session
+            self._gone.discard(session.position)
+            if not session.in_report:
+                self._gone.add(session.position)
         self.version += 1
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some session has left the report again."""
+        return bool(self._gone)
 
     def report_row(self, position: int) -> dict[str, object]:
         """The row at a position of the report."""

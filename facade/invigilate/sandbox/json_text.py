@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def encode(data: object) -> bytes:
@@ -26,6 +26,16 @@ def decode(data: bytes, **_parameters: str) -> Any:
         return _decoder.decode(data.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether it is an object of JSON."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether it is an array of JSON."""
+    return isinstance(value, list)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from .api import Operations
+from .behaviours import Behaviour
 from .catalogue import Offering
 from .identifiers import Mint
 from .installs import Install
@@ -48,13 +49,16 @@ class ProctoringState:
         max_limit: int,
         clock: Clock,
         expired_token: int | None,
+        behaviour: Behaviour,
     ) -> None:
         self.clock = clock
         self.max_limit = max_limit
         self.ledger = Ledger()
-        self.install = Install(seed, "main", report_rows=report_rows, open_sessions=open_sessions)
-        self.other_install = Install(seed, "other", report_rows=12, open_sessions=8)
-        installs = (self.install, self.other_install)
+        installs = tuple(
+            Install(seed, name, report_rows=rows, open_sessions=sessions, clock=clock, behaviour=behaviour)
+            for name, rows, sessions in (("main", report_rows, open_sessions), ("other", 12, 8))
+        )
+        self.install, self.other_install = installs
         self._installs = {install.sid: install for install in installs}
         self._reports = {install.sid: Report(install) for install in installs}
         self._expired = expired_token
@@ -100,6 +104,19 @@ class ProctoringState:
             raise missing("The install")
         return install
 
+    def anticipate(self, operation_id: str, call: Call) -> None:
+        """Let the session of a request stand as asked for, if the behaviour says that it was booked before.
+
+        Raises:
+            Problem: if there is no such session, or its state does not allow it.
+        """
+        if operation_id in ("scheduleExamSession", "rescheduleExamSession"):
+            install = self.find_install(call)
+            exam, session = call.path["examSid"], call.path["sessionSid"]
+            with install.lock:
+                if install.is_booked_before(session):
+                    install.book_before(exam, session, call.body, move=operation_id == "rescheduleExamSession")
+
     def report(self, install: Install) -> Report:
         """The report of an install."""
         return self._reports[install.sid]
@@ -141,8 +158,8 @@ def schedule_exam_session(state: ProctoringState, call: Call) -> object:
     """Book a session, and charge for it."""
     install = state.find_install(call)
     with install.lock:
-        session = install.session(call.path["examSid"], call.path["sessionSid"])
-        session.schedule(call.body, state.clock)
+        session = install.to_change(call.path["examSid"], call.path["sessionSid"])
+        session.schedule(call.body, state.clock, install.behaviour)
         install.changed(session)
         charge = _charge(state, install.sid, session.sid, call.body)
         if charge is not None:
@@ -164,8 +181,8 @@ def reschedule_exam_session(state: ProctoringState, call: Call) -> object:
     """Move a booked session. The answer is a text, as documented."""
     install = state.find_install(call)
     with install.lock:
-        session = install.session(call.path["examSid"], call.path["sessionSid"])
-        session.reschedule(call.body, state.clock)
+        session = install.to_change(call.path["examSid"], call.path["sessionSid"])
+        session.reschedule(call.body, state.clock, install.behaviour)
         install.changed(session)
     return "Successful"
 

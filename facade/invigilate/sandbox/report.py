@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -122,7 +121,6 @@ class Report:
 
     def __init__(self, install: Install) -> None:
         self._install = install
-        self._lock = threading.Lock()
         # By query: the positions in the archive, and the positions in the report of a version.
         self._archived: OrderedDict[ReportQuery, list[int]] = OrderedDict()
         self._current: OrderedDict[ReportQuery, tuple[int, list[int]]] = OrderedDict()
@@ -134,17 +132,13 @@ class Report:
 
     def page(self, query: ReportQuery, offset: int, limit: int) -> tuple[int, list[dict[str, object]]]:
         """The rows of a page, and the number of rows on all pages."""
-        if query.is_whole:
-            with self._install.lock:
-                total = self._install.report_size
-                positions: Sequence[int] = range(total)[offset : offset + limit]
-                return total, [self._install.report_row(position) for position in positions]
-        with self._lock:
-            archived = self._find_archived(query)
-            with self._install.lock:
-                found = self._merge(query, archived)
-                rows = [self._install.report_row(each) for each in found[offset : offset + limit]]
-                return len(found), rows
+        install = self._install
+        with install.lock:
+            install.read_report()
+            found: Sequence[int] = range(install.report_size)
+            if not query.is_whole or install.has_gaps:
+                found = self._merge(query, self._find_archived(query))
+            return len(found), [install.report_row(each) for each in found[offset : offset + limit]]
 
     def _find_archived(self, query: ReportQuery) -> list[int]:
         found = self._archived.get(query)
@@ -170,7 +164,7 @@ class Report:
             return archived
         merged = [position for position in archived if position not in install.live]
         columns = _in_order(install.archive.columns)
-        live = {position: session.columns() for position, session in install.live.items()}
+        live = {position: session.columns() for position, session in install.live.items() if session.in_report}
 
         def rank(position: int) -> tuple[int, ...]:
             row = live.get(position)

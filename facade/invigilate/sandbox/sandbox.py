@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from . import proctoring, training
 from .api import Api
+from .behaviours import Behaviour, behaviour_of
 from .documents import ApiName, load
 from .exchange import Interceptor
+from .faults import Faults
+from .handler import Service
 from .installs import Install
+from .listener import LOOPBACK, Listener
 from .problems import Problem
 from .records import Defect, Journal, Ledger, RecordedRequest
 from .sessions import NEEDS_PROCTOR
 from .times import Clock, now
-from .transport import LOOPBACK, Listener, Service
 from .validation import Specification
 
 _RECORDED_REQUESTS = 10_000
+# Exchanges that are under way when the sandbox closes get this long.
+_CLOSING_GRACE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,7 @@ class Sandbox:
         token_lifetime: seconds for which iSpring tokens are good.
         expired_token: hand out a token that has expired, and refuse it with this status: the guides
             say 403 in one place and 401 in another.
+        behaviour: a `Behaviour`, or the name of one in `BEHAVIOURS`; `"late_by_reads+rounded_times"` combines two.
         strict: check the sandbox's own answers, too.
         port: port of SmarterProctoring, 0 for a free one.
         ispring_port: port of iSpring Learn, 0 for a free one.
@@ -59,7 +67,9 @@ class Sandbox:
     Attributes:
         requests: the last 10,000 requests.
         defects: mistakes of the sandbox itself; a test should find none.
-        interceptors: who may intervene in exchanges, see `invigilate.sandbox.exchange`.
+        faults: what it is to do wrong, see `invigilate.sandbox.faults`.
+        behaviour: how it behaves.
+        interceptors: who may intervene in exchanges, see `invigilate.sandbox.exchange`; `faults` is the first.
     """
 
     def __init__(
@@ -71,6 +81,7 @@ class Sandbox:
         max_limit: int = 1000,
         token_lifetime: float = 1800,
         expired_token: Literal[401, 403] | None = None,
+        behaviour: Behaviour | str = "default",
         strict: bool = True,
         port: int = 0,
         ispring_port: int = 0,
@@ -84,7 +95,9 @@ class Sandbox:
             raise ValueError("report_rows is at least 0, open_sessions and max_limit at least 1")
         self.requests: Journal[RecordedRequest] = Journal(_RECORDED_REQUESTS)
         self.defects: Journal[Defect] = Journal(_RECORDED_REQUESTS)
-        self.interceptors: list[Interceptor] = []
+        self.faults = Faults(seed)
+        self.behaviour = behaviour_of(behaviour)
+        self.interceptors: list[Interceptor] = [self.faults]
         self._ports = (port, ispring_port)
         self._idle_timeout = idle_timeout
         self._proctoring = proctoring.ProctoringState(
@@ -94,6 +107,7 @@ class Sandbox:
             max_limit=max_limit,
             clock=clock,
             expired_token=expired_token,
+            behaviour=self.behaviour,
         )
         self._training = training.TrainingState(seed, token_lifetime=token_lifetime)
         self._apis: tuple[Service, ...] = (
@@ -105,6 +119,7 @@ class Sandbox:
                 defects=self.defects,
                 interceptors=self.interceptors,
                 strict=strict,
+                anticipate=self._proctoring.anticipate if self.behaviour.scheduled_before else None,
             ),
             Api(
                 _specification("ispring-learn"),
@@ -135,15 +150,19 @@ class Sandbox:
                     self._listeners.append(listener)
                     api.base_url = f"http://{LOOPBACK}:{listener.port}"
             except OSError:
-                for listener in self._listeners:
-                    listener.close()
+                self.close()
                 raise
+        self.faults.attach({listener.service.name: listener for listener in self._listeners})
         return self
 
     def close(self) -> None:
-        """Stop serving. Closing twice does no harm."""
+        """Stop serving, within a second. Closing twice does no harm."""
+        self.faults.close()
         for listener in self._listeners:
-            listener.close()
+            listener.stop()
+        deadline = time.monotonic() + _CLOSING_GRACE
+        for listener in self._listeners:
+            listener.join(deadline)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -205,6 +224,23 @@ class Sandbox:
     def other_open_sessions(self) -> list[KnownSession]:
         """The sessions of the other install that wait for a booking at this moment."""
         return _known(self._proctoring.other_install)
+
+    def schedule_before(self, session: KnownSession, body: Mapping[str, Any]) -> None:
+        """Let a session stand scheduled since an hour ago, without a charge.
+
+        Args:
+            session: one of `open_sessions`.
+            body: the documented body of a request to schedule it.
+
+        Raises:
+            ValueError: if it cannot be scheduled.
+        """
+        install = self._proctoring.install
+        try:
+            with install.lock:
+                install.book_before(session.exam_sid, session.session_sid, body)
+        except Problem as problem:
+            raise ValueError(problem.message) from None
 
     @property
     def _first(self) -> KnownSession:
@@ -293,10 +329,11 @@ def _specification(name: ApiName) -> Specification:
 
 def _known(install: Install) -> list[KnownSession]:
     with install.lock:
+        install.settle()
         return [
             _describe(install, index)
             for index, session in enumerate(install.open_sessions)
-            if session.status == NEEDS_PROCTOR
+            if install.latest(session).status == NEEDS_PROCTOR
         ]
 
 

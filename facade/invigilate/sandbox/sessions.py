@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from .archive import NEVER, SERVICE_TYPES, STATUSES
+from .behaviours import Behaviour
 from .catalogue import Exam, User
 from .problems import conflict, invalid
 from .times import Clock, parse, to_milliseconds, write
 
 NEEDS_PROCTOR = "Needs Proctor"
 SCHEDULED = "Scheduled"
+PENDING_APPROVAL = "Pending Approval"
 
 # No page says which session type becomes which service type of the report.
 SERVICE_OF_TYPE: dict[str | None, str] = {
@@ -56,6 +59,7 @@ class Session:
     appointment: datetime | None = None
     appointment_end: datetime | None = None
     scheduled: datetime | None = None
+    approved: datetime | None = None
     edited: datetime | None = None
     closed: datetime | None = None
     cancelled: datetime | None = None
@@ -77,7 +81,18 @@ class Session:
         """The service type of the report."""
         return self.service or SERVICE_OF_TYPE[self.type]
 
-    def schedule(self, body: Mapping[str, Any], clock: Clock) -> None:
+    @property
+    def in_report(self) -> bool:
+        """Whether the report shows sessions of this status."""
+        return self.status in STATUSES
+
+    def copy(self) -> Session:
+        """The session as it is now."""
+        twin = copy.copy(self)
+        twin.proctor, twin.place = dict(self.proctor), dict(self.place)
+        return twin
+
+    def schedule(self, body: Mapping[str, Any], clock: Clock, behaviour: Behaviour) -> None:
         """Book the session.
 
         Raises:
@@ -87,9 +102,9 @@ class Session:
             raise conflict(f"The session is {self.status}, so it cannot be scheduled.")
         start = _time(body, "appointmentDateTime")
         moment = clock()
-        self._book(start, None)
+        self._book(start, None, behaviour)
         self._note(body)
-        self.status = SCHEDULED
+        self.status = SCHEDULED if behaviour.approval == "none" else PENDING_APPROVAL
         self.scheduled = self.edited = moment
         self.locale = body.get("examLocale", self.locale)
         self.external_appointment_id = body.get("externalAppointmentId")
@@ -99,7 +114,12 @@ class Session:
         self.location_sid = body.get("proctorLocationSid")
         self.message_sid = body.get("messageSid")
 
-    def reschedule(self, body: Mapping[str, Any], clock: Clock) -> None:
+    def approve(self, moment: datetime) -> None:
+        """Approve the booking."""
+        self.status = SCHEDULED
+        self.approved = self.edited = moment
+
+    def reschedule(self, body: Mapping[str, Any], clock: Clock, behaviour: Behaviour) -> None:
         """Move a booked session.
 
         Raises:
@@ -110,18 +130,18 @@ class Session:
         start = _time(body, "appointmentStartDateTime") or _time(body, "appointmentDateTime")
         end = _time(body, "appointmentEndDateTime")
         if start is not None or end is not None:
-            self._book(start or self.appointment, end)
+            self._book(start or self.appointment, end, behaviour)
         self._note(body)
         self.edited = clock()
 
-    def _book(self, start: datetime | None, end: datetime | None) -> None:
-        self.appointment = start
+    def _book(self, start: datetime | None, end: datetime | None, behaviour: Behaviour) -> None:
         if end is None and start is not None:
             try:
                 end = start + timedelta(minutes=self.exam.minutes)
             except OverflowError:
                 raise invalid("The appointment would end after the year 9999.") from None
-        self.appointment_end = end
+        self.appointment = None if start is None else behaviour.appointment(start)
+        self.appointment_end = None if end is None else behaviour.appointment(end)
 
     def _note(self, body: Mapping[str, Any]) -> None:
         self.notes = body.get("notes", self.notes)
@@ -182,7 +202,7 @@ class Session:
             "workflowModule": None if self.type is None else self.service_type,
             "appointmentDate": write(self.appointment),
             "appointmentEndDate": write(self.appointment_end),
-            "dateApproved": None,
+            "dateApproved": write(self.approved),
             "dateScheduled": write(self.scheduled),
             "createdDate": write(self.created),
             "inProgressDate": None,

@@ -24,7 +24,6 @@ from openapi_core.validation.schemas.exceptions import InvalidSchemaValue
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from . import json_text
-from .acceptance import compile_acceptor
 from .documents import Document, OperationEntry
 from .problems import invalid
 
@@ -59,20 +58,14 @@ class SchemaCheck:
     """One schema, in which members that it does not name are mistakes."""
 
     def __init__(self, root: SchemaPath, schema: SchemaPath) -> None:
-        self._thorough = oas31_schema_validators_factory.create(
+        self._validator = oas31_schema_validators_factory.create(
             root, schema, forbid_unspecified_additional_properties=True
         )
-        with schema.resolve() as resolved:
-            self._accepts = compile_acceptor(
-                cast("dict[str, Any]", resolved.contents), cast("dict[str, Any]", root.read_value())
-            )
 
     def mistake(self, value: Any) -> str | None:
         """What is wrong with a value, in words without the value itself; None when nothing is."""
-        if self._accepts is not None and self._accepts(value):
-            return None
         try:
-            self._thorough.validate(value)
+            self._validator.validate(value)
         except InvalidSchemaValue as error:
             return "; ".join(_describe(each) for each in error.schema_errors)
         return None
