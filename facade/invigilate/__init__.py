@@ -5,7 +5,6 @@ from ._binding import (
     Async,
     AsyncRaw,
     Operation,
-    PagedOperation,
     RawResponse,
     RawView,
     Resource,
@@ -19,6 +18,7 @@ from ._timestamps import parse_ispring_time, parse_timestamp
 from ._version import __version__
 from .errors import *  # noqa: F403  # its __all__ is the tree of errors
 from .sids import parse_sid
+from .verdicts import CheckResult, Compared, Verdict
 
 __all__ = [
     "Async",
@@ -26,10 +26,11 @@ __all__ = [
     "AsyncPager",
     "AsyncRaw",
     "AsyncSmarterProctoring",
+    "CheckResult",
+    "Compared",
     "ISpringLearn",
     "Operation",
     "Page",
-    "PagedOperation",
     "Pager",
     "RawResponse",
     "RawView",
@@ -37,6 +38,7 @@ __all__ = [
     "SmarterProctoring",
     "Sync",
     "SyncRaw",
+    "Verdict",
     "__version__",
     "operation",
     "parse_ispring_time",

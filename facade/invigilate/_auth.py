@@ -7,13 +7,13 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Generator
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from ispring_learn_client.calls import UndecodableAnswer
 
-from ._engine import Acquire, Limits, Resolve, Step, carry_out
+from ._engine import Do, Limits, Step, carry_out
 from ._outcomes import decoded
-from ._policy import local_time
 from ._requests import prepare
 from ._shapes import is_number
 from .errors import APITimeoutError, ConfigurationError
@@ -48,11 +48,8 @@ class Credentials(Protocol):
     """Where the token of a call comes from."""
 
     renewable: bool
-
-    @property
-    def header(self) -> tuple[str, str]:
-        """The header that carries the token, and what stands before it."""
-        ...
+    header: tuple[str, str]
+    """The header that carries the token, and what stands before it."""
 
     def obtain(self, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
         """Get the token to send.
@@ -109,6 +106,7 @@ class TokenCredentials:
     """
 
     renewable = False
+    header: tuple[str, str] = ("token", "")
 
     def __init__(self, source: TokenSource | AsyncTokenSource, clock: Callable[[], float] = time.time) -> None:
         self._source = source if callable(source) else check_token(source, "token")
@@ -119,11 +117,6 @@ class TokenCredentials:
     def __repr__(self) -> str:
         return "<TokenCredentials>"
 
-    @property
-    def header(self) -> tuple[str, str]:
-        """See `Credentials`."""
-        return "token", ""
-
     def forget(self, token: str) -> None:
         """See `Credentials`."""
 
@@ -131,11 +124,13 @@ class TokenCredentials:
         """See `Credentials`."""
         token: Any = self._source() if callable(self._source) else self._source
         if hasattr(token, "__await__"):
-            token = yield Resolve(token)
+            token = yield Do("resolve", token)
         text = check_token(token, "token")
         moment = expiry(text)
         if moment is not None and moment <= self._clock():
-            self._notice = f"the token expired at {local_time(moment)} by the local clock"
+            self._notice = (
+                f"the token expired at {datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ} by the local clock"
+            )
             if hash(text) not in self._logged:
                 self._logged.add(hash(text))
                 logger.warning("%s; it is sent all the same", self._notice)
@@ -155,6 +150,8 @@ class BearerCredentials:
     in common, too.
     """
 
+    header: tuple[str, str] = ("Authorization", "Bearer ")
+
     def __init__(
         self,
         access_token: str | None,
@@ -163,8 +160,7 @@ class BearerCredentials:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._given = check_token(access_token, "access_token") if access_token is not None else None
-        self._client_id = client_id or ""
-        self._client_secret = client_secret or ""
+        self._client_id, self._client_secret = client_id or "", client_secret or ""
         self.renewable = self._given is None
         self._clock = clock
         self._issued: Issued | None = None
@@ -173,11 +169,6 @@ class BearerCredentials:
 
     def __repr__(self) -> str:
         return "<BearerCredentials>"
-
-    @property
-    def header(self) -> tuple[str, str]:
-        """See `Credentials`."""
-        return "Authorization", "Bearer "
 
     def notice(self) -> str | None:
         """See `Credentials`."""
@@ -202,7 +193,7 @@ class BearerCredentials:
         if token is not None:
             return token
         seen = self._failures
-        lock = yield Acquire(deadline)
+        lock = yield Do("acquire", deadline)
         if lock is None:
             raise APITimeoutError("the deadline passed while another call fetched the access token")
         try:

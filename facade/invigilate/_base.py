@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
 from smarterproctoring_client.calls import UndecodableAnswer, read_json
 
-from ._binding import CallLike, PagedCallLike, RawResponse
+from ._binding import DescribedCall, PagedCallLike, RawResponse
 from ._engine import Limits, Prepared, Reply
 from ._outcomes import decoded
 from ._paging import Page
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import ssl
 
     from ._auth import Credentials
-    from ._transport import Settings
 
 T = TypeVar("T")
 
@@ -33,6 +32,10 @@ T = TypeVar("T")
 _ADDRESS = re.compile(
     r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?(/[a-z0-9._~-]+)*/*", re.ASCII | re.IGNORECASE
 )
+
+
+# No server takes longer ones, and httpx takes them for a failure of the connection.
+_LONGEST_TARGET = 60_000
 
 
 class Unchanged(Enum):
@@ -44,9 +47,13 @@ class Unchanged(Enum):
 UNCHANGED = Unchanged.UNCHANGED
 
 
-def setting(given: str | None, variable: str) -> str | None:
-    """An option that an environment variable can stand in for; an explicit one wins, an empty one counts as none."""
-    return given if given is not None else os.environ.get(variable) or None
+@overload
+def setting(given: str | None, variable: str, default: str) -> str: ...
+@overload
+def setting(given: str | None, variable: str, default: None = None) -> str | None: ...
+def setting(given: str | None, variable: str, default: str | None = None) -> str | None:
+    """An option that an environment variable can stand in for; an explicit one wins, an empty variable is none."""
+    return given if given is not None else os.environ.get(variable) or default
 
 
 def check_base_url(text: str, *, allow_insecure_http: bool) -> tuple[str, bool]:
@@ -106,6 +113,8 @@ def check_limits(limits: Limits) -> Limits:
 class BaseClient:
     """Settings of a client, and what does no I/O."""
 
+    _kind: str
+
     def __init__(
         self,
         credentials: Credentials,
@@ -119,7 +128,7 @@ class BaseClient:
         verify: bool | str | ssl.SSLContext,
         transport: Any,
     ) -> None:
-        from ._transport import Settings
+        from . import _transport  # late, since it imports httpx
 
         self._base_url, loopback = check_base_url(base_url, allow_insecure_http=allow_insecure_http)
         self._limits = check_limits(limits)
@@ -128,12 +137,9 @@ class BaseClient:
         self._check_sids = check_sids
         self._owner = True
         self._shared = {"closed": False}
-        self._connections = self._connect(Settings(self._base_url, loopback, proxy, verify, transport))
+        settings = _transport.Settings(self._base_url, loopback, proxy, verify, transport)
+        self._connections = getattr(_transport, self._kind)(settings)
         self._attach(self)
-
-    @staticmethod
-    def _connect(settings: Settings) -> Any:
-        raise NotImplementedError
 
     def _attach(self, runner: Any) -> None:
         raise NotImplementedError
@@ -172,14 +178,17 @@ class BaseClient:
         view._limits = check_limits(self._limits._replace(**changes))
         return view
 
-    def _check_open(self) -> None:
+    def _prepare(self, call: DescribedCall, offset: int = 0) -> Prepared:
         if self._shared["closed"]:
             raise ConfigurationError("the client is closed")
-
-    def _prepare(self, call: CallLike[Any] | PagedCallLike[Any], offset: int = 0) -> Prepared:
         # An offset that the caller did not give is sent from the second page on.
         page = {"offset": offset} if offset else {}
-        return prepare(call, self._defaults, check_sids=self._check_sids, page=page)
+        prepared = prepare(call, self._defaults, check_sids=self._check_sids, page=page)
+        if len(prepared.request.target) > _LONGEST_TARGET:
+            raise InvalidArgumentError(
+                "arguments", f"an address of at most {_LONGEST_TARGET} characters", "a longer one"
+            )
+        return prepared
 
     def _raw(self, prepared: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> RawResponse[T]:
         return RawResponse(reply, lambda: decoded(prepared, reply, decode))

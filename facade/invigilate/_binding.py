@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeV
 if TYPE_CHECKING:
     from ._engine import Reply
     from ._paging import AsyncPager, Page, Pager
-    from .errors import Attempt
+    from .errors import Attempt, InvigilateError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,43 +41,24 @@ class AsyncRaw:
     """Mode: calls give a coroutine of the raw answer."""
 
 
-class OperationLike(Protocol):
-    """The static description of an operation; see `Operation` in the generated packages."""
+class DescribedCall(Protocol):
+    """What all described calls have; see `calls.py` in the generated packages."""
 
     @property
-    def id(self) -> str: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def repeat(self) -> str: ...
-    @property
-    def secured(self) -> bool: ...
-    @property
-    def fields(self) -> Sequence[Any]: ...
-    @property
-    def documentation(self) -> str: ...
-    def request(self, arguments: Mapping[str, Any], /) -> tuple[str, str, dict[str, str], bytes | None]: ...
-
-
-class CallLike(Protocol[T_co]):
-    """A described call; see `Call` in the generated packages."""
-
-    @property
-    def operation(self) -> OperationLike: ...
+    def operation(self) -> Any: ...
     @property
     def arguments(self) -> Mapping[str, Any]: ...
+
+
+class CallLike(DescribedCall, Protocol[T_co]):
+    """A described call; see `Call` in the generated packages."""
+
     def decode(self, content: bytes, /) -> T_co: ...
 
 
-class PagedCallLike(Protocol[R_co]):
+class PagedCallLike(DescribedCall, Protocol[R_co]):
     """A described call that answers page by page; see `PagedCall` in the generated packages."""
 
-    @property
-    def operation(self) -> OperationLike: ...
-    @property
-    def arguments(self) -> Mapping[str, Any]: ...
     def decode_rows(self, results: list[Any], /) -> Sequence[R_co]: ...
 
 
@@ -91,6 +72,7 @@ class RawResponse(Generic[T]):
         attempts: what was tried.
         request_id: the server's name for the request, if it gave one.
         elapsed: seconds from the first attempt to the end of the answer, waits included.
+        sent_at: when the last attempt was sent, on the monotonic clock.
     """
 
     def __init__(self, reply: Reply, parse: Callable[[], T]) -> None:
@@ -100,6 +82,7 @@ class RawResponse(Generic[T]):
         self.attempts: tuple[Attempt, ...] = reply.attempts
         self.request_id: str | None = reply.request_id
         self.elapsed: float = reply.elapsed
+        self.sent_at: float = reply.sent_at
         self._parse = parse
 
     def __repr__(self) -> str:
@@ -123,6 +106,10 @@ class Runner(Protocol):
         """Carry out a call in the way of the client."""
         ...
 
+    def read_back(self, call: Any, judge: Callable[[Any], Any], failed: Callable[[InvigilateError], Any]) -> Any:
+        """Carry out a call raw, and give what `judge` makes of its answer, or `failed` of its error."""
+        ...
+
 
 class Resource(Generic[M]):
     """The operations of one kind of thing."""
@@ -135,18 +122,32 @@ class Resource(Generic[M]):
         return f"<{type(self).__name__} of {self._runner!r}>"
 
 
-class Bound:
-    """What both kinds of operations share."""
+class Operation(Generic[P, S, A, T]):
+    """An operation of a resource, made by `operation`.
 
-    def __init__(self, describe: Callable[..., Any]) -> None:
+    It is generic in the parameters, in what the sync and the async client give, and in what a raw answer holds.
+    """
+
+    def __init__(self, describe: Callable[P, Any]) -> None:
         self.describe = describe
         self.__doc__ = describe.__doc__
-        self._name = describe.__name__
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def _bind(self, resource: Any) -> Any:
+    @overload
+    def __get__(self, resource: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource[Sync], owner: Any = None) -> Callable[P, S]: ...
+    @overload
+    def __get__(self, resource: Resource[Async], owner: Any = None) -> Callable[P, A]: ...
+    @overload
+    def __get__(self, resource: Resource[SyncRaw], owner: Any = None) -> Callable[P, RawResponse[T]]: ...
+    @overload
+    def __get__(
+        self, resource: Resource[AsyncRaw], owner: Any = None
+    ) -> Callable[P, Coroutine[Any, Any, RawResponse[T]]]: ...
+    def __get__(self, resource: Any, owner: Any = None) -> Any:
         if resource is None:
             return self
         describe, runner, raw = self.describe, resource._runner, resource._raw
@@ -162,59 +163,19 @@ class Bound:
         return call
 
 
-class Operation(Bound, Generic[P, T]):
-    """An operation of a resource, made by `operation`."""
-
-    @overload
-    def __get__(self, resource: None, owner: Any = None) -> Self: ...
-    @overload
-    def __get__(self, resource: Resource[Sync], owner: Any = None) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, resource: Resource[Async], owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
-    @overload
-    def __get__(self, resource: Resource[SyncRaw], owner: Any = None) -> Callable[P, RawResponse[T]]: ...
-    @overload
-    def __get__(
-        self, resource: Resource[AsyncRaw], owner: Any = None
-    ) -> Callable[P, Coroutine[Any, Any, RawResponse[T]]]: ...
-    def __get__(self, resource: Any, owner: Any = None) -> Any:
-        return self._bind(resource)
-
-
-class PagedOperation(Bound, Generic[P, R]):
-    """An operation that answers page by page, made by `operation`."""
-
-    @overload
-    def __get__(self, resource: None, owner: Any = None) -> Self: ...
-    @overload
-    def __get__(self, resource: Resource[Sync], owner: Any = None) -> Callable[P, Pager[R]]: ...
-    @overload
-    def __get__(self, resource: Resource[Async], owner: Any = None) -> Callable[P, AsyncPager[R]]: ...
-    @overload
-    def __get__(self, resource: Resource[SyncRaw], owner: Any = None) -> Callable[P, RawResponse[Page[R]]]: ...
-    @overload
-    def __get__(
-        self, resource: Resource[AsyncRaw], owner: Any = None
-    ) -> Callable[P, Coroutine[Any, Any, RawResponse[Page[R]]]]: ...
-    def __get__(self, resource: Any, owner: Any = None) -> Any:
-        return self._bind(resource)
-
-
 @overload
-def operation(describe: Callable[P, PagedCallLike[R]]) -> PagedOperation[P, R]: ...
+def operation(describe: Callable[P, PagedCallLike[R]]) -> Operation[P, Pager[R], AsyncPager[R], Page[R]]: ...
 @overload
-def operation(describe: Callable[P, CallLike[T]]) -> Operation[P, T]: ...
-def operation(describe: Callable[P, Any]) -> Any:
+def operation(describe: Callable[P, CallLike[T]]) -> Operation[P, T, Coroutine[Any, Any, T], T]: ...
+def operation(describe: Callable[..., Any]) -> Any:
     """Bind a generated operation to a resource.
 
     Args:
         describe: the generated function that describes the call. The method has its parameters, and gives what the
             call gives: as it is, as a coroutine, as a pager, or raw, depending on the client.
     """
-    # Annotations stay unevaluated in the generated modules, so that models are imported only when needed.
-    paged = "PagedCall[" in str(describe.__annotations__.get("return", ""))
-    kind: Any = PagedOperation if paged else Operation
-    return kind(describe)
+    bound: Any = Operation
+    return bound(describe)
 
 
 class RawView(Generic[S, A]):

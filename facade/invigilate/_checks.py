@@ -116,8 +116,7 @@ class _Checker:
             raise InvalidArgumentError(path, _expected(field), "None, which is not documented")
         check = getattr(self, f"_{field.kind}", None)
         result = value if check is None else check(field, value, path)
-        if field.enum and result not in field.enum:
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+        _refuse_if(bool(field.enum) and result not in field.enum, field, value, path)
         return result
 
     def _string(self, field: Field, value: Any, path: str) -> str:
@@ -163,20 +162,17 @@ class _Checker:
         except (ValueError, TypeError, AttributeError):
             raise InvalidArgumentError(path, "a UUID", _given(field, value)) from None
 
-    def _boolean(self, field: Field, value: Any, path: str) -> bool:
-        if not isinstance(value, bool):
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+    def _boolean(self, field: Field, value: Any, path: str) -> Any:
+        _refuse_if(not isinstance(value, bool), field, value, path)
         return value
 
     def _integer(self, field: Field, value: Any, path: str) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+        _refuse_if(not isinstance(value, int) or isinstance(value, bool), field, value, path)
         self._range(field, value, path)
         return int(value)
 
-    def _number(self, field: Field, value: Any, path: str) -> float | Decimal:
-        if not (is_number(value) or isinstance(value, Decimal)):
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+    def _number(self, field: Field, value: Any, path: str) -> Any:
+        _refuse_if(not (is_number(value) or isinstance(value, Decimal)), field, value, path)
         if not Decimal(value).is_finite():
             raise InvalidArgumentError(path, _expected(field), "a number that is not finite")
         if isinstance(value, Decimal) and Decimal(repr(float(value))) != value:
@@ -192,8 +188,7 @@ class _Checker:
     def _comma(self, field: Field, value: Any, path: str) -> str:
         if isinstance(value, str):
             return self._string(field, value, path)
-        if not is_list(value):
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+        _refuse_if(not is_list(value), field, value, path)
         for index, item in enumerate(value):
             if not isinstance(item, str) or not item or "," in item:
                 given = "a text with a comma" if isinstance(item, str) and item else _given(field, item)
@@ -203,8 +198,7 @@ class _Checker:
         return self._string(field, ",".join(value), path)
 
     def _array(self, field: Field, value: Any, path: str) -> list[Any]:
-        if not is_list(value):
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+        _refuse_if(not is_list(value), field, value, path)
         if not value and self._reading:
             raise InvalidArgumentError(path, _expected(field), "an empty list, which would widen the call")
         items = field.items
@@ -214,8 +208,7 @@ class _Checker:
 
     def _object(self, field: Field, value: Any, path: str) -> dict[str, Any]:
         to_dict = getattr(value, "to_dict", None)
-        if to_dict is None and not is_object(value):
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+        _refuse_if(to_dict is None and not is_object(value), field, value, path)
         extra: Mapping[str, Any] = getattr(value, "additional_properties", {})
         members: Mapping[str, Any] = _members(value) if to_dict is not None else value
         known = {member.wire: member for member in field.fields}
@@ -265,6 +258,11 @@ def _fits(kind: str, value: Any) -> bool:
     if kind in {"string", "comma"}:
         return isinstance(value, str)
     return True
+
+
+def _refuse_if(wrong: bool, field: Field, value: Any, path: str) -> None:
+    if wrong:
+        raise InvalidArgumentError(path, _expected(field), _given(field, value))
 
 
 def _expected(field: Field) -> str:

@@ -52,7 +52,7 @@ class _SmarterProctoringBase(BaseClient, Generic[K, X]):
             raise ConfigurationError("token: give one, or set SMARTERPROCTORING_TOKEN")
         super().__init__(
             TokenCredentials(source),
-            setting(base_url, "SMARTERPROCTORING_BASE_URL") or _SMARTERPROCTORING[environment],
+            setting(base_url, "SMARTERPROCTORING_BASE_URL", _SMARTERPROCTORING[environment]),
             {"install_sid": setting(install_sid, "SMARTERPROCTORING_INSTALL_SID")},
             Limits(timeout, max_retries),
             check_sids=check_sids,
@@ -139,7 +139,7 @@ class _ISpringLearnBase(BaseClient, Generic[X]):
             )
         super().__init__(
             BearerCredentials(token, identity, secret),
-            setting(base_url, "ISPRING_BASE_URL") or _ISPRING,
+            setting(base_url, "ISPRING_BASE_URL", _ISPRING),
             {"account_url": setting(account_url, "ISPRING_ACCOUNT_URL")},
             Limits(timeout, max_retries),
             check_sids=check_sids,

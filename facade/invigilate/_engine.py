@@ -1,7 +1,7 @@
 """The life of a call, without I/O: which steps it takes, and what its failures mean.
 
-`carry_out` is a generator. It yields steps (`Send`, `Wait`, `Acquire`, `Resolve`), is sent their results, and returns
-the answer. The sync and the async connections each perform the same steps in their own way.
+`carry_out` is a generator. It yields steps (`Send`, `Do`), is sent their results, and returns the answer. The sync and
+the async connections each perform the same steps in their own way.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ class Wire(NamedTuple):
     target: str
     headers: Mapping[str, str]
     content: bytes | None
+
+    def __repr__(self) -> str:
+        return f"<Wire {self.method}, {len(self.content or b'')} bytes>"
 
 
 class Prepared(NamedTuple):
@@ -101,46 +104,28 @@ class Send:
         return connections.send(self)
 
 
-class Wait(NamedTuple):
-    """Wait for some seconds."""
+class Do(NamedTuple):
+    """Do what else only the connections can: `wait` some seconds, `acquire` the lock, `resolve` an awaitable."""
 
-    seconds: float
-
-    def perform(self, connections: Any) -> Any:
-        """See `Send.perform`."""
-        return connections.wait(self.seconds)
-
-
-class Acquire(NamedTuple):
-    """Wait for the lock of the client; the result is the lock, or `None` when the deadline passed."""
-
-    deadline: float | None
+    what: str
+    argument: Any
 
     def perform(self, connections: Any) -> Any:
         """See `Send.perform`."""
-        return connections.acquire(self.deadline)
+        return getattr(connections, self.what)(self.argument)
 
 
-class Resolve(NamedTuple):
-    """Wait for something awaitable."""
-
-    awaitable: Any
-
-    def perform(self, connections: Any) -> Any:
-        """See `Send.perform`."""
-        return connections.resolve(self.awaitable)
-
-
-Step = Send | Wait | Acquire | Resolve
+Step = Send | Do
 
 
 class Reply(NamedTuple):
-    """A successful answer, and what it took."""
+    """A successful answer, and what it took; `sent_at` is that of the last attempt, on the monotonic clock."""
 
     answer: Answer
     attempts: tuple[Attempt, ...]
     request_id: str | None
     elapsed: float
+    sent_at: float
 
 
 class Limits(NamedTuple):
@@ -187,12 +172,12 @@ class _Life:
         self.limits = limits
         self.deadline = deadline
         self.attempts: list[Attempt] = []
-        self.token: str | None = None
+        self.tokens: list[str] = []
         self.step: Send | None = None
-        self.sent_at = 0.0
+        self.sent_at = time.monotonic()
 
     def masker(self) -> Masker:
-        return Masker([*self.call.secrets, *([self.token] if self.token else [])])
+        return Masker([*self.call.secrets, *self.tokens])
 
     def time_left(self) -> float | None:
         return None if self.deadline is None else self.deadline - time.monotonic()
@@ -201,7 +186,7 @@ class _Life:
         started = time.monotonic()
         renewed = False
         if self.call.secured:
-            self.token = yield from self.credentials.obtain(self.limits, self.deadline)
+            self.tokens.append((yield from self.credentials.obtain(self.limits, self.deadline)))
         while True:
             result = yield from self.attempt()
             status: int | None = getattr(result, "status_code", None)
@@ -210,13 +195,19 @@ class _Life:
             if outcome is Outcome.SUCCEEDED:
                 self.note(status, "succeeded", 0.0)
                 answer = cast("Answer", result)
-                return Reply(answer, tuple(self.attempts), request_id(answer), time.monotonic() - started)
-            if status == 401 and self.token is not None:
-                self.credentials.forget(self.token)
+                return Reply(
+                    answer,
+                    tuple(self.attempts),
+                    request_id(answer, lambda text: self.masker().mask(text)),
+                    time.monotonic() - started,
+                    self.sent_at,
+                )
+            if status == 401 and self.tokens:
+                self.credentials.forget(self.tokens[-1])
             if status == 401 and self.call.safe and self.call.secured and self.credentials.renewable and not renewed:
                 renewed = True
                 self.note(status, "the token was refused and is renewed", 0.0)
-                self.token = yield from self.credentials.obtain(self.limits, self.deadline)
+                self.tokens.append((yield from self.credentials.obtain(self.limits, self.deadline)))
                 continue
             retry_after = retry_after_seconds(getattr(result, "headers", {}), time.time())
             decision = decide(
@@ -234,7 +225,7 @@ class _Life:
                 self.note(status, f"{what}; {decision.reason}", 0.0)
                 raise self.failure(result, outcome, what, decision.reason, retry_after)
             self.note(status, what, decision.wait)
-            yield Wait(decision.wait)
+            yield Do("wait", decision.wait)
 
     def attempt(self) -> Generator[Step, Any, Answer | Failure]:
         timeout, left = self.limits.timeout, self.time_left()
@@ -245,11 +236,11 @@ class _Life:
                 raise error
             timeout = left if timeout is None else min(timeout, left)
         headers: dict[str, str] = {}
-        if self.token is not None:
+        if self.tokens:
             name, prefix = self.credentials.header
-            headers[name] = prefix + self.token
+            headers[name] = prefix + self.tokens[-1]
         self.step = Send(self.call.request, headers, timeout, self.deadline, reuse=self.call.safe)
-        self.sent_at = time.time()
+        self.sent_at = time.monotonic()
         logger.debug("%s %s: attempt %d", self.call.request.method, self.call.path, len(self.attempts) + 1)
         result: Answer | Failure = yield self.step
         return result
@@ -277,7 +268,7 @@ class _Life:
         kind = APITimeoutError if failure.timed_out else APIConnectionError
         text = f"{what}, {'the request may have been received' if failure.sent else 'nothing was sent'}"
         error = self.error(kind, f"{text}; {reason}")
-        error.sent, error.__cause__ = failure.sent, failure.error
+        error.sent, error.status_code, error.__cause__ = failure.sent, failure.began_with, failure.error
         return error
 
     def refused(self, answer: Answer, reason: str, retry_after: float | None) -> APIStatusError:
@@ -299,7 +290,7 @@ class _Life:
         error = self.error(status_error(answer.status_code), text)
         error.status_code, error.code, error.vendor_message = answer.status_code, shown, words
         error.retry_after = retry_after
-        error.request_id = request_id(answer, masker)
+        error.request_id = request_id(answer, masker.mask)
         error.body, error.headers = answer.body, answer.headers
         return error
 

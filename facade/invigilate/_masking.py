@@ -68,6 +68,8 @@ class Masker:
 
 def _forms(secret: str) -> set[str]:
     """The ways in which a server may write a text back."""
+    from html import escape  # late: it is needed for errors alone
+
     escaped = json.dumps(secret)[1:-1]
     return {
         secret,
@@ -79,6 +81,14 @@ def _forms(secret: str) -> set[str]:
         quote(secret, safe=""),
         quote(secret),
         quote_plus(secret),
+        quote(quote(secret, safe=""), safe=""),
+        json.dumps(escaped)[1:-1],
+        escape(secret),
+        escape(secret).replace("&#x27;", "&#39;"),
+        escape(secret).replace("&#x27;", "'"),
+        # How Python quotes what it could not read, in the texts of broken HTTP.
+        repr(secret)[1:-1],
+        repr(secret.encode("utf-8", "surrogatepass"))[2:-1],
     }
 
 

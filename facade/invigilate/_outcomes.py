@@ -44,16 +44,17 @@ def _undecodable(call: Prepared, reply: Reply, message: str) -> APIError:
     error.body, error.headers = reply.answer.body, reply.answer.headers
     if call.safe:
         return error
-    return outcome_unknown(call, error, f"{error.status_code}, but {message}", time.time() - reply.elapsed)
+    return outcome_unknown(call, error, f"{error.status_code}, but {message}", reply.sent_at)
 
 
 def outcome_unknown(call: Prepared, cause: APIError, what: str, sent_at: float) -> OutcomeUnknownError:
-    """The error of an unsafe call that may have gone through."""
+    """The error of an unsafe call that may have gone through; `sent_at` is on the monotonic clock."""
     text = f"the outcome is unknown: {what}; it may have gone through, so read back before sending it again"
     error = call.error(OutcomeUnknownError, text, cause.attempts)
     error.request_id = cause.request_id
     error.status_code, error.body, error.headers = cause.status_code, cause.body, cause.headers
-    error.arguments, error.sent_at = dict(call.arguments), sent_at
+    error.arguments, error.sent_monotonic = dict(call.arguments), sent_at
+    error.sent_at = time.time() - (time.monotonic() - sent_at)
     error.__cause__ = cause
     return error
 
@@ -77,12 +78,12 @@ def _root(error: BaseException | None) -> str:
     return name
 
 
-def request_id(answer: Answer, masker: Masker | None = None) -> str | None:
+def request_id(answer: Answer, mask: Callable[[str], str]) -> str | None:
     """The server's name for a request, if one of the usual headers gives it."""
     for name in _REQUEST_ID_HEADERS:
         value = answer.headers.get(name, "")
         if 0 < len(value) <= 128 and value.isascii() and value.isprintable() and " " not in value:
-            return value if masker is None else masker.mask(value)
+            return mask(value)
     return None
 
 

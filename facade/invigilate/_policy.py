@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from enum import Enum
 from typing import NamedTuple
 
@@ -117,14 +117,15 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
         return None
     if text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit():
         return float(text)
-    until = _http_date(text)
+    until = http_date(text)
     if until is None:
         return None
-    server_now = _http_date(headers.get("date", ""))
+    server_now = http_date(headers.get("date", ""))
     return max(0.0, until - (server_now if server_now is not None else now))
 
 
-def _http_date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
+    """Read a date of a header, in seconds since the epoch; `None` if it is none."""
     if not text:
         return None
     from email.utils import parsedate_to_datetime
@@ -134,8 +135,3 @@ def _http_date(text: str) -> float | None:
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def local_time(seconds: float) -> str:
-    """Seconds since the epoch as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

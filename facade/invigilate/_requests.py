@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ._binding import CallLike, PagedCallLike
+# Each generated package has an `Operation` of its own; they are made from one template.
+from smarterproctoring_client.calls import Operation
+
+from ._binding import DescribedCall
 from ._checks import check_arguments
 from ._engine import Prepared, Wire
 from ._masking import sensitive_values, shown_path, texts_within
@@ -20,7 +23,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
 def prepare(
-    call: CallLike[Any] | PagedCallLike[Any] | RawCall,
+    call: DescribedCall | RawCall,
     defaults: Mapping[str, Any],
     *,
     check_sids: bool,
@@ -40,7 +43,7 @@ def prepare(
     """
     if isinstance(call, RawCall):
         return call.prepare(page)
-    operation = call.operation
+    operation: Operation[Any] = call.operation
     reading = operation.repeat == "safe" and operation.method in {"GET", "POST"}
     arguments = check_arguments(operation.fields, call.arguments, defaults, check_sids=check_sids, reading=reading)
     arguments.update(page)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Self, TypeVar, cast
 
 from ._base import BaseClient, decode_page, page_start
 from ._binding import CallLike, PagedCallLike, RawResponse
@@ -11,9 +11,7 @@ from ._engine import Prepared, Reply, Step, carry_out
 from ._outcomes import decoded
 from ._paging import AsyncPager, Page, Pager
 from ._requests import RawCall, RawPagedCall
-
-if TYPE_CHECKING:
-    from ._transport import AsyncConnections, Connections, Settings
+from .errors import APIError, InvigilateError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,11 +20,7 @@ R = TypeVar("R")
 class SyncClient(BaseClient):
     """What both sync clients can do."""
 
-    @staticmethod
-    def _connect(settings: Settings) -> Connections:
-        from ._transport import Connections
-
-        return Connections(settings)
+    _kind = "Connections"
 
     def execute(self, call: CallLike[T]) -> T:
         """Carry out a call that a generated `describe` function made, under this client's policies.
@@ -108,8 +102,14 @@ class SyncClient(BaseClient):
         decode = decode_page(call, page_start(call)) if paged else call.decode
         return self._raw(prepared, self._send(prepared, self._limits.starts()), decode)
 
+    def read_back(self, call: Any, judge: Callable[[Any], Any], failed: Callable[[InvigilateError], Any]) -> Any:
+        """See `Runner.read_back`."""
+        try:
+            return judge(self.invoke(call, raw=True))
+        except APIError as error:
+            return failed(error)
+
     def _send(self, prepared: Prepared, deadline: float | None) -> Reply:
-        self._check_open()
         return self._drive(carry_out(prepared, self._credentials, self._limits, deadline))
 
     def _drive(self, steps: Generator[Step, Any, Reply]) -> Reply:
@@ -143,11 +143,7 @@ class SyncClient(BaseClient):
 class AsyncClient(BaseClient):
     """What both async clients can do."""
 
-    @staticmethod
-    def _connect(settings: Settings) -> AsyncConnections:
-        from ._transport import AsyncConnections
-
-        return AsyncConnections(settings)
+    _kind = "AsyncConnections"
 
     async def execute(self, call: CallLike[T]) -> T:
         """See `SyncClient.execute`."""
@@ -193,8 +189,14 @@ class AsyncClient(BaseClient):
         prepared = self._prepare(call)
         return self._raw(prepared, await self._send(prepared, self._limits.starts()), decode)
 
+    async def read_back(self, call: Any, judge: Callable[[Any], Any], failed: Callable[[InvigilateError], Any]) -> Any:
+        """See `Runner.read_back`."""
+        try:
+            return judge(await self.invoke(call, raw=True))
+        except APIError as error:
+            return failed(error)
+
     async def _send(self, prepared: Prepared, deadline: float | None) -> Reply:
-        self._check_open()
         return await self._drive(carry_out(prepared, self._credentials, self._limits, deadline))
 
     async def _drive(self, steps: Generator[Step, Any, Reply]) -> Reply:

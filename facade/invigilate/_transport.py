@@ -47,17 +47,19 @@ class Answer(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """No answer came.
+    """No answer came, or not all of it.
 
     Attributes:
         timed_out: whether it was for want of time.
         sent: whether any of the request may have been written.
         error: what the transport raised.
+        began_with: the status of an answer that broke off.
     """
 
     timed_out: bool
     sent: bool
     error: Exception
+    began_with: int | None = None
 
 
 class Settings(NamedTuple):
@@ -101,6 +103,7 @@ class _Trace:
     def __init__(self, step: Send) -> None:
         self._step = step
         self.seen = False
+        self.status: int | None = None
 
     def note(self, event: str, info: Mapping[str, Any]) -> None:
         self.seen = True
@@ -175,7 +178,7 @@ def _failure(step: Send, trace: _Trace, reliable: bool, error: BaseException) ->
         step.sent = True
     if not isinstance(error, Exception):
         raise error  # an interruption, but the step says now what it cut off
-    return Failure(isinstance(error, httpx.TimeoutException | TimeoutError), step.sent, error)
+    return Failure(isinstance(error, httpx.TimeoutException | TimeoutError), step.sent, error, trace.status)
 
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:
@@ -192,7 +195,7 @@ def _body(headers: httpx.Headers, raw: bytes) -> bytes:
         return raw
 
 
-class _Stream(httpcore.NetworkStream):
+class _Stream:
     """A connection that also ends at the deadline of the call which uses it; a timeout alone begins anew each read."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
@@ -213,20 +216,17 @@ class _Stream(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._left(timeout, httpcore.WriteTimeout))
 
-    def close(self) -> None:
-        self._stream.close()
-
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
+    ) -> _Stream:
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout))
 
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Backend(httpcore.SyncBackend):
-    def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> Any:
         return _Stream(super().connect_tcp(*args, **kwargs))
 
 
@@ -268,6 +268,7 @@ class Connections:
         try:
             client = self._client if step.reuse else self._fresh()
             response = client.send(_request(client, self._base_url, step, trace.note), stream=True)
+            trace.status = response.status_code
             try:
                 # Transports for tests give what has been read already.
                 raw = None if response.is_stream_consumed else b"".join(response.iter_raw())
@@ -326,6 +327,7 @@ class AsyncConnections:
             client = self._client if step.reuse else self._fresh()
             with anyio.fail_after(None if step.deadline is None else step.deadline - time.monotonic()):
                 response = await client.send(_request(client, self._base_url, step, trace.anote), stream=True)
+                trace.status = response.status_code
                 try:
                     read = response.is_stream_consumed
                     raw = None if read else b"".join([chunk async for chunk in response.aiter_raw()])

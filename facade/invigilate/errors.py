@@ -132,8 +132,12 @@ class APIError(InvigilateError):
         return f"<{type(self).__name__}: {self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {key: value for key, value in self.__dict__.items() if key not in {"body", "headers"}}
+        state = {key: value for key, value in self.__dict__.items() if key not in _NOT_PICKLED}
         return _rebuild, (type(self), self.message, state)
+
+
+# Bodies may hold what nobody may see, and a monotonic clock means nothing to another process.
+_NOT_PICKLED = frozenset({"body", "headers", "sent_monotonic"})
 
 
 def _rebuild(kind: type[APIError], message: str, state: dict[str, Any]) -> APIError:
@@ -229,10 +233,12 @@ class OutcomeUnknownError(APIError):
         status_code: the status, if an answer came.
         arguments: the arguments that were sent, without those of sensitive fields.
         sent_at: when it was sent, in seconds since the epoch by the local clock.
+        sent_monotonic: the same on the monotonic clock of this process; `None` after unpickling.
     """
 
     arguments: Mapping[str, Any] = {}
     sent_at: float | None = None
+    sent_monotonic: float | None = None
 
 
 STATUS_ERRORS: dict[int, type[APIStatusError]] = {
@@ -248,9 +254,7 @@ STATUS_ERRORS: dict[int, type[APIStatusError]] = {
 
 def status_error(status_code: int) -> type[APIStatusError]:
     """The class of the error that a status stands for."""
-    if status_code >= 500:
-        return InternalServerError
-    return STATUS_ERRORS.get(status_code, APIStatusError)
+    return InternalServerError if status_code >= 500 else STATUS_ERRORS.get(status_code, APIStatusError)
 
 
 __all__ = [

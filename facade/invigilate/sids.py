@@ -45,74 +45,69 @@ class Sid(str):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
-    def __getnewargs__(self) -> tuple[str]:
-        return (str(self),)
-
 
 class InstallSid(Sid):
     """An application install (`AI`)."""
-
-    __slots__ = ()
 
 
 class ExamSid(Sid):
     """An exam (`EX`)."""
 
-    __slots__ = ()
-
 
 class ExamSessionSid(Sid):
     """An exam session (`ES`)."""
-
-    __slots__ = ()
 
 
 class CourseSid(Sid):
     """A course (`CU`)."""
 
-    __slots__ = ()
-
 
 class CourseOfferingSid(Sid):
     """A course offering (`CO`)."""
-
-    __slots__ = ()
 
 
 class UserSid(Sid):
     """A user (`US`)."""
 
-    __slots__ = ()
-
 
 class ProctorLocationSid(Sid):
     """A proctor location (`PL`)."""
-
-    __slots__ = ()
 
 
 class MessageThreadSid(Sid):
     """A message thread (`MT`)."""
 
-    __slots__ = ()
-
 
 class InstructorProctorSid(Sid):
     """An entry of an instructor as proctor (`CP`)."""
-
-    __slots__ = ()
 
 
 class CancellationPolicyVersionSid(Sid):
     """A version of a cancellation policy (`CV`)."""
 
-    __slots__ = ()
-
 
 class ProctorTypeSubCategorySid(Sid):
     """A sub-category of a proctor type (`TS`)."""
 
-    __slots__ = ()
+
+class EnrollmentSid(Sid):
+    """An enrollment of a user in a course (`EN`)."""
+
+
+class CourseSectionSid(Sid):
+    """A section of a course (`CS`)."""
+
+
+class ExamConfigurationSid(Sid):
+    """A configuration of an exam (`EC`)."""
+
+
+class TimeZoneSid(Sid):
+    """A time zone (`TZ`)."""
+
+
+class IntegrationSid(Sid):
+    """An integration (`II`)."""
 
 
 def _classes() -> dict[str, type[Sid]]:
@@ -197,15 +192,20 @@ def swapped(wrong: Mapping[str, tuple[str, object]]) -> tuple[str, str] | None:
 __all__ = [
     "CancellationPolicyVersionSid",
     "CourseOfferingSid",
+    "CourseSectionSid",
     "CourseSid",
+    "EnrollmentSid",
+    "ExamConfigurationSid",
     "ExamSessionSid",
     "ExamSid",
     "InstallSid",
     "InstructorProctorSid",
+    "IntegrationSid",
     "MessageThreadSid",
     "ProctorLocationSid",
     "ProctorTypeSubCategorySid",
     "Sid",
+    "TimeZoneSid",
     "UserSid",
     "parse_sid",
 ]

@@ -68,6 +68,9 @@ class Request(NamedTuple):
     headers: dict[str, str]
     content: bytes | None
 
+    def __repr__(self) -> str:
+        return f"<Request {self.method}, {len(self.content or b'')} bytes>"
+
 
 class Operation(Generic[T]):
     """The static description of an operation.

@@ -2,13 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from invigilate import ISpringLearn, SmarterProctoring
-from ispring_learn_client.models import JobTrainingSessionResult
-from smarterproctoring_client.models import CourseOffering, ExamSession, ServiceDistributionRow
+from invigilate import CheckResult, ISpringLearn, OutcomeUnknownError, SmarterProctoring
+from ispring_learn_client.models import CriterionResult, JobTrainingSessionResult
+from smarterproctoring_client.models import (
+    CourseOffering,
+    EnrollmentExamSession,
+    ExamSession,
+    OnboardingUrl,
+    ProvisionResult,
+    ServiceDistributionRow,
+)
+
+
+def provision(client: SmarterProctoring, rules: Mapping[str, Any]) -> ProvisionResult:
+    """Make a course, a student in it and an exam."""
+    return client.provisioning.provision(
+        course={
+            "ids": {"external": "bio-110"},
+            "title": "Human Anatomy",
+            "code": "BIO-110",
+        },
+        user={
+            "ids": {"external": "student-1"},
+            "firstName": "Ada",
+            "lastName": "Example",
+            "email": "ada@example.com",
+        },
+        enrollment={"role": "learner"},
+        exam={
+            "ids": {"external": "midterm"},
+            "title": "Midterm Exam",
+            "limitedScope": True,
+            "configuration": rules,
+        },
+    )
+
+
+def assign(client: SmarterProctoring, exam_sid: str, enrollment_sid: str) -> str:
+    """Assign the exam to the student."""
+    return client.exams.update_assignments(
+        exam_sid=exam_sid,
+        added={"enrollmentSid": [enrollment_sid]},
+    )
+
+
+def sessions(client: SmarterProctoring, enrollment_sid: str, exam_sid: str) -> list[EnrollmentExamSession]:
+    """List the student's sessions."""
+    return client.exam_sessions.list_for_enrollment(
+        enrollment_sid=enrollment_sid,
+        exam_sid=exam_sid,
+    ).collect()
 
 
 def book(client: SmarterProctoring, exam_sid: str, session_sid: str, when: datetime) -> ExamSession:
@@ -24,12 +72,40 @@ def book(client: SmarterProctoring, exam_sid: str, session_sid: str, when: datet
     )
 
 
+def read(client: SmarterProctoring, exam_sid: str, session_sid: str) -> ExamSession:
+    """Read a session."""
+    return client.exam_sessions.get(exam_sid=exam_sid, session_sid=session_sid)
+
+
+def look(client: SmarterProctoring, error: OutcomeUnknownError, before: ExamSession) -> CheckResult:
+    """Read back what became of a booking."""
+    return client.exam_sessions.check(error, before=before)
+
+
+def onboard(client: SmarterProctoring, exam_sid: str, session_sid: str) -> OnboardingUrl:
+    """Get the address that the student is sent to."""
+    return client.exam_sessions.onboarding_url(
+        exam_sid=exam_sid,
+        session_sid=session_sid,
+    )
+
+
 def move(client: SmarterProctoring, exam_sid: str, session_sid: str, when: datetime) -> str:
     """Give a booked session another time."""
     return client.exam_sessions.reschedule(
         exam_sid=exam_sid,
         session_sid=session_sid,
         appointment_date_time=when,
+    )
+
+
+def cancel(client: SmarterProctoring, exam_sid: str, session_sid: str) -> str:
+    """Call a booked session off."""
+    return client.exam_sessions.cancel(
+        exam_sid=exam_sid,
+        session_sid=session_sid,
+        cancellation_memo="The student is ill.",
+        reason="other-reason",
     )
 
 
@@ -59,3 +135,8 @@ def stream(
 def training(ispring: ISpringLearn, checklist_id: str) -> list[JobTrainingSessionResult]:
     """Read the training sessions of a checklist."""
     return ispring.job_training.list_session_results(checklist_id=checklist_id)
+
+
+def criteria(ispring: ISpringLearn, checklist_id: str) -> list[CriterionResult]:
+    """Read the results of a checklist, criterion by criterion."""
+    return ispring.job_training.list_criterion_results(checklist_id=checklist_id)

@@ -6,7 +6,7 @@ import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from invigilate import (
     parse_ispring_time,
     parse_timestamp,
 )
-from invigilate.sandbox import Exchange, Hangup, KnownSession, Phase, Sandbox
-from smarterproctoring_client.models import ServiceDistributionRow
+from invigilate.sandbox import KnownSession, Sandbox, faults
+from smarterproctoring_client.models import ExamSession, ServiceDistributionRow
 
 from . import calls
 from .screen import Screen
@@ -30,12 +30,16 @@ ZONE = timezone(timedelta(hours=-5))
 STATUSES = {"Closed": "green", "Scheduled": "cyan", "Cancelled": "yellow"}
 
 NEXT_STEPS = """
-from invigilate import OutcomeUnknownError, SmarterProctoring
+from invigilate import OutcomeUnknownError, SmarterProctoring, Verdict
 
 # The environment holds SMARTERPROCTORING_TOKEN and _INSTALL_SID.
 with SmarterProctoring() as client:
     for row in client.reports.service_distribution(statuses=["Scheduled"]):
         print(row.sid, row.appointment_date, row.service_type)
+    before = client.exam_sessions.get(
+        exam_sid=exam_sid,
+        session_sid=session_sid,
+    )
     try:
         client.exam_sessions.schedule(
             exam_sid=exam_sid,
@@ -43,11 +47,13 @@ with SmarterProctoring() as client:
             appointment_date_time="2026-12-07T09:30:00-05:00",
         )
     except OutcomeUnknownError as error:
-        print("look before booking again:", error)
+        found = client.exam_sessions.check(error, before=before)
+        if found.verdict is not Verdict.APPLIED:
+            print("do not book again, somebody has to look:", found.reason)
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stage:
     """What the chapters play with."""
 
@@ -57,11 +63,51 @@ class Stage:
     ispring: ISpringLearn
     folder: Path
     booked: KnownSession
-    """The session that the story follows."""
+    """The session that the story follows, once `provisioning` has made it."""
     other: KnownSession
-    """Another one of the same install."""
+    """Another one, whose reply is lost and which is cancelled later."""
     day: datetime
     """The day of the first appointment, at midnight in `ZONE`."""
+
+
+def provisioning(stage: Stage) -> None:
+    """Provision a course, a student and an exam."""
+    screen = stage.screen
+    rules = {
+        "url": "https://exam.example.com/midterm",
+        "access": {"open": stage.day, "close": stage.day + timedelta(days=5)},
+        "duration": 90,
+        "password": "sandbox",
+        "proctorTypes": {},
+    }
+    screen.call(calls.provision)
+    made = calls.provision(stage.client, rules)
+    assert made.user
+    assert made.enrollment
+    assert made.exam
+    parts = (("course", made.course), ("student", made.user), ("enrollment", made.enrollment), ("exam", made.exam))
+    screen.table([("", False), ("SID", False), ("result", False)], [[name, p.sid, p.result] for name, p in parts])
+    again = calls.provision(stage.client, rules)
+    screen.gap()
+    screen.fact("once more", f"{again.course.result}, the same course: {again.course.sid == made.course.sid}")
+    stage.booked = replace(
+        stage.booked,
+        exam_sid=made.exam.sid,
+        enrollment_sid=made.enrollment.sid,
+        user_sid=made.user.sid,
+        course_sid=made.course.sid,
+    )
+
+
+def assigning(stage: Stage) -> None:
+    """Assign the exam to the student, and list the session that this makes."""
+    screen, session = stage.screen, stage.booked
+    screen.call(calls.assign)
+    calls.assign(stage.client, session.exam_sid, session.enrollment_sid)
+    screen.call(calls.sessions)
+    found = calls.sessions(stage.client, session.enrollment_sid, session.exam_sid)
+    screen.table([("session", False), ("status", False)], [[str(each.sid), str(each.status)] for each in found])
+    stage.booked = replace(session, session_sid=str(found[0].sid))
 
 
 def booking(stage: Stage) -> None:
@@ -74,7 +120,7 @@ def booking(stage: Stage) -> None:
     screen.fact("exam", f"{_title(answer.exam)}, {_title(answer.course)}")
     screen.fact("status", str(answer.status), "green")
     screen.fact("asked for", f"{when:%Y-%m-%d %H:%M %Z}")
-    screen.fact("booked", f"{parse_timestamp(str(answer.appointment_date)):%Y-%m-%d %H:%M} UTC")
+    screen.fact("booked", f"{appointment(answer):%Y-%m-%d %H:%M} UTC")
     screen.gap()
     ledger(stage)
 
@@ -109,25 +155,47 @@ def mistakes(stage: Stage) -> None:
 
 
 def lost_reply(stage: Stage) -> None:
-    """Lose the answer to a booking that charges a card."""
-    screen, session = stage.screen, stage.other
-    arrived = len(stage.sandbox.requests)
-    stage.sandbox.interceptors.append(_ReplyLost())
-    try:
-        calls.book(stage.client, session.exam_sid, session.session_sid, stage.day + timedelta(hours=14))
-    except OutcomeUnknownError as error:
-        screen.error(error)
-    finally:
-        stage.sandbox.interceptors.clear()
+    """Lose the answer to a booking that charges a card, and look what became of it."""
+    screen, client, session = stage.screen, stage.client, stage.other
+    before = calls.read(client, session.exam_sid, session.session_sid)
+    with stage.sandbox.faults.during("scheduleExamSession", faults.drop_answer()):
+        arrived = len(stage.sandbox.requests)
+        try:
+            calls.book(client, session.exam_sid, session.session_sid, stage.day + timedelta(hours=14))
+        except OutcomeUnknownError as error:
+            lost = error
+            screen.error(error)
     screen.gap()
-    screen.fact("sent", f"{len(stage.sandbox.requests) - arrived} request", "green")
+    screen.fact("sent", f"{len(stage.sandbox.requests) - arrived} request: it is not sent again", "green")
+    screen.gap()
+    screen.call(calls.look)
+    found = calls.look(client, lost, before)
+    screen.fact("verdict", found.verdict.value, "green")
+    screen.fact("because", found.reason)
+    screen.gap()
+    screen.table(
+        [("documented name", False), ("asked for", False), ("found", False)],
+        [[item.field, str(item.requested), str(item.found)] for item in found.compared],
+    )
+    screen.gap()
+    for inferred in found.inferred:
+        screen.fact("inferred", inferred)
     screen.gap()
     ledger(stage)
     screen.gap()
     screen.say(
-        "The booking had gone through. Sent again, it might have been charged twice, so it is not sent again: "
-        "whoever gets this error looks first."
+        "Only the sandbox has a ledger. With the vendor, whether a card was charged cannot be read back: ask the "
+        "payment service. And a verdict of NOT_VISIBLE would be no permission to book again."
     )
+
+
+def onboarding(stage: Stage) -> None:
+    """Send the student to the exam."""
+    screen, session = stage.screen, stage.booked
+    screen.call(calls.onboard)
+    answer = calls.onboard(stage.client, session.exam_sid, session.session_sid)
+    screen.fact("shown", repr(answer))
+    screen.fact("in .url", f"{len(str(answer.url))} characters, good for one use; nothing shows them unasked")
 
 
 def moving(stage: Stage) -> None:
@@ -137,7 +205,19 @@ def moving(stage: Stage) -> None:
     screen.call(calls.move)
     answer = calls.move(stage.client, session.exam_sid, session.session_sid, when)
     screen.fact("answer", answer, "green")
+    moved = calls.read(stage.client, session.exam_sid, session.session_sid)
     screen.fact("moved to", f"{when:%Y-%m-%d %H:%M %Z}")
+    screen.fact("read back", f"{appointment(moved):%Y-%m-%d %H:%M} UTC")
+
+
+def cancelling(stage: Stage) -> None:
+    """Cancel the other session."""
+    screen, session = stage.screen, stage.other
+    screen.call(calls.cancel)
+    answer = calls.cancel(stage.client, session.exam_sid, session.session_sid)
+    screen.fact("answer", answer, "green")
+    cancelled = calls.read(stage.client, session.exam_sid, session.session_sid)
+    screen.fact("read back", str(cancelled.status), "yellow")
 
 
 def renaming(stage: Stage) -> None:
@@ -205,6 +285,16 @@ def training(stage: Stage) -> None:
         f"iSpring writes {results[0].actual_start_date!r} and documents neither the order of day and month nor the "
         "time zone: parse_ispring_time() takes both."
     )
+    screen.gap()
+    screen.call(calls.criteria)
+    points: defaultdict[str, list[float]] = defaultdict(list)
+    for each in calls.criteria(stage.ispring, stage.sandbox.checklist_id):
+        if isinstance(each.points, int | float) and each.total_points:
+            points[str(each.criterion_title)].append(100 * each.points / each.total_points)
+    screen.table(
+        [("criterion", False), ("sessions", True), ("average", True)],
+        [[title, f"{len(given)}", f"{sum(given) / len(given):.0f} %"] for title, given in sorted(points.items())],
+    )
 
 
 def next_steps(stage: Stage) -> None:
@@ -215,10 +305,14 @@ def next_steps(stage: Stage) -> None:
 
 
 CHAPTERS: tuple[Callable[[Stage], None], ...] = (
+    provisioning,
+    assigning,
     booking,
     mistakes,
     lost_reply,
+    onboarding,
     moving,
+    cancelling,
     renaming,
     report,
     training,
@@ -235,6 +329,11 @@ def set_stage(
     day = datetime.combine(datetime.now(UTC) + timedelta(days=14), time(), ZONE)
     day += timedelta(days=-day.weekday() % 7)
     return Stage(screen, sandbox, client, ispring, folder, booked, other, day)
+
+
+def appointment(session: ExamSession) -> datetime:
+    """When a session takes place."""
+    return parse_timestamp(str(session.appointment_date))
 
 
 def ledger(stage: Stage) -> None:
@@ -268,15 +367,3 @@ def _title(value: object) -> str:
 
 def _moment(text: object) -> datetime | None:
     return parse_ispring_time(text) if isinstance(text, str) else None
-
-
-class _ReplyLost:
-    """Lets a booking happen and ends the connection before its answer."""
-
-    def connected(self, api: str) -> None:
-        """Let everybody in."""
-
-    def reached(self, phase: Phase, exchange: Exchange) -> None:
-        """Hang up when the operation has been carried out."""
-        if phase is Phase.APPLIED:
-            raise Hangup(reset=True)

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 _MARGIN = 3
+_NAMES = 13
 _LONGEST_BAR = 60
 _WIDEST = 100
 
@@ -39,7 +40,9 @@ class Screen:
         """Open the story."""
         self._console.print()
         self._console.print(Text(title, style="bold"))
-        self._console.print(Text(text))
+        for line in Text(text).wrap(self._console, self._console.width):
+            line.rstrip()
+            self._console.print(line)
 
     def chapter(self, title: str) -> None:
         """Begin a chapter."""
@@ -56,8 +59,14 @@ class Screen:
         self._paragraph(Text(text))
 
     def fact(self, name: str, value: str, style: str = "") -> None:
-        """State a fact. It stays on one line, so that it can be copied whole."""
-        self._line(Text.assemble((f"{name:<13}", "cyan"), (value, style)))
+        """State a fact. One without spaces stays on one line, so that it can be copied whole."""
+        lines = [Text(value, style)]
+        if self._console.is_terminal and " " in value:
+            lines = list(lines[0].wrap(self._console, min(_WIDEST, self._console.width - _MARGIN) - _NAMES))
+        for line in lines:
+            line.rstrip()
+            self._line(Text.assemble((f"{name:<{_NAMES}}", "cyan"), line))
+            name = ""
 
     def error(self, error: Exception) -> None:
         """Show an error as a program would meet it."""

@@ -17,7 +17,7 @@ _REGION = re.compile(r"(<!-- rendered: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTA
 
 def pages() -> list[Path]:
     """The pages that may hold regions."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def render(text: str) -> str:
@@ -33,8 +33,9 @@ def main() -> int:
     """Run the command and give its exit status."""
     parser = argparse.ArgumentParser(
         prog="scripts/render-docs",
-        description="Renders the regions of README.md and docs/ that stand between '<!-- rendered: ... -->' and "
-        "'<!-- end -->': the calls, the errors, the policy of repeats, and what the sandbox invents.",
+        description="Renders the regions of README.md, CONTRIBUTING.md and docs/ that stand between "
+        "'<!-- rendered: ... -->' and '<!-- end -->': the calls, the errors, the policies of repeats and verdicts, "
+        "what the sandbox invents and can do wrong, and what an operation costs.",
     )
     parser.add_argument("--check", action="store_true", help="change nothing; fail with a diff when a page differs")
     check = parser.parse_args().check

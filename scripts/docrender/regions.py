@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from invigilate import ISpringLearn, Operation, PagedOperation, Resource, SmarterProctoring, errors
+from invigilate import ISpringLearn, Operation, Resource, SmarterProctoring, errors, parse_timestamp
+from invigilate import _resources as resources
 from invigilate._policy import (
     FIRST_BACKOFF,
     LONGEST_BACKOFF,
@@ -18,7 +22,10 @@ from invigilate._policy import (
     decide,
 )
 from invigilate.errors import status_error
-from invigilate.sandbox import INVENTED
+from invigilate.sandbox import BEHAVIOURS, FAULTS, INVENTED
+from invigilate.sandbox.faults import KINDS, Fault
+from invigilate.sandbox.faults.command import options
+from invigilate.verdicts import CANCEL, RESCHEDULE, SCHEDULE, judge
 
 
 def calls() -> str:
@@ -42,7 +49,7 @@ def _operations() -> Iterator[tuple[str, str, str, Any]]:
             for resource, holder in vars(client).items():
                 if isinstance(holder, Resource):
                     for member, bound in vars(type(holder)).items():
-                        if isinstance(bound, Operation | PagedOperation):
+                        if isinstance(bound, Operation):
                             yield name, resource, member, bound
 
 
@@ -154,11 +161,130 @@ def invented() -> str:
     return "\n".join(lines[1:])
 
 
+_ASKED = {"appointment_date_time": "2026-12-07T14:30:00.000Z"}
+_WAITING = {"status": "Needs Proctor"}
+_BOOKED = {
+    "status": "Scheduled",
+    "appointmentDate": "2026-12-07T14:30:00Z",
+    "dateScheduled": "2026-11-21T10:00:05Z",
+}
+_ELSEWHEN = {**_BOOKED, "appointmentDate": "2026-12-09T14:30:00Z"}
+_NEARLY = {**_BOOKED, "appointmentDate": "2026-12-07T14:30:20Z"}
+_PENDING = {**_BOOKED, "status": "Pending Approval"}
+_CANCELLED = {"status": "Cancelled"}
+_APPROVED = {**_BOOKED, "dateApproved": "2026-11-21T10:00:05Z"}
+_OLD = {**_BOOKED, "dateScheduled": "2026-11-20T08:00:00Z"}
+# Before the booking above was made.
+_SENT_BY = parse_timestamp("2026-11-21T10:00:00Z").timestamp()
+
+Situation = tuple[str, str, Mapping[str, Any], Mapping[str, Any] | None, float | None]
+
+_SITUATIONS: tuple[Situation, ...] = (
+    ("Scheduled, with what was asked for; *Needs Proctor* before", SCHEDULE, _BOOKED, _WAITING, None),
+    ("the same; no `before`, booked after the call was sent by the server's clock", SCHEDULE, _BOOKED, None, _SENT_BY),
+    ("the same; no `before`, and nothing dates the booking", SCHEDULE, _BOOKED, None, None),
+    ("the same; no `before`, and it was approved meanwhile", SCHEDULE, _APPROVED, None, _SENT_BY),
+    ("the same; *Needs Proctor* before, and booked before the call was sent", SCHEDULE, _OLD, _WAITING, _SENT_BY),
+    ("the same; *Pending Approval* before", SCHEDULE, _BOOKED, _PENDING, None),
+    ("the same; it already stood so before", SCHEDULE, _BOOKED, _BOOKED, _SENT_BY),
+    ("Pending Approval, with what was asked for", SCHEDULE, _PENDING, _WAITING, None),
+    ("Needs Proctor, without what was asked for", SCHEDULE, _WAITING, _WAITING, None),
+    ("Scheduled, at another time", SCHEDULE, _ELSEWHEN, _WAITING, None),
+    ("Scheduled, at nearly the requested time", SCHEDULE, _NEARLY, _WAITING, None),
+    ("Scheduled, at the new time; at another one before", RESCHEDULE, _BOOKED, _ELSEWHEN, None),
+    ("Scheduled, at the new time; no `before`", RESCHEDULE, _BOOKED, None, _SENT_BY),
+    ("Scheduled, at another time than the new one", RESCHEDULE, _ELSEWHEN, _ELSEWHEN, None),
+    ("Cancelled; *Scheduled* before", CANCEL, _CANCELLED, _BOOKED, None),
+    ("Cancelled; no `before`", CANCEL, _CANCELLED, None, None),
+    ("still Scheduled", CANCEL, _BOOKED, _BOOKED, None),
+    ("Needs Proctor; *Scheduled* before", CANCEL, _WAITING, _BOOKED, None),
+)
+_CALLED = {SCHEDULE: "`schedule`", RESCHEDULE: "`reschedule`", CANCEL: "`cancel`"}
+
+
+def verdicts() -> str:
+    """What is concluded from what is read back, asked of the function that judges."""
+    lines = ["| after | the session that is read back | verdict | taken for granted |", "|---|---|---|---|"]
+    for what, operation, session, before, sent_by in _SITUATIONS:
+        verdict, _, _, inferred = judge(operation, _ASKED, session, before=before, sent_by=sent_by, sent_from=_SENT_BY)
+        granted = "; ".join(inferred)
+        lines.append(f"| {_CALLED[operation]} | {what} | `{verdict.value}` | {granted} |")
+    return "\n".join(lines)
+
+
+def fault_table() -> str:
+    """What the sandbox can do wrong, from its own list."""
+    common = options(Fault)
+    lines = ["| fault | options | what it does |", "|---|---|---|"]
+    for name, what in FAULTS.items():
+        own = ", ".join(f"`{key}={value!r}`" for key, value in options(KINDS[name]).items() if key not in common)
+        lines.append(f"| `{name}` | {own} | {what} |")
+    return "\n".join(lines)
+
+
+def behaviours() -> str:
+    """How the sandbox can behave, from its own list."""
+    lines = ["| behaviour | what it does |", "|---|---|"]
+    lines += [f"| `{name}` | {what} |" for name, (_, what) in BEHAVIOURS.items()]
+    return "\n".join(lines)
+
+
+def thinness() -> str:
+    """How many handwritten lines of the facade each resource and each operation costs, counted in its source."""
+    bound = {name: str(_handwritten(lines)) for name, lines in _bindings().items()}
+    lines = ["| resource | lines for the resource | lines for each operation |", "|---|---|---|"]
+    for name, (members, own) in _resource_lines().items():
+        cost = ", ".join(f"`{member}` {bound[f'{name}.{member}']}" for member in members)
+        lines.append(f"| `{name}` | {own} | {cost} |")
+    numbers = Counter(bound.values())
+    lines += ["", "; ".join(f"{count} operations cost {number} each" for number, count in numbers.items()) + "."]
+    return "\n".join(lines)
+
+
+def _classes() -> Iterator[ast.ClassDef]:
+    for node in ast.parse(inspect.getsource(resources)).body:
+        if isinstance(node, ast.ClassDef) and any("Resource[" in ast.unparse(base) for base in node.bases):
+            yield node
+
+
+def _bindings() -> dict[str, ast.Assign]:
+    """The statements that bind operations, by resource and member."""
+    return {
+        f"{node.name}.{target.id}": each
+        for node in _classes()
+        for each in node.body
+        if isinstance(each, ast.Assign) and ast.unparse(each.value).startswith("operation(")
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _resource_lines() -> dict[str, tuple[list[str], int]]:
+    """The members of each resource, and the lines that it costs without them: head, docstring, view and attaching."""
+    source = inspect.getsource(resources)
+    found: dict[str, tuple[list[str], int]] = {}
+    for node in _classes():
+        members = [key.partition(".")[2] for key in _bindings() if key.startswith(f"{node.name}.")]
+        view = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+        docstring = [each for each in node.body if isinstance(each, ast.Expr)]
+        attached = [line for line in source.splitlines() if f"= {node.name}(runner)" in line]
+        found[node.name] = (members, 1 + sum(map(_handwritten, [*docstring, *view])) + len(attached))
+    return found
+
+
+def _handwritten(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
 REGIONS: dict[str, Callable[[], str]] = {
     "calls": calls,
     "errors": error_tree,
     "policy": policy,
     "waits": waits,
     "invented": invented,
+    "verdicts": verdicts,
+    "faults": fault_table,
+    "behaviours": behaviours,
+    "thinness": thinness,
 }
 """Region -> what renders it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -38,9 +38,23 @@ def known(sandbox: Sandbox) -> dict[str, Any]:
         "examSid": sandbox.exam_sid,
         "sessionSid": sandbox.session_sid,
         "offeringSid": sandbox.offering_sid,
+        "courseSid": sandbox.course_sid,
+        "sectionSid": sandbox.section_sid,
+        "userSid": sandbox.user_sid,
+        "enrollmentSid": sandbox.enrollment_sid,
+        "examConfigurationSid": sandbox.exam_configuration_sid,
+        "refConfigSid": sandbox.exam_configuration_sid,
+        "timeZoneSid": sandbox.time_zone_sid,
+        "integrationSid": sandbox.integration_sid,
         "X-Auth-Account-Url": sandbox.account_url,
         "checklistId": sandbox.checklist_id,
+        "checklistIds": sandbox.checklist_id,
         "sessionIds": sandbox.training_session_ids[:3],
+        "groupIds": sandbox.criterion_group_ids,
+        "criterionIds": sandbox.criterion_ids,
+        # These lists are of enrollments; where they are objects, it is their members that are known.
+        "added": sandbox.enrollment_sid,
+        "removed": sandbox.enrollment_sid,
         "client_id": sandbox.client_id,
         "client_secret": sandbox.client_secret,
     }
@@ -51,14 +65,27 @@ def at_home(operation: Documented, sandbox: Sandbox) -> Documented:
     values = known(sandbox)
     body = operation.body
     if operation.media:
-        body = {name: values.get(name, value) for name, value in body.items()}
+        body = settled_in(body, values)
     # Filters of the example would leave nothing of the report.
     kept = (each for each in operation.parameters if each.place != "query" or each.name in UNFILTERED)
     parameters = tuple(replace(each, value=values.get(each.name, each.value)) for each in kept)
     return replace(operation, body=body, parameters=parameters)
 
 
-UNFILTERED = {"offset", "limit", "sortKeys", "sortOrder"}
+def settled_in(body: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A body with known identifiers at every depth, in arrays where the example has arrays."""
+    found: dict[str, Any] = {}
+    for name, value in body.items():
+        if isinstance(value, dict):
+            found[name] = settled_in(cast("dict[str, Any]", value), values)
+        elif isinstance(value, list) and name in values:
+            found[name] = values[name] if isinstance(values[name], list) else [values[name]]
+        else:
+            found[name] = values.get(name, value)
+    return found
+
+
+UNFILTERED = {"offset", "limit", "sortKeys", "sortOrder", "status", "includeActive"}
 
 Prepare = Callable[[Any, Sandbox], Any]
 Check = Callable[[Any, Documented, Sandbox], None]
@@ -105,6 +132,86 @@ def results_came(results: Any, operation: Documented, sandbox: Sandbox) -> None:
     assert {result.checklist_id for result in results} == {operation.body["checklistId"]}
 
 
+def session_came(session: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert (session.sid, session.status) == (sandbox.session_sid, "Needs Proctor")
+    assert set(session.to_dict()) == set(operation.answer)
+
+
+def was_cancelled(text: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert text == "Successful"
+    assert sandbox.ledger == []
+
+
+def sessions_came(rows: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert sandbox.session_sid in {row.sid for row in rows}
+    assert {row.status for row in rows} <= {"Needs Proctor", "Scheduled"}
+    assert all(set(row.to_dict()) == set(operation.answer["results"][0]) for row in rows)
+
+
+def address_came(answer: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert answer.url.startswith("https://")
+    assert sandbox.onboarding_urls_issued == 1
+
+
+def was_assigned(text: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert text == "Successful"
+    # Taken from the enrollment, and given back to it: another session waits now.
+    waiting = [each.session_sid for each in sandbox.open_sessions if each.enrollment_sid == sandbox.enrollment_sid]
+    assert waiting
+    assert sandbox.session_sid not in waiting
+
+
+def configuration_came(configuration: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert (configuration.sid, configuration.exam_sid) == (sandbox.exam_configuration_sid, sandbox.exam_sid)
+    assert set(configuration.to_dict()) == set(operation.answer)
+
+
+def configuration_was_updated(configuration: Any, operation: Documented, sandbox: Sandbox) -> None:
+    renamed = {"refConfigSid": "referenceExamConfigurationSid"}
+    for name, value in operation.body.items():
+        assert configuration[renamed.get(name, name)] == value
+
+
+def user_was_made(user: Any, operation: Documented, sandbox: Sandbox) -> None:
+    shown = user.to_dict()
+    assert set(shown) == set(operation.answer)
+    assert shown["externalId"] == operation.body["exernalId"]
+    same = {name: value for name, value in operation.body.items() if name not in {"password", "exernalId"}}
+    assert {name: shown[name] for name in same} == same
+    assert operation.body["password"] not in str(shown)
+
+
+def succeeded(text: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert text == "Successful"
+
+
+def profile_came(profile: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert (profile.sid, set(profile.to_dict())) == (sandbox.user_sid, set(operation.answer))
+
+
+def settings_came(settings: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert (settings.sid, set(settings.to_dict())) == (sandbox.install_sid, set(operation.answer))
+    assert all(set(each.to_dict()) == set(operation.answer["proctorTypes"][0]) for each in settings.proctor_types)
+
+
+def was_provisioned(result: Any, operation: Documented, sandbox: Sandbox) -> None:
+    answer = result.to_dict()
+    assert set(answer) == set(operation.answer)
+    assert {each["result"] for name, each in answer.items() if name != "signon"} == {"Created"}
+
+
+def checklists_came(checklists: Any, operation: Documented, sandbox: Sandbox) -> None:
+    (only,) = checklists
+    assert [only.checklist_id] == operation.body["checklistIds"]
+    assert set(only.session_ids) <= set(operation.body["sessionIds"])
+
+
+def points_came(rows: Any, operation: Documented, sandbox: Sandbox) -> None:
+    assert rows
+    assert all(set(row.to_dict()) == set(operation.answer[0]) for row in rows)
+    assert {row.checklist_id for row in rows} == {sandbox.checklist_id}
+
+
 def token_came(answer: Any, operation: Documented, sandbox: Sandbox) -> None:
     assert (answer.token_type, answer.expires_in) == ("bearer", 1800)
     assert answer.access_token
@@ -122,7 +229,23 @@ CASES: dict[str, Case] = {
     "getServiceDistribution": Case(rows_came),
     "scheduleExamSession": Case(was_booked),
     "rescheduleExamSession": Case(was_moved, prepare=book),
+    "getExamSession": Case(session_came),
+    "cancelExamSession": Case(was_cancelled, prepare=book),
     "updateCourseOffering": Case(was_updated),
+    "getOnboardingUrl": Case(address_came, prepare=book),
+    "listEnrollmentExamSessions": Case(sessions_came),
+    "updateExamAssignments": Case(was_assigned),
+    "updateExamAssignmentsByEnrollment": Case(was_assigned),
+    "getExamConfiguration": Case(configuration_came),
+    "updateExamConfiguration": Case(configuration_was_updated),
+    "createUser": Case(user_was_made),
+    "updateAdminUser": Case(succeeded),
+    "getUserProfile": Case(profile_came),
+    "getInstallSettings": Case(settings_came),
+    "provision": Case(was_provisioned),
+    "listChecklistSessions": Case(checklists_came),
+    "listCriterionGroupResults": Case(points_came),
+    "listCriterionResults": Case(points_came),
     "listSessionResults": Case(results_came),
     "createAccessToken": Case(token_came),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import os
 import pty
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_app import calls
 from demo_app.chapters import CHAPTERS, NEXT_STEPS
 
 from tests.docs.blocks import ROOT
@@ -56,24 +58,48 @@ def test_all_chapters_are_told(told: tuple[str, Path]) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        r"enrollment +EN[0-9a-f]{32} +Created",
+        r"once more +Found Existing, the same course: True",
+        r"ES[0-9a-f]{32} +Needs Proctor",
+        r"exam +Midterm Exam, Human Anatomy",
         r"status +Scheduled",
         r"InvalidSidError: exam_sid: expected an exam SID .* exam_sid and session_sid seem to be exchanged",
         r"InvalidTimestampError: appointment_date_time: .*",
         r"InvalidArgumentError: service_types: .*",
         r"sent +0 requests",
         r"OutcomeUnknownError: POST /v1/installs/.*",
-        r"sent +1 request",
+        r"sent +1 request: it is not sent again",
+        r"verdict +APPLIED",
+        r"because +the requested values stand there, and did not before; whether .* cannot be read back",
+        r"appointmentDate +(\S+) +\1",
+        r"inferred +appointmentDate shows the requested time",
+        r"shown +OnboardingUrl\(url=\*\*\*\)",
         r"answer +Successful",
+        r"read back +\d{4}-\d\d-\d\d 19:00 UTC",
+        r"read back +Cancelled",
         r"title +Fall 2025, online",
         rf"{ROWS + BOOKED} rows in [\d.]+ s \([\d,]+ rows/s\)",
         rf"all +\d.* {ROWS + BOOKED} +\d+",
         r"live +[█▒░]+ \d+",
-        r"PASSED +2026-01-12 13:41:29 +61 min +80 %",
+        r"PASSED +2026-01-12 13:41:29 +61 min +81 %",
     ],
 )
 def test_key_lines(told: tuple[str, Path], line: str) -> None:
     text, _ = told
     assert re.search(rf"^   {line}$", text, re.MULTILINE)
+
+
+def test_the_code_that_is_shown_fits_into_80_columns() -> None:
+    shown = [inspect.getsource(function) for _, function in inspect.getmembers(calls, inspect.isfunction)]
+    bodies = [source.partition('"""')[2].partition('"""\n')[2] for source in shown]
+    # Less the four columns of the function's body, which are not shown, and more the three of the margin.
+    assert [line for body in bodies for line in body.splitlines() if len(line) > 80 + 4 - 3] == []
+    assert [line for line in NEXT_STEPS.splitlines() if len(line) > 80 - 3] == []
+
+
+def test_nothing_that_is_for_one_use_or_secret_is_shown(told: tuple[str, Path]) -> None:
+    text, _ = told
+    assert re.findall(r"https?://\S+", text) == []
 
 
 def test_one_charge_for_each_booking(told: tuple[str, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,26 @@ def example(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_example_is_tested() -> None:
-    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {"quickstart.py", "report_to_csv.py"}
+    examples = {path.name for path in (ROOT / "examples").iterdir() if not path.name.startswith(("_", "."))}
+    assert examples == {"quickstart.py", "report_to_csv.py", "exam_platform"}
+
+
+def test_the_exam_platform_passes_its_own_tests(tmp_path: Path) -> None:
+    # A copy, so that it has nothing of this repository's around it.
+    platform = shutil.copytree(
+        ROOT / "examples" / "exam_platform", tmp_path / "exam_platform", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir=.", str(platform)],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tests = (platform / "tests" / "test_booking.py").read_text(encoding="utf-8").count("\ndef test_")
+    assert f"{tests} passed" in done.stdout
 
 
 def test_quickstart(served_sandbox: dict[str, Any]) -> None:

@@ -90,3 +90,13 @@ def test_render_check_agrees() -> None:
         [ROOT / "scripts" / "render-docs", "--check"], stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_numbers_of_captured_operations_are_those_of_the_coverage_table() -> None:
+    text = (ROOT / "openapi" / "README.md").read_text(encoding="utf-8")
+    whole, _, rest = text.partition("### Captured whole")[2].partition("### Captured in part")
+    part = rest.partition("### ")[0]
+    numbers = [len(re.findall(r"^\| `\w+` \|", rows, re.MULTILINE)) for rows in (whole, part)]
+    assert numbers == [13, 9]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "13 of its operations are captured whole; of the pages of the other nine" in " ".join(readme.split())

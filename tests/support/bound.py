@@ -13,7 +13,6 @@ from invigilate import (
     AsyncSmarterProctoring,
     ISpringLearn,
     Operation,
-    PagedOperation,
     Resource,
     SmarterProctoring,
 )
@@ -34,7 +33,7 @@ def reachable(client: object) -> dict[str, tuple[str, str]]:
         for name, resource in vars(client).items()
         if isinstance(resource, Resource)
         for method, member in vars(type(resource)).items()
-        if isinstance(member, Operation | PagedOperation)
+        if isinstance(member, Operation)
     }
 
 
@@ -47,7 +46,7 @@ def method_of(client: object, operation: Documented, *, raw: bool = False) -> An
     return getattr(holder.with_raw_response if raw else holder, method)
 
 
-def generated_module(member: Operation[Any, Any] | PagedOperation[Any, Any]) -> Any:
+def generated_module(member: Any) -> Any:
     """The generated module that a method of a resource was made of."""
     return sys.modules[member.describe.__module__]
 

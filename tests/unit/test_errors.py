@@ -385,7 +385,6 @@ def test_what_was_answered_is_not_in_a_repr() -> None:
     assert "canary" not in repr(Settings("https://a", False, "http://user:canary@proxy", True, None))
 
 
-@pytest.mark.xfail(strict=True, reason="_engine.Wire and the generated Request are plain named tuples, which show all")
 @pytest.mark.parametrize("module", ["invigilate._engine.Wire", "smarterproctoring_client.calls.Request"])
 def test_what_is_sent_is_not_in_a_repr(module: str) -> None:
     folder, name = module.rsplit(".", 1)

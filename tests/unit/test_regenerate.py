@@ -84,11 +84,11 @@ def test_the_same_bytes_whatever_the_hash_seed(copy: Path) -> None:
         shutil.rmtree(copy / "generated")
         assert run(copy, seed=seed).returncode == 0
         assert state(copy / "generated") == before
-    assert run(copy).stdout == "6 operations in smarterproctoring_client, ispring_learn_client: as generated\n"
+    assert run(copy).stdout == "22 operations in smarterproctoring_client, ispring_learn_client: as generated\n"
 
 
 def spec_edited(root: Path) -> None:
-    edit(root / SPEC, "^EX[a-f0-9]{32}$", "^EX[a-f0-9]{31}$")
+    edit(root / SPEC, "^TZ[a-f0-9]{32}$", "^TZ[a-f0-9]{31}$")
 
 
 def default_edited(root: Path) -> None:
@@ -123,7 +123,7 @@ def template_changed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "named", "lines"),
     [
-        (spec_edited, "smarterproctoring_client/sids.py", ['-    "ExamSid": "^EX[a-f0-9]{32}$",']),
+        (spec_edited, "smarterproctoring_client/sids.py", ['-    "TimeZoneSid": "^TZ[a-f0-9]{32}$",']),
         (default_edited, "smarterproctoring_client/openapi.yaml", []),
         (file_edited, "smarterproctoring_client/sids.py", ['-    "ExamSid": "^EY[', '+    "ExamSid": "^EX[']),
         (file_deleted, "smarterproctoring_client/sids.py (missing)", ["+PATTERNS: dict[str, str] = {"]),

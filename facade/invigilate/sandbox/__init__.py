@@ -65,12 +65,50 @@ INVENTED: dict[str, tuple[str, ...]] = {
         " not charged. Without one, an amount above 0 with a cardToken is charged, in USD when no"
         " currency is named. Every other booking is free. No card and no voucher is ever declined.",
         "Identifiers in a body (locations, message threads, proctors) are not looked up.",
+        "Only a Scheduled session can be cancelled; otherwise 409 RESOURCECONFLICT. It becomes Cancelled, no longer"
+        " billable, and statusReason is the reason as it was sent. Nothing is paid back: the ledger stays as it is. The"
+        " answer is the text Successful.",
+        "A Scheduled session becomes Closed when `sandbox.close_session` says so, and never by itself.",
+        "An onboarding URL is made for Scheduled sessions only; otherwise 409 RESOURCECONFLICT. Each call makes another"
+        " one, and all are good.",
+        "The list of an enrollment: without sortKeys in the order in which the sessions came, 50 in a page unless"
+        " limit says otherwise. includeActive=true leaves out what is Closed or Cancelled, false leaves out nothing.",
         "The members of exam, enrollment, course, proctor and location in a session.",
+    ),
+    "Assignments": (
+        "removed comes before added, and an enrollment in both gets a new session. Who has an active session gets no"
+        " other one. Active is what is neither Closed nor Cancelled.",
+        "Several members of a selection add up. A course means all its learners, a section those in it. What does not"
+        " exist is refused with 404, and what belongs to another course with 400; nothing is changed then.",
+        "An exam without limitedScope can be assigned, too.",
+        "Whoever is there from the start is enrolled in every course that is. A course has two sections.",
+    ),
+    "Provisioning": (
+        "An entity is found by any identifier that is given, in the whole install, people not by their e-mail address."
+        " Identifiers of several entities are refused with 409, an unknown SID with 404, and new identifiers of a found"
+        " entity are kept. Nothing is changed when anything is refused.",
+        "To make a course needs title and code, a user firstName, lastName and email, an exam title and configuration;"
+        " enrollment and signon need user. Otherwise 400. An exam in another course than the given one is refused with"
+        " 409.",
+        "The answer has what was given. Found Existing is what was given just so; what is left out stays as it is.",
+        "An exam without limitedScope gives a session to each learner of its course, now and when one is enrolled"
+        " later; with it only to those assigned. Whoever ever had a session of the exam gets none. Sessions stay when"
+        " limitedScope becomes true. Instructors get no sessions.",
+        "A new course is in the last offering. A configuration is found by its identifier, or else by its type; one for"
+        " accommodation belongs to the enrollment in the same call.",
+        "The integration of a sign-on has to be the sandbox's; each call makes another token.",
+    ),
+    "Users, configurations and settings": (
+        "What is not sent stays. A taken e-mail address or username is refused with 409. Every user can be changed as"
+        " an administrator. Passwords of people are never shown. Without a username the e-mail address is one.",
+        "Each exam has a primary configuration; its duration is that of new appointments. The answer to an update is"
+        " the configuration after it. A duration or attempts of 0 or less are refused with 400.",
+        "The settings; nothing documented changes them.",
     ),
     "Report": (
         "Its rows are sessions that were booked before, followed by those booked through the"
         " sandbox, in the order in which they were first booked. That is also the order without"
-        " sortKeys, whatever sortOrder says, and among equal rows.",
+        " sortKeys, whatever sortOrder says, and among equal rows. A session that was never booked is not in it.",
         "Titles and codes have to match as a whole, upper and lower case included. A SID that does"
         " not exist gives an empty report. All filters have to hold together.",
         "A session without the date in question is left out by a filter on that date. Sorted, it"
@@ -96,6 +134,11 @@ INVENTED: dict[str, tuple[str, ...]] = {
         "A session that has not started has nulls, and one in progress lacks the members that have"
         " no value yet: nothing says which way it is.",
         "Dates are written day first, in no particular zone.",
+        "Completed is PASSED. Results of sessions are sums of those of their criteria, where skipped criteria count"
+        " neither as earned nor as possible points; their own points are null. Each checklist has groups and criteria"
+        " of its own.",
+        "A filter on sessions also narrows the sessions shown of a checklist, and leaves out checklists without any."
+        " One hidden checklist has no sessions.",
     ),
 }
 """What the sandbox had to decide because no page documents it, by subject."""

@@ -121,6 +121,10 @@ def _known(sandbox: Sandbox) -> dict[str, str]:
         "user_sid": sandbox.user_sid,
         "course_sid": sandbox.course_sid,
         "offering_sid": sandbox.offering_sid,
+        "section_sid": sandbox.section_sid,
+        "exam_configuration_sid": sandbox.exam_configuration_sid,
+        "time_zone_sid": sandbox.time_zone_sid,
+        "integration_sid": sandbox.integration_sid,
         "other_install_sid": sandbox.other_install_sid,
         "checklist_id": sandbox.checklist_id,
     }

@@ -92,6 +92,7 @@ class Archive:
         self._mint = mint
         self._catalogue = catalogue
         self._columns: Columns | None = None
+        self._by_sitting: dict[tuple[int, int], list[int]] | None = None
         self._lock = threading.Lock()
         self._sittings = _sittings(catalogue)
 
@@ -103,6 +104,16 @@ class Archive:
         """The position of a session, None when it is not in the archive."""
         position = self._mint.index_of("ES", "archive", sid)
         return position if position is not None and position < self.size else None
+
+    def sids_of(self, exam: int, user: int) -> list[str]:
+        """The SIDs of a person's sessions of an exam."""
+        columns = self.columns
+        with self._lock:
+            if self._by_sitting is None:
+                self._by_sitting = {}
+                for position, key in enumerate(zip(columns.exam, columns.user, strict=True)):
+                    self._by_sitting.setdefault(key, []).append(position)
+            return [self.sid(position) for position in self._by_sitting.get((exam, user), ())]
 
     def row(self, position: int) -> ArchiveRow:
         """One session."""
@@ -170,7 +181,7 @@ def _sittings(catalogue: Catalogue) -> list[_Sitting]:
                 first_day=to_milliseconds(offering.start),
                 slots=((offering.end - offering.start).days + 1) * _SLOTS_A_DAY,
                 statuses=_CURRENT_STATUSES if offering.index == last else _PAST_STATUSES,
-                duration=exam.minutes * _MINUTE,
+                duration=int(exam.minutes * _MINUTE),
             )
         )
     return sittings

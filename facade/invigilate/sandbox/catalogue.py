@@ -1,4 +1,4 @@
-"""The courses, exams and people of an install: fixed texts, with identifiers from the seed.
+"""The courses, exams and people of an install: fixed texts, with identifiers from the seed, and what is added later.
 
 All people are fictitious, and all addresses end in example.com.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from .identifiers import Mint
 
@@ -37,6 +38,10 @@ _LAST_NAMES = (
     "Exampleton", "Fictional", "Madeupsen", "Placeholder", "Samplewood", "Testworth",
 )  # fmt: skip
 USERS = len(_FIRST_NAMES) * len(_LAST_NAMES)
+"""Number of people from the start."""
+COURSES = sum(len(subjects) for *_, subjects in _TERMS)
+"""Number of courses from the start."""
+_FOUNDED = datetime(2025, 8, 1, 9, tzinfo=UTC)
 
 
 @dataclass(eq=False, slots=True)
@@ -58,65 +63,204 @@ class Offering:
         return {"sid": self.sid, "title": self.title}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Course:
-    """A course in one offering."""
+    """A course in one offering.
+
+    Attributes:
+        ids: its identifiers in other systems, by kind.
+        summary: what other things show of it. It is replaced and never changed, since answers share it.
+    """
 
     index: int
     sid: str
-    code: str
+    code: str | None
     title: str
     offering: Offering
-    summary: dict[str, object] = field(repr=False)
+    ids: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    summary: dict[str, object] = field(default_factory=dict[str, object], repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the summary."""
+        self.summarise()
+
+    def summarise(self) -> None:
+        """Make the summary anew, after a change."""
+        self.summary = {"sid": self.sid, "title": self.title, "code": self.code}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Exam:
-    """An exam of a course."""
+    """An exam of a course.
+
+    Attributes:
+        ids: its identifiers in other systems, by kind.
+        limited: whether only the enrollments that it is assigned to take it.
+        assigned: these enrollments, by SID.
+        facts: further members that provisioning gave it.
+        summary: what other things show of it. It is replaced and never changed, since answers share it.
+    """
 
     index: int
     sid: str
     title: str
-    minutes: int
+    minutes: float
     course: Course
-    summary: dict[str, object] = field(repr=False)
+    ids: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    limited: bool = False
+    assigned: set[str] = field(default_factory=set[str], repr=False)
+    facts: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    summary: dict[str, object] = field(default_factory=dict[str, object], repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the summary."""
+        self.summarise()
+
+    def summarise(self) -> None:
+        """Make the summary anew, after a change."""
+        self.summary = {"sid": self.sid, "title": self.title}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class User:
-    """A person who is examined."""
+    """A person of the install.
+
+    Attributes:
+        ids: identifiers in other systems, by kind.
+        facts: further members of the profile, by documented name.
+        summary: what other things show of the person. It is replaced and never changed, since answers share it.
+    """
 
     index: int
     sid: str
     first_name: str
     last_name: str
     email: str
-    summary: dict[str, object] = field(repr=False)
+    created: datetime
+    edited: datetime
+    ids: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    facts: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    summary: dict[str, object] = field(default_factory=dict[str, object], repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the summary."""
+        self.summarise()
+
+    def summarise(self) -> None:
+        """Make the summary anew, after a change."""
+        self.summary = {
+            "sid": self.sid,
+            "firstName": self.first_name,
+            "lastName": self.last_name,
+            "email": self.email,
+        }
+
+
+@dataclass(eq=False, slots=True)
+class Enrollment:
+    """A person in a course."""
+
+    sid: str
+    user: User
+    course: Course
+    section_sid: str
+    role: str = "learner"
 
 
 class Catalogue:
-    """Everything of an install that no session changes."""
+    """Everything of an install that no session changes.
+
+    Everybody who is there from the start is enrolled in every course that is. Each course has two sections.
+
+    Attributes:
+        version: number of changes to titles and of things added, so far.
+    """
 
     def __init__(self, mint: Mint) -> None:
         self._mint = mint
+        self.version = 0
         self.offerings = list(_offerings(mint))
         self.courses = list(_courses(mint, self.offerings))
         self.exams = list(_exams(mint, self.courses))
         self.users = list(_users(mint))
         self._exams_by_sid = {exam.sid: exam for exam in self.exams}
+        self._courses_by_sid = {course.sid: course for course in self.courses}
+        self._users_by_sid = {user.sid: user for user in self.users}
         self._offerings_by_sid = {offering.sid: offering for offering in self.offerings}
+        # Made when it is first needed: most sandboxes never ask for the enrollments from the start.
+        self._enrollments: dict[str, Enrollment] | None = None
 
     def exam(self, sid: str) -> Exam | None:
         """The exam with a SID."""
         return self._exams_by_sid.get(sid)
 
+    def course(self, sid: str) -> Course | None:
+        """The course with a SID."""
+        return self._courses_by_sid.get(sid)
+
+    def user(self, sid: str) -> User | None:
+        """The person with a SID."""
+        return self._users_by_sid.get(sid)
+
     def offering(self, sid: str) -> Offering | None:
         """The course offering with a SID."""
         return self._offerings_by_sid.get(sid)
 
+    @property
+    def enrollments(self) -> dict[str, Enrollment]:
+        """All enrollments, by SID."""
+        if self._enrollments is None:
+            courses = [course for course in self.courses if course.index < COURSES]
+            everybody = [user for user in self.users if user.index < USERS]
+            made = (self._enrollment(user, course) for course in courses for user in everybody)
+            self._enrollments = {each.sid: each for each in made}
+        return self._enrollments
+
     def enrollment_sid(self, user: User, course: Course) -> str:
-        """The SID of a person's enrollment in a course."""
-        return self._mint.sid("EN", "enrollment", course.index * USERS + user.index)
+        """The SID that a person's enrollment in a course has, or would have."""
+        if user.index < USERS:
+            return self._mint.sid("EN", "enrollment", course.index * USERS + user.index)
+        return self._mint.sid("EN", f"enrollment/{course.index}", user.index)
+
+    def section_sid(self, course: Course, user: User) -> str:
+        """The SID of the section of a course that a person is in."""
+        return self._mint.sid("CS", "section", course.index * 2 + user.index % 2)
+
+    def add_course(self, title: str, code: str | None) -> Course:
+        """Add a course to the last offering."""
+        index = len(self.courses)
+        course = Course(index, self._mint.sid("CU", "course", index), code, title, self.offerings[-1])
+        self.courses.append(course)
+        self._courses_by_sid[course.sid] = course
+        self.version += 1
+        return course
+
+    def add_exam(self, title: str, minutes: float, course: Course) -> Exam:
+        """Add an exam to a course."""
+        index = len(self.exams)
+        exam = Exam(index, self._mint.sid("EX", "exam", index), title, minutes, course)
+        self.exams.append(exam)
+        self._exams_by_sid[exam.sid] = exam
+        self.version += 1
+        return exam
+
+    def add_user(self, first_name: str, last_name: str, email: str, moment: datetime) -> User:
+        """Add a person."""
+        index = len(self.users)
+        user = User(index, self._mint.sid("US", "user", index), first_name, last_name, email, moment, moment)
+        self.users.append(user)
+        self._users_by_sid[user.sid] = user
+        return user
+
+    def enroll(self, user: User, course: Course, role: str) -> Enrollment:
+        """Enroll a person in a course."""
+        enrollment = self._enrollment(user, course)
+        enrollment.role = role
+        self.enrollments[enrollment.sid] = enrollment
+        return enrollment
+
+    def _enrollment(self, user: User, course: Course) -> Enrollment:
+        return Enrollment(self.enrollment_sid(user, course), user, course, self.section_sid(course, user))
 
 
 def _day(date: tuple[int, int, int], hour: int = 0) -> datetime:
@@ -145,18 +289,18 @@ def _courses(mint: Mint, offerings: list[Offering]) -> Iterator[Course]:
         for subject in subjects:
             code, title, _ = _SUBJECTS[subject]
             sid = mint.sid("CU", "course", index)
-            yield Course(index, sid, code, title, offering, {"sid": sid, "title": title, "code": code})
+            yield Course(index, sid, code, title, offering)
             index += 1
 
 
 def _exams(mint: Mint, courses: list[Course]) -> Iterator[Exam]:
-    titles = {code: exams for code, _, exams in _SUBJECTS}
+    titles = {subject: exams for _, subject, exams in _SUBJECTS}
     index = 0
     for course in courses:
-        for position, title in enumerate(titles[course.code]):
+        for position, title in enumerate(titles[course.title]):
             sid = mint.sid("EX", "exam", index)
             minutes = (45, 60, 120)[position]
-            yield Exam(index, sid, title, minutes, course, {"sid": sid, "title": title})
+            yield Exam(index, sid, title, minutes, course)
             index += 1
 
 
@@ -166,7 +310,4 @@ def _users(mint: Mint) -> Iterator[User]:
         last = _LAST_NAMES[index // len(_FIRST_NAMES)]
         sid = mint.sid("US", "user", index)
         email = f"{first}.{last}@example.com".lower()
-        yield User(
-            index, sid, first, last, email,
-            {"sid": sid, "firstName": first, "lastName": last, "email": email},
-        )  # fmt: skip
+        yield User(index, sid, first, last, email, _FOUNDED, _FOUNDED)

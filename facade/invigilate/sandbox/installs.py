@@ -10,10 +10,11 @@ from typing import Any
 
 from .archive import NEVER, SERVICE_TYPES, STATUSES, Archive
 from .behaviours import Behaviour
-from .catalogue import USERS, Catalogue
+from .catalogue import USERS, Catalogue, Course, Enrollment, Exam
+from .configurations import Configurations
 from .identifiers import Mint
 from .problems import missing
-from .sessions import PENDING_APPROVAL, Session, report_row
+from .sessions import PENDING_APPROVAL, REMOVED, Session, report_row
 from .times import Clock, from_milliseconds, write_milliseconds
 
 _BEFORE = timedelta(hours=1)
@@ -42,12 +43,14 @@ class Install:
     Attributes:
         sid: SID of the install.
         catalogue: offerings, courses, exams and people.
+        configurations: the rules of the exams.
         archive: the sessions that nobody has touched.
         lock: guards everything that can change.
         live: by position in the report, the sessions that were touched.
         version: number of changes so far that can be seen.
         behaviour: what comes of changes, and when it is seen.
-        open_sessions: sessions that wait for a booking from the start.
+        mint: makes its identifiers.
+        open_sessions: sessions that waited for a booking from the start, or since they were added.
     """
 
     def __init__(
@@ -56,19 +59,24 @@ class Install:
         mint = Mint(seed, f"install/{name}")
         self.sid = mint.sid("AI", "install")
         self.catalogue = Catalogue(mint)
+        self.configurations = Configurations(mint)
         self.archive = Archive(mint, self.catalogue, report_rows)
         self.lock = threading.RLock()
         self.live: dict[int, Session] = {}
         self.version = 0
         self.behaviour = behaviour
         self.clock = clock
-        self._mint = mint
+        self.mint = mint
         self._added = 0
         # Per session, in the order in which they will be seen.
         self._waiting: dict[str, list[_Waiting]] = {}
         self._gone: set[int] = set()
         self.open_sessions = [self._open_session(index) for index in range(open_sessions)]
         self._sessions = {session.sid: session for session in self.open_sessions}
+        # By exam and enrollment, the sessions that are not from the archive.
+        self._sittings: dict[tuple[str, str], list[str]] = {}
+        for session in self.open_sessions:
+            self._sittings.setdefault((session.exam.sid, session.enrollment_sid), []).append(session.sid)
 
     @property
     def report_size(self) -> int:
@@ -87,6 +95,66 @@ class Install:
             session.edited = self.clock()
         self._count_read(session.sid)
         return session
+
+    @property
+    def time_zone_sid(self) -> str:
+        """SID of the install's time zone."""
+        return self.mint.sid("TZ", "time-zone")
+
+    def learners(self, course: Course) -> list[Enrollment]:
+        """The enrollments of a course that take exams."""
+        return [
+            each for each in self.catalogue.enrollments.values() if each.course is course and each.role == "learner"
+        ]
+
+    def retitled(self) -> None:
+        """Say that a course or an exam has another title."""
+        self.catalogue.version += 1
+
+    def read_sittings(self, exam: Exam, enrollment: Enrollment) -> list[Session]:
+        """The sessions of an enrollment for an exam as someone sees them who reads them, in the order they came."""
+        self.settle()
+        sids = self._sittings.get((exam.sid, enrollment.sid), ())
+        found = [*self.archive.sids_of(exam.index, enrollment.user.index), *sids]
+        return [self.read(exam.sid, sid) for sid in found]
+
+    def assign(self, exam: Exam, enrollment: Enrollment) -> None:
+        """Give an enrollment a session of an exam, unless it has an active one."""
+        self.settle()
+        sids = self._sittings.get((exam.sid, enrollment.sid), ())
+        if not any(self.latest(self._sessions[sid]).is_active for sid in sids):
+            self._add_session(exam, enrollment)
+
+    def fill(self, exam: Exam, enrollment: Enrollment) -> None:
+        """Give an enrollment a session of an exam that is due to it, unless it ever had one."""
+        due = not exam.limited or enrollment.sid in exam.assigned
+        if due and enrollment.role == "learner" and (exam.sid, enrollment.sid) not in self._sittings:
+            self._add_session(exam, enrollment)
+
+    def withdraw(self, exam: Exam, enrollment: Enrollment) -> None:
+        """Cancel the active sessions of an enrollment for an exam, because it has lost the exam."""
+        self.settle()
+        sids = self._sittings.get((exam.sid, enrollment.sid), ())
+        for sid in (*self.archive.sids_of(exam.index, enrollment.user.index), *sids):
+            session = self.to_change(exam.sid, sid)
+            if session.is_active:
+                session.withdraw(REMOVED, self.clock)
+                self.changed(session)
+
+    def close(self, session_sid: str) -> bool:
+        """Close a session; whether there is one of that SID.
+
+        Raises:
+            Problem: if it is not scheduled.
+        """
+        self.settle()
+        found = self._sessions.get(session_sid) or self._from_archive(session_sid)
+        if found is None:
+            return False
+        session = self.to_change(found.exam.sid, session_sid)
+        session.close(self.clock)
+        self.changed(session, at_once=True)
+        return True
 
     def read_report(self) -> None:
         """Say that the report is read now, which shows all sessions."""
@@ -144,7 +212,7 @@ class Install:
 
     def is_booked_before(self, session_sid: str) -> bool:
         """Whether the behaviour and the seed say that a session was booked before."""
-        share = self._mint.number(f"before/{session_sid}") / (1 << 128)
+        share = self.mint.number(f"before/{session_sid}") / (1 << 128)
         return share < self.behaviour.scheduled_before
 
     def settle(self) -> None:
@@ -215,16 +283,31 @@ class Install:
         offering = self.catalogue.offerings[-1]
         exams = [exam for exam in self.catalogue.exams if exam.course.offering is offering]
         exam = exams[index % len(exams)]
-        user = self.catalogue.users[self._mint.number("open/user", index) % USERS]
+        user = self.catalogue.users[self.mint.number("open/user", index) % USERS]
         return Session(
             install_sid=self.sid,
-            sid=self._mint.sid("ES", "open", index),
+            sid=self.mint.sid("ES", "open", index),
             enrollment_sid=self.catalogue.enrollment_sid(user, exam.course),
             exam=exam,
             user=user,
             created=offering.created,
-            access_key=self._mint.secret("access", index)[:12],
+            access_key=self.mint.secret("access", index)[:12],
         )
+
+    def _add_session(self, exam: Exam, enrollment: Enrollment) -> None:
+        index = len(self.open_sessions)
+        session = Session(
+            install_sid=self.sid,
+            sid=self.mint.sid("ES", "open", index),
+            enrollment_sid=enrollment.sid,
+            exam=exam,
+            user=enrollment.user,
+            created=self.clock(),
+            access_key=self.mint.secret("access", index)[:12],
+        )
+        self.open_sessions.append(session)
+        self._sessions[session.sid] = session
+        self._sittings.setdefault((exam.sid, enrollment.sid), []).append(session.sid)
 
     def _from_archive(self, sid: str) -> Session | None:
         position = self.archive.position(sid)
@@ -241,7 +324,7 @@ class Install:
             exam=exam,
             user=user,
             created=appointment - timedelta(days=30),
-            access_key=self._mint.secret("archive/access", position)[:12],
+            access_key=self.mint.secret("archive/access", position)[:12],
             status=STATUSES[row.status],
             reason=row.reason,
             type=row.scheduling_module,

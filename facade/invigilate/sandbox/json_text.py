@@ -28,6 +28,24 @@ def decode(data: bytes, **_parameters: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
+def plain(value: Any) -> Any:
+    """A copy of what `decode` gave that `encode` can write: with floating-point numbers in place of `Decimal`.
+
+    Raises:
+        ValueError: if a number is too large for that.
+    """
+    if is_object(value):
+        return {name: plain(each) for name, each in value.items()}
+    if is_array(value):
+        return [plain(each) for each in value]
+    if isinstance(value, Decimal):
+        number = float(value)
+        if number in (float("inf"), float("-inf")):
+            raise ValueError("a number is too large")
+        return number
+    return value
+
+
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether it is an object of JSON."""
     return isinstance(value, dict)

@@ -229,9 +229,9 @@ class ClientConnection:
             pass
 
     def begin(self) -> bool:
-        """Say that a request has begun; false when the sandbox is closing."""
+        """Say that a request has begun; false when the sandbox is closing or refuses connections."""
         with self._lock:
-            self._busy = not self.listener.closing.is_set()
+            self._busy = not self.listener.ends_connections
             return self._busy
 
     def end(self) -> None:

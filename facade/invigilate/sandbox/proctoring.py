@@ -1,6 +1,6 @@
 """SmarterProctoring: its state, who may call, and one function per operation.
 
-A new operation costs one function here, registered under its operationId.
+A new operation costs one function, here or in a module beside this one, registered under its operationId.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from .behaviours import Behaviour
 from .catalogue import Offering
 from .identifiers import Mint
 from .installs import Install
-from .problems import AUTHENTICATION_FAILED, INVALID_TOKEN, Problem, missing
+from .problems import AUTHENTICATION_FAILED, INVALID_TOKEN, Problem, conflict, missing
 from .records import Charge, Ledger
 from .report import Report, ReportQuery
+from .sessions import SCHEDULED
 from .times import Clock, parse, write
 from .validation import Call
 
@@ -38,6 +39,8 @@ class ProctoringState:
         ledger: the charges.
         install: the main install.
         other_install: another install of the same account, with data of its own.
+        integration_sid: the one integration that can sign people on.
+        onboarding_urls_issued: number of onboarding URLs so far.
     """
 
     def __init__(
@@ -59,15 +62,18 @@ class ProctoringState:
             for name, rows, sessions in (("main", report_rows, open_sessions), ("other", 12, 8))
         )
         self.install, self.other_install = installs
+        self.onboarding_urls_issued = 0
+        self._signons = 0
         self._installs = {install.sid: install for install in installs}
         self._reports = {install.sid: Report(install) for install in installs}
         self._expired = expired_token
         self._lock = threading.Lock()
-        mint = Mint(seed, "account")
+        self._mint = mint = Mint(seed, "account")
+        self.integration_sid = mint.sid("II", "integration")
         self.token = mint.jwt(
             {
                 "iss": "invigilate-sandbox",
-                "sub": mint.sid("II", "integration"),
+                "sub": self.integration_sid,
                 "iat": _PAST - 86_400,
                 "exp": _PAST if expired_token else _FUTURE,
             }
@@ -92,6 +98,20 @@ class ProctoringState:
             raise Problem(401, INVALID_TOKEN, "The token has expired.", {"WWW-Authenticate": challenge})
         if self._expired:
             raise Problem(403, AUTHENTICATION_FAILED, "The token has expired.")
+
+    def sign_on(self, user_sid: str) -> dict[str, object]:
+        """A sign-on for a person, another one each time."""
+        with self._lock:
+            token = self._mint.secret(f"signon/{user_sid}", self._signons)
+            self._signons += 1
+        return {"redirect": f"https://signon.example.com/start?token={token}", "token": token}
+
+    def onboarding_url(self, session_sid: str) -> str:
+        """An address for the start of a session, another one each time."""
+        with self._lock:
+            secret = self._mint.secret(f"onboarding/{session_sid}", self.onboarding_urls_issued)
+            self.onboarding_urls_issued += 1
+        return f"https://onboarding.example.com/{secret}"
 
     def find_install(self, call: Call) -> Install:
         """The install in a request's path.
@@ -131,6 +151,10 @@ def get_service_distribution(state: ProctoringState, call: Call) -> object:
     query = ReportQuery.read(call.query, install.catalogue)
     total, rows = state.report(install).page(query, offset, limit)
 
+    return _page(call, total, offset, limit, rows)
+
+
+def _page(call: Call, total: int, offset: int, limit: int, rows: list[dict[str, object]]) -> dict[str, object]:
     others = [pair for pair in call.pairs if pair[0] not in ("offset", "limit")]
 
     def address(start: int | None) -> str | None:
@@ -185,6 +209,62 @@ def reschedule_exam_session(state: ProctoringState, call: Call) -> object:
         session.reschedule(call.body, state.clock, install.behaviour)
         install.changed(session)
     return "Successful"
+
+
+@OPERATIONS.register("getExamSession")
+def get_exam_session(state: ProctoringState, call: Call) -> object:
+    """A session as it is seen at this moment."""
+    install = state.find_install(call)
+    with install.lock:
+        return install.read(call.path["examSid"], call.path["sessionSid"]).details()
+
+
+@OPERATIONS.register("cancelExamSession")
+def cancel_exam_session(state: ProctoringState, call: Call) -> object:
+    """Call a booked session off. Charges stay as they are; the answer is a text, as documented."""
+    install = state.find_install(call)
+    body: dict[str, Any] = call.body or {}
+    with install.lock:
+        session = install.to_change(call.path["examSid"], call.path["sessionSid"])
+        session.cancel(body.get("reason"), state.clock, install.behaviour)
+        install.changed(session)
+    return "Successful"
+
+
+@OPERATIONS.register("getOnboardingUrl")
+def get_onboarding_url(state: ProctoringState, call: Call) -> object:
+    """An address for the start of a booked session, which is good once."""
+    install = state.find_install(call)
+    with install.lock:
+        session = install.to_change(call.path["examSid"], call.path["sessionSid"])
+        if session.status != SCHEDULED:
+            raise conflict(f"The session is {session.status}, so it cannot be started.")
+        return {"url": state.onboarding_url(session.sid)}
+
+
+@OPERATIONS.register("listEnrollmentExamSessions")
+def list_enrollment_exam_sessions(state: ProctoringState, call: Call) -> object:
+    """One page of the sessions that an enrollment has for an exam."""
+    install = state.find_install(call)
+    query = call.query
+    offset: int = query.get("offset", 0)
+    limit: int = min(query.get("limit", _DEFAULT_LIMIT), state.max_limit)
+    with install.lock:
+        enrollment = install.catalogue.enrollments.get(call.path["enrollmentSid"])
+        if enrollment is None:
+            raise missing("The enrollment")
+        exam = install.catalogue.exam(call.path["examSid"])
+        if exam is None or exam.course is not enrollment.course:
+            raise missing("The exam")
+        found = install.read_sittings(exam, enrollment)
+        if "status" in query:
+            found = [session for session in found if session.status in query["status"]]
+        if query.get("includeActive"):
+            found = [session for session in found if session.is_active]
+        if query.get("sortKeys"):
+            found.sort(key=lambda session: session.created, reverse=query.get("sortOrder") == "DESC")
+        rows = [session.in_short() for session in found[offset : offset + limit]]
+        return _page(call, len(found), offset, limit, rows)
 
 
 @OPERATIONS.register("updateCourseOffering")

@@ -98,7 +98,7 @@ class ReportQuery:
         return not self.conditions and not self.keys
 
 
-_EXAM_FILTERS: dict[str, Callable[[Exam], str]] = {
+_EXAM_FILTERS: dict[str, Callable[[Exam], str | None]] = {
     "courseOfferingSid": lambda exam: exam.course.offering.sid,
     "courseSid": lambda exam: exam.course.sid,
     "courseTitle": lambda exam: exam.course.title,
@@ -124,21 +124,31 @@ class Report:
         # By query: the positions in the archive, and the positions in the report of a version.
         self._archived: OrderedDict[ReportQuery, list[int]] = OrderedDict()
         self._current: OrderedDict[ReportQuery, tuple[int, list[int]]] = OrderedDict()
-        catalogue = install.catalogue
-        self._title_ranks = {
-            "courseTitle": _ranks([exam.course.title for exam in catalogue.exams]),
-            "examTitle": _ranks([exam.title for exam in catalogue.exams]),
-        }
+        self._title_ranks: dict[str, list[int]] = {}
+        self._ranked = -1
 
     def page(self, query: ReportQuery, offset: int, limit: int) -> tuple[int, list[dict[str, object]]]:
         """The rows of a page, and the number of rows on all pages."""
         install = self._install
         with install.lock:
             install.read_report()
+            self._rank_titles()
             found: Sequence[int] = range(install.report_size)
             if not query.is_whole or install.has_gaps:
                 found = self._merge(query, self._find_archived(query))
             return len(found), [install.report_row(each) for each in found[offset : offset + limit]]
+
+    def _rank_titles(self) -> None:
+        catalogue = self._install.catalogue
+        if self._ranked != catalogue.version:
+            # With other titles the order may be another one.
+            self._archived.clear()
+            self._current.clear()
+            self._title_ranks = {
+                "courseTitle": _ranks([exam.course.title for exam in catalogue.exams]),
+                "examTitle": _ranks([exam.title for exam in catalogue.exams]),
+            }
+            self._ranked = catalogue.version
 
     def _find_archived(self, query: ReportQuery) -> list[int]:
         found = self._archived.get(query)

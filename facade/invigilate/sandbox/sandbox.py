@@ -10,7 +10,10 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from . import assignments as _assignments
+from . import directory as _directory
 from . import proctoring, training
+from . import provisioning as _provisioning
 from .api import Api
 from .behaviours import Behaviour, behaviour_of
 from .documents import ApiName, load
@@ -25,6 +28,8 @@ from .sessions import NEEDS_PROCTOR
 from .times import Clock, now
 from .validation import Specification
 
+# Importing them registers their operations.
+_REGISTERED = (_assignments, _directory, _provisioning)
 _RECORDED_REQUESTS = 10_000
 # Exchanges that are under way when the sandbox closes get this long.
 _CLOSING_GRACE = 0.5
@@ -242,6 +247,24 @@ class Sandbox:
         except Problem as problem:
             raise ValueError(problem.message) from None
 
+    def close_session(self, session_sid: str) -> None:
+        """Let a scheduled session be over: it stands Closed in the report at once.
+
+        Args:
+            session_sid: a session of either install.
+
+        Raises:
+            ValueError: if there is no such session, or it is not scheduled.
+        """
+        for install in (self._proctoring.install, self._proctoring.other_install):
+            try:
+                with install.lock:
+                    if install.close(session_sid):
+                        return
+            except Problem as problem:
+                raise ValueError(problem.message) from None
+        raise ValueError("there is no such session")
+
     @property
     def _first(self) -> KnownSession:
         return _describe(self._proctoring.install, 0)
@@ -277,6 +300,35 @@ class Sandbox:
         return self._first.offering_sid
 
     @property
+    def section_sid(self) -> str:
+        """The section of `course_sid` that `enrollment_sid` is in."""
+        install = self._proctoring.install
+        with install.lock:
+            return install.catalogue.enrollments[self.enrollment_sid].section_sid
+
+    @property
+    def exam_configuration_sid(self) -> str:
+        """The primary configuration of `exam_sid`."""
+        install = self._proctoring.install
+        with install.lock:
+            return install.configurations.of(install.open_sessions[0].exam)[0].sid
+
+    @property
+    def time_zone_sid(self) -> str:
+        """The time zone of the install."""
+        return self._proctoring.install.time_zone_sid
+
+    @property
+    def integration_sid(self) -> str:
+        """The integration that `provision` can sign people on with."""
+        return self._proctoring.integration_sid
+
+    @property
+    def onboarding_urls_issued(self) -> int:
+        """Number of onboarding URLs handed out so far, each for one use."""
+        return self._proctoring.onboarding_urls_issued
+
+    @property
     def ledger(self) -> Ledger:
         """The charges so far."""
         return self._proctoring.ledger
@@ -310,6 +362,16 @@ class Sandbox:
     def training_session_ids(self) -> list[str]:
         """All training sessions."""
         return [session.session_id for session in self._training.sessions]
+
+    @property
+    def criterion_group_ids(self) -> list[str]:
+        """The groups of criteria of `checklist_id`."""
+        return self._training.group_ids(self.checklist_id)
+
+    @property
+    def criterion_ids(self) -> list[str]:
+        """The criteria of `checklist_id`."""
+        return self._training.criterion_ids(self.checklist_id)
 
     @property
     def tokens_issued(self) -> int:

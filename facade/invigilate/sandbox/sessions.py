@@ -17,6 +17,10 @@ from .times import Clock, parse, to_milliseconds, write
 NEEDS_PROCTOR = "Needs Proctor"
 SCHEDULED = "Scheduled"
 PENDING_APPROVAL = "Pending Approval"
+CLOSED = "Closed"
+CANCELLED = "Cancelled"
+REMOVED = "removed-by-limited-scope"
+"""Why a session is cancelled whose enrollment has lost the exam, as documented."""
 
 # No page says which session type becomes which service type of the report.
 SERVICE_OF_TYPE: dict[str | None, str] = {
@@ -83,8 +87,13 @@ class Session:
 
     @property
     def in_report(self) -> bool:
-        """Whether the report shows sessions of this status."""
-        return self.status in STATUSES
+        """Whether the report shows the session: not before it was booked, and not in every status."""
+        return self.status in STATUSES and self.scheduled is not None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the session is neither closed nor cancelled."""
+        return self.status not in (CLOSED, CANCELLED)
 
     def copy(self) -> Session:
         """The session as it is now."""
@@ -133,6 +142,48 @@ class Session:
             self._book(start or self.appointment, end, behaviour)
         self._note(body)
         self.edited = clock()
+
+    def cancel(self, reason: str | None, clock: Clock, behaviour: Behaviour) -> None:
+        """Call a booked session off.
+
+        Raises:
+            Problem: if it is not booked.
+        """
+        if self.status != SCHEDULED:
+            raise conflict(f"The session is {self.status}, so it cannot be cancelled.")
+        if behaviour.cancelled_to == NEEDS_PROCTOR:
+            self.status, self.reason = NEEDS_PROCTOR, None
+            self.appointment = self.appointment_end = self.approved = None
+            self.edited = clock()
+        else:
+            self.withdraw(reason, clock)
+
+    def withdraw(self, reason: str | None, clock: Clock) -> None:
+        """Cancel the session, whatever its state is."""
+        self.status, self.reason, self.billable = CANCELLED, reason, False
+        self.cancelled = self.edited = clock()
+
+    def close(self, clock: Clock) -> None:
+        """Let the booked session be over.
+
+        Raises:
+            Problem: if it is not booked.
+        """
+        if self.status != SCHEDULED:
+            raise conflict(f"The session is {self.status}, so it cannot be closed.")
+        self.status, self.reason = CLOSED, "Completed"
+        self.closed = self.edited = clock()
+
+    def in_short(self) -> dict[str, object]:
+        """The session as the list of an enrollment shows it."""
+        return {
+            "sid": self.sid,
+            "status": self.status,
+            "sessionType": self.type,
+            "appointmentDate": write(self.appointment),
+            "createdDate": write(self.created),
+            "editDate": write(self.edited or self.created),
+        }
 
     def _book(self, start: datetime | None, end: datetime | None, behaviour: Behaviour) -> None:
         if end is None and start is not None:

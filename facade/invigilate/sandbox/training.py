@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,15 @@ from .validation import Call
 OPERATIONS: Operations[TrainingState] = Operations()
 
 SESSIONS = 40
+# Points of each criterion, by group.
+_GROUPS = (
+    ("Preparation", (("Is on time", 2), ("Has everything at hand", 3), ("Knows the safety rules", 5))),
+    ("Greeting", (("Greets the customer", 5), ("Listens before answering", 4), ("Asks what is needed", 3))),
+    ("Performance", (("Works in the right order", 5), ("Leaves nothing out", 5), ("Is quick enough", 3))),
+    ("Closing", (("Leaves the place tidy", 2), ("Reports what happened", 3))),
+)
+_HIDDEN = "Night Shift Handover (draft)"
+"""A checklist that nobody has been trained with."""
 _CHECKLISTS = (
     "Floor Sales Representative",
     "Forklift Safety",
@@ -27,6 +36,31 @@ _CHECKLISTS = (
 )
 _STATUSES = ("PASSED", "IN_PROGRESS", "NOT_STARTED", "PASSED")
 _FIRST_DAY = datetime(2026, 1, 12, 8, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One criterion of a completed session.
+
+    Attributes:
+        group: position of its group.
+        criterion: position in the group.
+        points: what was earned; None when the criterion was skipped.
+    """
+
+    group: int
+    criterion: int
+    points: int | None
+
+    @property
+    def title(self) -> str:
+        """Title of the criterion."""
+        return _GROUPS[self.group][1][self.criterion][0]
+
+    @property
+    def total_points(self) -> int | None:
+        """What could be earned; None when the criterion was skipped."""
+        return None if self.points is None else _GROUPS[self.group][1][self.criterion][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +74,8 @@ class TrainingSession:
     planned: datetime
     started: datetime | None
     completed: datetime | None
-    points: int | None
-    total_points: int | None
+    grades: tuple[Graded, ...]
+    """Empty unless the session is completed."""
     employee_id: str
     observer_id: str
 
@@ -59,21 +93,29 @@ class TrainingSession:
             "startDate": write_day_first(self.planned),
             "actualStartDate": write_day_first(self.started),
             "completionDate": write_day_first(self.completed),
-            "result": self._percent(),
-            "totalPoints": self.total_points,
-            "points": self.points,
-            "employeeId": self.employee_id,
-            "observerId": self.observer_id,
+            **score(self.grades),
+            **self.people(),
         }
         if self.status == "IN_PROGRESS":
             return {name: value for name, value in shown.items() if value is not None}
         return shown
 
-    def _percent(self) -> float | None:
-        if self.points is None or not self.total_points:
-            return None
-        percent = round(100 * self.points / self.total_points, 1)
-        return int(percent) if percent.is_integer() else percent
+    def people(self) -> dict[str, object]:
+        """Who was observed, and by whom."""
+        return {"employeeId": self.employee_id, "observerId": self.observer_id}
+
+
+def score(grades: Iterable[Graded]) -> dict[str, object]:
+    """The sum of grades, in points and in percent; nulls when nothing was graded."""
+    total = points = 0
+    for grade in grades:
+        # Both are null when the criterion was skipped.
+        total += grade.total_points or 0
+        points += grade.points or 0
+    if not total:
+        return {"result": None, "totalPoints": None, "points": None}
+    percent = round(100 * points / total, 1)
+    return {"result": int(percent) if percent.is_integer() else percent, "totalPoints": total, "points": points}
 
 
 class TrainingState:
@@ -97,6 +139,31 @@ class TrainingState:
         self._issued = 0
         # By token: when it expires, by a clock that nobody sets.
         self._tokens: dict[str, float] = {}
+
+    def group_id(self, checklist_id: str, group: int) -> str:
+        """The ID of a group of criteria, of which each checklist has its own."""
+        return self._mint.uuid(f"group/{checklist_id}", group)
+
+    def criterion_id(self, checklist_id: str, group: int, criterion: int) -> str:
+        """The ID of a criterion."""
+        return self._mint.uuid(f"criterion/{checklist_id}/{group}", criterion)
+
+    def group_ids(self, checklist_id: str) -> list[str]:
+        """The IDs of all groups of a checklist."""
+        return [self.group_id(checklist_id, group) for group in range(len(_GROUPS))]
+
+    def criterion_ids(self, checklist_id: str) -> list[str]:
+        """The IDs of all criteria of a checklist."""
+        return [
+            self.criterion_id(checklist_id, group, criterion)
+            for group, (_, criteria) in enumerate(_GROUPS)
+            for criterion in range(len(criteria))
+        ]
+
+    @property
+    def hidden_checklist_id(self) -> str:
+        """A checklist without sessions."""
+        return self._mint.uuid("checklist", len(_CHECKLISTS))
 
     @property
     def tokens_issued(self) -> int:
@@ -147,16 +214,82 @@ def create_access_token(state: TrainingState, call: Call) -> object:
 @OPERATIONS.register("listSessionResults")
 def list_session_results(state: TrainingState, call: Call) -> object:
     """All sessions that every given filter lets through."""
-    body: dict[str, Any] = call.body
+    status = call.body.get("sessionStatus")
+    return [session.result() for session in _narrowed(state, call.body) if status is None or session.status == status]
+
+
+@OPERATIONS.register("listChecklistSessions")
+def list_checklist_sessions(state: TrainingState, call: Call) -> object:
+    """All checklists that every given filter lets through, with the sessions that it lets through."""
+    wanted = call.body.get("checklistIds")
+    sessions = _narrowed(state, {"sessionIds": call.body["sessionIds"]} if "sessionIds" in call.body else {})
+    by_checklist: dict[tuple[str, str, str], list[str]] = {}
+    for session in sessions:
+        by_checklist.setdefault((session.checklist_id, session.checklist_title, "PUBLISHED"), []).append(
+            session.session_id
+        )
+    if "sessionIds" not in call.body:
+        by_checklist[state.hidden_checklist_id, _HIDDEN, "HIDDEN"] = []
+    return [
+        {"checklistId": checklist, "checklistTitle": title, "checklistStatus": status, "sessionIds": ids}
+        for (checklist, title, status), ids in by_checklist.items()
+        if wanted is None or checklist in wanted
+    ]
+
+
+@OPERATIONS.register("listCriterionGroupResults")
+def list_criterion_group_results(state: TrainingState, call: Call) -> object:
+    """The results of completed sessions by group of criteria."""
+    groups = call.body.get("groupIds")
+    return [
+        {
+            "groupId": group_id,
+            "groupTitle": _GROUPS[group][0],
+            "checklistId": session.checklist_id,
+            "sessionId": session.session_id,
+            **score(grade for grade in session.grades if grade.group == group),
+            **session.people(),
+        }
+        for session in _narrowed(state, call.body)
+        for group in sorted({grade.group for grade in session.grades})
+        if (group_id := state.group_id(session.checklist_id, group)) and (groups is None or group_id in groups)
+    ]
+
+
+@OPERATIONS.register("listCriterionResults")
+def list_criterion_results(state: TrainingState, call: Call) -> object:
+    """The results of completed sessions by criterion."""
+    groups, criteria = call.body.get("groupIds"), call.body.get("criterionIds")
+    rows: list[dict[str, object]] = []
+    for session in _narrowed(state, call.body):
+        for grade in session.grades:
+            group_id = state.group_id(session.checklist_id, grade.group)
+            criterion_id = state.criterion_id(session.checklist_id, grade.group, grade.criterion)
+            if (groups is None or group_id in groups) and (criteria is None or criterion_id in criteria):
+                rows.append(
+                    {
+                        "criterionId": criterion_id,
+                        "criterionTitle": grade.title,
+                        "checklistId": session.checklist_id,
+                        "sessionId": session.session_id,
+                        "groupId": group_id,
+                        "skipped": grade.points is None,
+                        "points": grade.points,
+                        "totalPoints": grade.total_points,
+                        **session.people(),
+                    }
+                )
+    return rows
+
+
+def _narrowed(state: TrainingState, body: Mapping[str, Any]) -> list[TrainingSession]:
     wanted = body.get("checklistId")
     checklists = [wanted] if isinstance(wanted, str) else wanted
-    ids, status = body.get("sessionIds"), body.get("sessionStatus")
+    ids = body.get("sessionIds")
     return [
-        session.result()
+        session
         for session in state.sessions
-        if (checklists is None or session.checklist_id in checklists)
-        and (ids is None or session.session_id in ids)
-        and (status is None or session.status == status)
+        if (checklists is None or session.checklist_id in checklists) and (ids is None or session.session_id in ids)
     ]
 
 
@@ -168,11 +301,11 @@ def _sessions(mint: Mint) -> Iterator[TrainingSession]:
         planned = _FIRST_DAY + timedelta(days=index * 3, minutes=15 * (chance % 30))
         late = timedelta(minutes=chance >> 8 & 31, seconds=chance >> 16 & 63)
         started = None if status == "NOT_STARTED" else planned + late
-        completed = points = total = None
+        completed = None
+        grades: tuple[Graded, ...] = ()
         if started is not None and status == "PASSED":
             completed = started + timedelta(minutes=20 + (chance >> 24 & 63))
-            total = 20 + (chance >> 32 & 15)
-            points = total * (60 + (chance >> 40) % 41) // 100
+            grades = tuple(_grades(mint, index))
         yield TrainingSession(
             checklist_id=mint.uuid("checklist", checklist),
             checklist_title=_CHECKLISTS[checklist],
@@ -181,8 +314,16 @@ def _sessions(mint: Mint) -> Iterator[TrainingSession]:
             planned=planned,
             started=started,
             completed=completed,
-            points=points,
-            total_points=total,
+            grades=grades,
             employee_id=mint.uuid("employee", index % 15),
             observer_id=mint.uuid("observer", index % 4),
         )
+
+
+def _grades(mint: Mint, session: int) -> Iterator[Graded]:
+    for group, (_, criteria) in enumerate(_GROUPS):
+        for criterion, (_, most) in enumerate(criteria):
+            chance = mint.number(f"grade/{session}/{group}", criterion)
+            # One in eight is skipped, and nobody earns less than about half.
+            points = None if chance % 8 == 0 else most - (chance >> 8) % (most // 2 + 1)
+            yield Graded(group, criterion, points)

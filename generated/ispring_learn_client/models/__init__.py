@@ -8,24 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .access_token import AccessToken as AccessToken
+    from .checklist_sessions import ChecklistSessions as ChecklistSessions
     from .create_access_token_body import CreateAccessTokenBody as CreateAccessTokenBody
+    from .criterion_group_result import CriterionGroupResult as CriterionGroupResult
+    from .criterion_result import CriterionResult as CriterionResult
     from .error import Error as Error
     from .job_training_session_result import JobTrainingSessionResult as JobTrainingSessionResult
+    from .list_checklist_sessions_body import ListChecklistSessionsBody as ListChecklistSessionsBody
+    from .list_criterion_group_results_body import ListCriterionGroupResultsBody as ListCriterionGroupResultsBody
+    from .list_criterion_results_body import ListCriterionResultsBody as ListCriterionResultsBody
     from .list_session_results_body import ListSessionResultsBody as ListSessionResultsBody
 
 _MODULES = {
     "AccessToken": "access_token",
+    "ChecklistSessions": "checklist_sessions",
     "CreateAccessTokenBody": "create_access_token_body",
+    "CriterionGroupResult": "criterion_group_result",
+    "CriterionResult": "criterion_result",
     "Error": "error",
     "JobTrainingSessionResult": "job_training_session_result",
+    "ListChecklistSessionsBody": "list_checklist_sessions_body",
+    "ListCriterionGroupResultsBody": "list_criterion_group_results_body",
+    "ListCriterionResultsBody": "list_criterion_results_body",
     "ListSessionResultsBody": "list_session_results_body",
 }
 
 __all__ = (
     "AccessToken",
+    "ChecklistSessions",
     "CreateAccessTokenBody",
+    "CriterionGroupResult",
+    "CriterionResult",
     "Error",
     "JobTrainingSessionResult",
+    "ListChecklistSessionsBody",
+    "ListCriterionGroupResultsBody",
+    "ListCriterionResultsBody",
     "ListSessionResultsBody",
 )
 

@@ -7,35 +7,148 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .assignment_selection import AssignmentSelection as AssignmentSelection
+    from .cancel_exam_session_body import CancelExamSessionBody as CancelExamSessionBody
     from .course_offering import CourseOffering as CourseOffering
+    from .create_user_body import CreateUserBody as CreateUserBody
+    from .enrollment_exam_session import EnrollmentExamSession as EnrollmentExamSession
+    from .enrollment_exam_session_page import EnrollmentExamSessionPage as EnrollmentExamSessionPage
     from .error import Error as Error
+    from .exam_attachment import ExamAttachment as ExamAttachment
+    from .exam_configuration import ExamConfiguration as ExamConfiguration
     from .exam_session import ExamSession as ExamSession
+    from .install_proctor_type import InstallProctorType as InstallProctorType
+    from .install_settings import InstallSettings as InstallSettings
+    from .instructor_proctor_slot import InstructorProctorSlot as InstructorProctorSlot
+    from .onboarding_url import OnboardingUrl as OnboardingUrl
+    from .provision_access import ProvisionAccess as ProvisionAccess
+    from .provision_body import ProvisionBody as ProvisionBody
+    from .provision_configuration import ProvisionConfiguration as ProvisionConfiguration
+    from .provision_course import ProvisionCourse as ProvisionCourse
+    from .provision_course_ids import ProvisionCourseIds as ProvisionCourseIds
+    from .provision_enrollment import ProvisionEnrollment as ProvisionEnrollment
+    from .provision_exam import ProvisionExam as ProvisionExam
+    from .provision_exam_ids import ProvisionExamIds as ProvisionExamIds
+    from .provision_notes import ProvisionNotes as ProvisionNotes
+    from .provision_result import ProvisionResult as ProvisionResult
+    from .provision_scheduling import ProvisionScheduling as ProvisionScheduling
+    from .provision_signon import ProvisionSignon as ProvisionSignon
+    from .provision_user import ProvisionUser as ProvisionUser
+    from .provision_user_ids import ProvisionUserIds as ProvisionUserIds
+    from .provisioned_configuration import ProvisionedConfiguration as ProvisionedConfiguration
+    from .provisioned_course import ProvisionedCourse as ProvisionedCourse
+    from .provisioned_enrollment import ProvisionedEnrollment as ProvisionedEnrollment
+    from .provisioned_exam import ProvisionedExam as ProvisionedExam
+    from .provisioned_signon import ProvisionedSignon as ProvisionedSignon
+    from .provisioned_user import ProvisionedUser as ProvisionedUser
     from .reschedule_exam_session_body import RescheduleExamSessionBody as RescheduleExamSessionBody
     from .schedule_exam_session_body import ScheduleExamSessionBody as ScheduleExamSessionBody
     from .service_distribution_page import ServiceDistributionPage as ServiceDistributionPage
     from .service_distribution_row import ServiceDistributionRow as ServiceDistributionRow
+    from .update_admin_user_body import UpdateAdminUserBody as UpdateAdminUserBody
     from .update_course_offering_body import UpdateCourseOfferingBody as UpdateCourseOfferingBody
+    from .update_exam_assignments_body import UpdateExamAssignmentsBody as UpdateExamAssignmentsBody
+    from .update_exam_assignments_by_enrollment_body import (
+        UpdateExamAssignmentsByEnrollmentBody as UpdateExamAssignmentsByEnrollmentBody,
+    )
+    from .update_exam_configuration_body import UpdateExamConfigurationBody as UpdateExamConfigurationBody
+    from .user import User as User
+    from .user_profile import UserProfile as UserProfile
 
 _MODULES = {
+    "AssignmentSelection": "assignment_selection",
+    "CancelExamSessionBody": "cancel_exam_session_body",
     "CourseOffering": "course_offering",
+    "CreateUserBody": "create_user_body",
+    "EnrollmentExamSession": "enrollment_exam_session",
+    "EnrollmentExamSessionPage": "enrollment_exam_session_page",
     "Error": "error",
+    "ExamAttachment": "exam_attachment",
+    "ExamConfiguration": "exam_configuration",
     "ExamSession": "exam_session",
+    "InstallProctorType": "install_proctor_type",
+    "InstallSettings": "install_settings",
+    "InstructorProctorSlot": "instructor_proctor_slot",
+    "OnboardingUrl": "onboarding_url",
+    "ProvisionAccess": "provision_access",
+    "ProvisionBody": "provision_body",
+    "ProvisionConfiguration": "provision_configuration",
+    "ProvisionCourse": "provision_course",
+    "ProvisionCourseIds": "provision_course_ids",
+    "ProvisionEnrollment": "provision_enrollment",
+    "ProvisionExam": "provision_exam",
+    "ProvisionExamIds": "provision_exam_ids",
+    "ProvisionNotes": "provision_notes",
+    "ProvisionResult": "provision_result",
+    "ProvisionScheduling": "provision_scheduling",
+    "ProvisionSignon": "provision_signon",
+    "ProvisionUser": "provision_user",
+    "ProvisionUserIds": "provision_user_ids",
+    "ProvisionedConfiguration": "provisioned_configuration",
+    "ProvisionedCourse": "provisioned_course",
+    "ProvisionedEnrollment": "provisioned_enrollment",
+    "ProvisionedExam": "provisioned_exam",
+    "ProvisionedSignon": "provisioned_signon",
+    "ProvisionedUser": "provisioned_user",
     "RescheduleExamSessionBody": "reschedule_exam_session_body",
     "ScheduleExamSessionBody": "schedule_exam_session_body",
     "ServiceDistributionPage": "service_distribution_page",
     "ServiceDistributionRow": "service_distribution_row",
+    "UpdateAdminUserBody": "update_admin_user_body",
     "UpdateCourseOfferingBody": "update_course_offering_body",
+    "UpdateExamAssignmentsBody": "update_exam_assignments_body",
+    "UpdateExamAssignmentsByEnrollmentBody": "update_exam_assignments_by_enrollment_body",
+    "UpdateExamConfigurationBody": "update_exam_configuration_body",
+    "User": "user",
+    "UserProfile": "user_profile",
 }
 
 __all__ = (
+    "AssignmentSelection",
+    "CancelExamSessionBody",
     "CourseOffering",
+    "CreateUserBody",
+    "EnrollmentExamSession",
+    "EnrollmentExamSessionPage",
     "Error",
+    "ExamAttachment",
+    "ExamConfiguration",
     "ExamSession",
+    "InstallProctorType",
+    "InstallSettings",
+    "InstructorProctorSlot",
+    "OnboardingUrl",
+    "ProvisionAccess",
+    "ProvisionBody",
+    "ProvisionConfiguration",
+    "ProvisionCourse",
+    "ProvisionCourseIds",
+    "ProvisionEnrollment",
+    "ProvisionExam",
+    "ProvisionExamIds",
+    "ProvisionNotes",
+    "ProvisionResult",
+    "ProvisionScheduling",
+    "ProvisionSignon",
+    "ProvisionUser",
+    "ProvisionUserIds",
+    "ProvisionedConfiguration",
+    "ProvisionedCourse",
+    "ProvisionedEnrollment",
+    "ProvisionedExam",
+    "ProvisionedSignon",
+    "ProvisionedUser",
     "RescheduleExamSessionBody",
     "ScheduleExamSessionBody",
     "ServiceDistributionPage",
     "ServiceDistributionRow",
+    "UpdateAdminUserBody",
     "UpdateCourseOfferingBody",
+    "UpdateExamAssignmentsBody",
+    "UpdateExamAssignmentsByEnrollmentBody",
+    "UpdateExamConfigurationBody",
+    "User",
+    "UserProfile",
 )
 
 

@@ -18,7 +18,7 @@ T = TypeVar("T", bound="ExamSession")
 
 @_define(repr=False)
 class ExamSession:
-    """An exam session, as scheduling answers it.
+    """An exam session, as scheduling answers it and as it is read back.
 
     Attributes:
         sid: SID of the session.
@@ -68,7 +68,7 @@ class ExamSession:
         reviewed: Whether the session has been reviewed.
         proctor_groups: The groups of proctors. Inferred: documented as text; most likely an object, so both are
             allowed.
-        url: Address of the session.
+        url: Address of the session. It may carry a secret that opens the session. Never shown in logs or errors.
         exam_locale: Locale of the exam.
         platform_version: Version of the platform.
         system_check_start_date: When the system check began, as a text.
@@ -95,7 +95,7 @@ class ExamSession:
         automated: What automated proctoring recorded. Inferred: documented as text; most likely an object, so
             both are allowed.
         interoads_provisioned_exam_url: Address of the exam as provisioned by Interroads (the spelling of the name
-            is as documented).
+            is as documented). It may carry a secret that opens the exam. Never shown in logs or errors.
         proctor_group_sid: SID of the group of proctors.
         mandatory_room_scan_video: Whether a video of the room is compulsory.
         muted_annotations: The annotations that are muted. Inferred: documented as text; the page of the
@@ -241,7 +241,7 @@ class ExamSession:
         "mandatory_room_scan_video",
         "muted_annotations",
     )
-    _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["access_key"])
+    _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["access_key", "url", "interoads_provisioned_exam_url"])
 
     def __repr__(self) -> str:
         return show(self, self._NAMES, self._SENSITIVE)

@@ -40,8 +40,8 @@ class RescheduleExamSessionBody:
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
-        location_latitude: Latitude of an ad-hoc proctor's place, as a text.
-        location_longitude: Longitude of an ad-hoc proctor's place, as a text.
+        location_latitude: Latitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
+        location_longitude: Longitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
         postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
         additional_properties: Members that the specification does not know.
     """
@@ -87,7 +87,17 @@ class RescheduleExamSessionBody:
         "postal_code",
     )
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(
-        ["first_name", "last_name", "email", "phone", "address1", "address2", "postal_code"]
+        [
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "address1",
+            "address2",
+            "location_latitude",
+            "location_longitude",
+            "postal_code",
+        ]
     )
 
     def __repr__(self) -> str:

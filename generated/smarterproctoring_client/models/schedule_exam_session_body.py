@@ -41,8 +41,8 @@ class ScheduleExamSessionBody:
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
-        location_latitude: Latitude of an ad-hoc proctor's place, as a text.
-        location_longitude: Longitude of an ad-hoc proctor's place, as a text.
+        location_latitude: Latitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
+        location_longitude: Longitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
         postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
         appointment_date_time: When the appointment begins, in UTC. An aware datetime, or RFC 3339 text with an
             offset; goes out in UTC.
@@ -137,6 +137,8 @@ class ScheduleExamSessionBody:
             "phone",
             "address1",
             "address2",
+            "location_latitude",
+            "location_longitude",
             "postal_code",
         ]
     )

@@ -3,4 +3,7 @@
 
 """The operations of this tag."""
 
+from . import list_checklist_sessions as list_checklist_sessions
+from . import list_criterion_group_results as list_criterion_group_results
+from . import list_criterion_results as list_criterion_results
 from . import list_session_results as list_session_results

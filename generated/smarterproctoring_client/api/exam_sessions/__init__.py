@@ -3,5 +3,9 @@
 
 """The operations of this tag."""
 
+from . import cancel_exam_session as cancel_exam_session
+from . import get_exam_session as get_exam_session
+from . import get_onboarding_url as get_onboarding_url
+from . import list_enrollment_exam_sessions as list_enrollment_exam_sessions
 from . import reschedule_exam_session as reschedule_exam_session
 from . import schedule_exam_session as schedule_exam_session

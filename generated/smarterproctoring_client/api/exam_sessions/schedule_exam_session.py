@@ -95,8 +95,8 @@ OPERATION: Operation[ExamSession] = Operation(
         Field("place", "place", "body", "string"),
         Field("region", "region", "body", "string"),
         Field("country", "country", "body", "string"),
-        Field("location_latitude", "locationLatitude", "body", "string"),
-        Field("location_longitude", "locationLongitude", "body", "string"),
+        Field("location_latitude", "locationLatitude", "body", "string", sensitive=True),
+        Field("location_longitude", "locationLongitude", "body", "string", sensitive=True),
         Field("postal_code", "postalCode", "body", "string", sensitive=True),
         Field("appointment_date_time", "appointmentDateTime", "body", "timestamp"),
         Field(
@@ -201,8 +201,8 @@ def describe(
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
-        location_latitude: Latitude of an ad-hoc proctor's place, as a text.
-        location_longitude: Longitude of an ad-hoc proctor's place, as a text.
+        location_latitude: Latitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
+        location_longitude: Longitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
         postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
         appointment_date_time: When the appointment begins, in UTC. An aware datetime, or RFC 3339 text with an
             offset; goes out in UTC.
