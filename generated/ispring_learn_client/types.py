@@ -26,6 +26,8 @@ class Unset(Enum):
     def __repr__(self) -> str:
         return "UNSET"
 
+    __str__ = __repr__
+
 
 UNSET: Final = Unset.UNSET
 """Stands for a value that was not given (in a request) or did not come (in an answer)."""
