@@ -129,11 +129,13 @@ class Operation(Generic[P, S, A, T]):
     """
 
     def __init__(self, describe: Callable[P, Any]) -> None:
-        self.describe = describe
+        self.describe: Any = describe
         self.__doc__ = describe.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
+        # So that Python reports a wrong keyword under the name that was called.
+        self.describe.__name__, self.describe.__qualname__ = name, f"{owner.__name__}.{name}"
 
     @overload
     def __get__(self, resource: None, owner: Any = None) -> Self: ...
@@ -156,8 +158,6 @@ class Operation(Generic[P, S, A, T]):
         def call(*args: Any, **kwargs: Any) -> Any:
             return runner.invoke(describe(*args, **kwargs), raw=raw)
 
-        call.__name__ = self._name
-        call.__qualname__ = f"{type(resource).__name__}.{self._name}"
         # Found there first from now on, since this is no data descriptor.
         resource.__dict__[self._name] = call
         return call
