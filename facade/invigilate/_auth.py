@@ -50,6 +50,8 @@ class Credentials(Protocol):
     renewable: bool
     header: tuple[str, str]
     """The header that carries the token, and what stands before it."""
+    hidden: tuple[str, ...]
+    """What else must not be shown: the passwords of proxies."""
 
     def obtain(self, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
         """Get the token to send.
@@ -106,6 +108,7 @@ class TokenCredentials:
     """
 
     renewable = False
+    hidden: tuple[str, ...] = ()
     header: tuple[str, str] = ("token", "")
 
     def __init__(self, source: TokenSource | AsyncTokenSource, clock: Callable[[], float] = time.time) -> None:
@@ -151,6 +154,7 @@ class BearerCredentials:
     """
 
     header: tuple[str, str] = ("Authorization", "Bearer ")
+    hidden: tuple[str, ...] = ()
 
     def __init__(
         self,

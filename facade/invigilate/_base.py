@@ -139,6 +139,7 @@ class BaseClient:
         self._shared = {"closed": False}
         settings = _transport.Settings(self._base_url, loopback, proxy, verify, transport)
         self._connections = getattr(_transport, self._kind)(settings)
+        credentials.hidden = _transport.proxy_secrets(settings)
         self._attach(self)
 
     def _attach(self, runner: Any) -> None:

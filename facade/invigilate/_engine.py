@@ -177,7 +177,7 @@ class _Life:
         self.sent_at = time.monotonic()
 
     def masker(self) -> Masker:
-        return Masker([*self.call.secrets, *self.tokens])
+        return Masker([*self.call.secrets, *self.tokens, *self.credentials.hidden])
 
     def time_left(self) -> float | None:
         return None if self.deadline is None else self.deadline - time.monotonic()

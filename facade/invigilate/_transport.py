@@ -7,9 +7,11 @@ import platform
 import ssl
 import threading
 import time
+from base64 import b64encode
 from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.request import getproxies
 
 import anyio
 import httpcore
@@ -116,13 +118,14 @@ class _Trace:
         self.note(event, info)
 
 
-def _options(settings: Settings) -> dict[str, Any]:
+def _options(settings: Settings, hook: Any) -> dict[str, Any]:
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         if _quiet not in logger.filters:
             logger.addFilter(_quiet)
     options: dict[str, Any] = {
         "follow_redirects": False,
+        "event_hooks": {"response": [hook]},
         "timeout": None,
         "headers": {"User-Agent": USER_AGENT},
         # Cookies would make a repeated request differ from the first.
@@ -149,6 +152,16 @@ def _options(settings: Settings) -> dict[str, Any]:
     except (ValueError, httpx.InvalidURL):
         raise ConfigurationError("proxy: expected an address like http://host:port") from None
     return {**options, "verify": verify, "proxy": proxy}
+
+
+def proxy_secrets(settings: Settings) -> tuple[str, ...]:
+    """The passwords that go to proxies, and the forms in which they are sent; the addresses have been read before."""
+    found = {} if settings.loopback else getproxies()
+    given = settings.proxy and {"all": settings.proxy}
+    addresses = [address for scheme, address in (given or found).items() if scheme in {"http", "https", "all"}]
+    urls = [httpx.URL(address if "://" in address else f"http://{address}") for address in addresses]
+    users = [(url.username, url.password) for url in urls if settings.transport is None and url.password]
+    return tuple(form for user, word in users for form in (word, b64encode(f"{user}:{word}".encode()).decode()))
 
 
 def _knows(transport: Any) -> bool:
@@ -181,8 +194,21 @@ def _failure(step: Send, trace: _Trace, reliable: bool, error: BaseException) ->
     return Failure(isinstance(error, httpx.TimeoutException | TimeoutError), step.sent, error, trace.status)
 
 
+def _unfollowed(response: httpx.Response) -> None:
+    """Hide where a redirect leads: httpx reads the address though it does not follow it, and fails if it cannot."""
+    if "location" in response.headers:
+        response.extensions["location"] = response.headers.pop("location")
+
+
+async def _aunfollowed(response: httpx.Response) -> None:
+    _unfollowed(response)
+
+
 def _answer(response: httpx.Response, body: bytes) -> Answer:
-    return Answer(response.status_code, {key.lower(): value for key, value in response.headers.items()}, body)
+    headers = {key.lower(): value for key, value in response.headers.items()}
+    if "location" in response.extensions:
+        headers["location"] = response.extensions["location"]
+    return Answer(response.status_code, headers, body)
 
 
 def _body(headers: httpx.Headers, raw: bytes) -> bytes:
@@ -255,7 +281,7 @@ class Connections:
         self._base_url = settings.base_url
         self._settings = settings
         self._reliable = _knows(settings.transport)
-        self._options = _options(settings)
+        self._options = _options(settings, _unfollowed)
         self._client = _client(settings, {**self._options, "limits": _LIMITS})
         self._unkept: httpx.Client | None = self._client if settings.transport is not None else None
         self._lock = threading.Lock()
@@ -314,7 +340,7 @@ class AsyncConnections:
     def __init__(self, settings: Settings) -> None:
         self._base_url = settings.base_url
         self._reliable = _knows(settings.transport)
-        self._options = _options(settings)
+        self._options = _options(settings, _aunfollowed)
         self._client: httpx.AsyncClient = _guarded(httpx.AsyncClient, {**self._options, "limits": _LIMITS})
         self._unkept = self._client if settings.transport is not None else None
         self._token_lock = anyio.Lock()

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from invigilate import (
-    APIError,
     APIStatusError,
     ConfigurationError,
     InvalidArgumentError,
@@ -157,10 +156,6 @@ def test_redirects(status: int, mode: Mode, elsewhere: Recorder, looked_up: list
     redirected(status, mode, READABLE, elsewhere, looked_up)
 
 
-UNREAD = "httpx reads the address though it does not follow it; the redirect ends as a lost connection"
-
-
-@pytest.mark.xfail(reason=UNREAD, raises=APIError)
 @both_modes
 @pytest.mark.parametrize("name", sorted(UNREADABLE))
 def test_redirects_to_no_address(name: str, mode: Mode, elsewhere: Recorder, looked_up: list[tuple[Any, Any]]) -> None:

@@ -379,7 +379,6 @@ ONE_OF_EACH_KIND = [
 ]
 
 
-@pytest.mark.xfail(reason="to_dict() takes two frames a level, and json.loads() one of C", raises=RecursionError)
 @pytest.mark.parametrize("operation", ONE_OF_EACH_KIND, ids=str)
 def test_what_was_deep_enough_to_be_read_goes_out_again(operation: Documented) -> None:
     subject, body = subject_of(operation), nested(operation, 600)

@@ -85,10 +85,19 @@ def dump(value: Any) -> Any:
     kind = value.__class__
     if kind is str or value is None or kind is bool or kind is int or kind is float:
         return value
+    # Loops, since a comprehension takes a frame of its own up to Python 3.11, and deep answers would need two a level.
     if issubclass(kind, Mapping):
-        return {key: dump(item) for key, item in value.items() if item is not UNSET}
+        members: dict[Any, Any] = {}
+        for key, item in value.items():
+            if item is not UNSET:
+                members[key] = dump(item)
+        return members
     if issubclass(kind, list | tuple):
-        return [dump(item) for item in value if item is not UNSET]
+        items: list[Any] = []
+        for item in value:
+            if item is not UNSET:
+                items.append(dump(item))
+        return items
     if isinstance(value, datetime):
         return format_timestamp(value)
     if isinstance(value, date | time):
