@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from ._masking import Masker
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger("invigilate")
 E = TypeVar("E", bound=APIError)
 T = TypeVar("T")
+
+
+reader: ContextVar[Any] = ContextVar("invigilate_reader", default=None)
+"""Who waits for the call, if that is known; once its `left` is true, nothing more is sent."""
+
+
+class Abandoned(Exception):
+    """Nobody waits for the call any more."""
 
 
 class Wire(NamedTuple):
@@ -239,6 +248,8 @@ class _Life:
         if self.tokens:
             name, prefix = self.credentials.header
             headers[name] = prefix + self.tokens[-1]
+        if getattr(reader.get(), "left", False):
+            raise Abandoned
         self.step = Send(self.call.request, headers, timeout, self.deadline, reuse=self.call.safe)
         self.sent_at = time.monotonic()
         logger.debug("%s %s: attempt %d", self.call.request.method, self.call.path, len(self.attempts) + 1)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+import copy
+import sys
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-from ._shapes import is_number
-from .errors import IncompleteResultError
+from ._shapes import is_number, is_object
+from .errors import IncompleteResultError, InvalidArgumentError, ReportWarning
+from .sids import describe_given
 
 R = TypeVar("R")
+
+_MOST_AHEAD = 100  # as many connections as a client has
+_UNREAD = -1
 
 
 class Page(Generic[R]):
@@ -71,20 +78,12 @@ def advance(offset: int, received: int, total: int | None) -> Next:
     return Next(offset + received, 0)
 
 
-class Pager(Generic[R]):
-    """The rows of a report, fetched page by page while they are read.
-
-    Nothing is sent until it is read. It can be read again, from the start; each reading asks the server anew.
-    At any time it holds one page.
-
-    Attributes:
-        total: the number of rows of the whole report as the last page said; `None` before the first, and if the
-            server does not say.
-    """
+class _Report(Generic[R]):
+    """What both pagers share."""
 
     def __init__(
         self,
-        fetch: Callable[[int, float | None], Page[R]],
+        fetch: Callable[[int, float | None], Any],
         start: int,
         deadline: Callable[[], float | None],
         error: Callable[[str], IncompleteResultError] = IncompleteResultError,
@@ -92,11 +91,53 @@ class Pager(Generic[R]):
         self._fetch = fetch
         self._start = start
         self._deadline = deadline
+        self._ahead = 0
         self.error = error
         self.total: int | None = None
+        self.warnings: list[ReportWarning] = []
 
     def __repr__(self) -> str:
-        return f"<Pager from {self._start}, total {self.total}>"
+        return f"<{type(self).__name__} from {self._start}, total {self.total}>"
+
+    def prefetch(self, pages: int) -> Self:
+        """Get the same pager with pages in flight while rows are read.
+
+        The first page tells the total and how many rows a page really has; then the next ones are asked for together,
+        over connections of their own. Rows come in the same order, and errors at their place, as without. Without a
+        total, one page is fetched at a time. Whoever leaves the loop cancels what is in flight. Since reports have
+        no documented order, a change of the report while it is read is as visible as without, and no more: see
+        `warnings`.
+
+        Args:
+            pages: how many at most are in flight, or have come and wait; 1 to 100. That many are held in memory
+                besides the one that is read.
+
+        Raises:
+            InvalidArgumentError: if it is none of these.
+        """
+        if pages.__class__ is not int or not 1 <= pages <= _MOST_AHEAD:
+            raise InvalidArgumentError("pages", f"an integer from 1 to {_MOST_AHEAD}", describe_given(pages))
+        report = copy.copy(self)
+        report._ahead, report.total, report.warnings = pages, None, []
+        return report
+
+    def _reading(self) -> Place:
+        self.warnings = []
+        return Place(self, self._start, self._deadline())
+
+
+class Pager(_Report[R]):
+    """The rows of a report, fetched page by page while they are read.
+
+    Nothing is sent until it is read. It can be read again, from the start; each reading asks the server anew.
+    At any time it holds one page, and those that `prefetch` allows.
+
+    Attributes:
+        total: the number of rows of the whole report as the last page said; `None` before the first, and if the
+            server does not say.
+        warnings: signs of the last reading that the report changed while it was read, each also issued by
+            `warnings.warn`: a total that changed, SIDs that came on the page before, too.
+    """
 
     def __iter__(self) -> Iterator[R]:
         return _Rows(self.pages())
@@ -105,11 +146,17 @@ class Pager(Generic[R]):
         """Read page by page. After an error, the iterator asks for the same page again.
 
         Raises:
-            IncompleteResultError: if an empty page comes before the total.
+            IncompleteResultError: if an empty page comes before the total, or a report without a total sends the
+                same page again.
             ResponseDecodeError: if a page has no list of rows.
             APIError: if a page cannot be had.
         """
-        return _Pages(_Place(self, self._start, self._deadline()), self._fetch)
+        place = self._reading()
+        if not self._ahead:
+            return _Pages[R](place, self._fetch)
+        from ._prefetch import PagesAhead
+
+        return PagesAhead[R](place, self._fetch, self._ahead)
 
     def first(self) -> R | None:
         """Fetch the first page and give its first row, or `None` if there is none."""
@@ -120,31 +167,20 @@ class Pager(Generic[R]):
         return list(self)
 
 
-class AsyncPager(Generic[R]):
+class AsyncPager(_Report[R]):
     """As `Pager`, for `async for`."""
-
-    def __init__(
-        self,
-        fetch: Callable[[int, float | None], Awaitable[Page[R]]],
-        start: int,
-        deadline: Callable[[], float | None],
-        error: Callable[[str], IncompleteResultError] = IncompleteResultError,
-    ) -> None:
-        self._fetch = fetch
-        self._start = start
-        self._deadline = deadline
-        self.error = error
-        self.total: int | None = None
-
-    def __repr__(self) -> str:
-        return f"<AsyncPager from {self._start}, total {self.total}>"
 
     def __aiter__(self) -> AsyncIterator[R]:
         return _AsyncRows(self.pages())
 
     def pages(self) -> AsyncIterator[Page[R]]:
         """Read page by page; see `Pager.pages`."""
-        return _AsyncPages(_Place(self, self._start, self._deadline()), self._fetch)
+        place = self._reading()
+        if not self._ahead:
+            return _AsyncPages[R](place, self._fetch)
+        from ._prefetch import AsyncPagesAhead
+
+        return AsyncPagesAhead[R](place, self._fetch, self._ahead)
 
     async def first(self) -> R | None:
         """Fetch the first page and give its first row, or `None` if there is none."""
@@ -155,33 +191,63 @@ class AsyncPager(Generic[R]):
         return [row async for row in self]
 
 
-class _Place:
+class Place:
     """Where one reading of a report stands.
 
     The readings below are iterators and no generators: a generator that raised is at its end, and whoever asked it
     for more would take that for the end of the report; and an async one must be closed when it is left early.
     """
 
-    def __init__(self, pager: Pager[Any] | AsyncPager[Any], start: int, deadline: float | None) -> None:
+    def __init__(self, pager: _Report[Any], start: int, deadline: float | None) -> None:
         self.pager = pager
         self.offset: int | None = start
         self.deadline = deadline
+        self._total: int | None = _UNREAD
+        self._sids: set[str] = set()
 
     def passed(self, page: Page[R]) -> Page[R] | None:
         """Go on behind a page; `None` if it has no rows, which is the end."""
-        offset = self.offset or 0
+        offset, before = self.offset or 0, self._total
         self.pager.total = page.total
         following = advance(offset, len(page.rows), page.total)
         if following.missing:
-            error = self.pager.error(f"an empty page at row {offset} of {page.total}: the rest is missing")
-            error.total, error.received = page.total or 0, offset
-            raise error
-        self.offset = following.offset
+            raise self.short(f"an empty page at row {offset} of {page.total}: the rest is missing", page.total)
+        sids = {sid for sid in map(sid_of, page.rows) if sid is not None}
+        again = sorted(sids & self._sids)
+        if page.total is None and len(sids) > 1 and sids == self._sids:
+            raise self.short(f"the page at row {offset} is the page before again, and nothing says where to end", None)
+        self.offset, self._total, self._sids = following.offset, page.total, sids
+        if before not in (_UNREAD, page.total):
+            self.warn(f"the total changed from {before} to {page.total}", offset)
+        if again:
+            more = f" and {len(again) - 3} more" if len(again) > 3 else ""
+            self.warn(f"{', '.join(again[:3])}{more} came on the page before, too", offset)
         return page if page.rows else None
+
+    def short(self, message: str, total: int | None) -> IncompleteResultError:
+        """The error of a report that cannot be read to its end."""
+        error = self.pager.error(message)
+        error.total, error.received = total or 0, self.offset or 0
+        return error
+
+    def warn(self, message: str, offset: int) -> None:
+        """Say that the report seems to have changed; rows are given as they came."""
+        warning = ReportWarning(f"{message}: at row {offset}; rows may be missing or double", offset)
+        self.pager.warnings.append(warning)
+        level, frame = 1, sys._getframe()  # pyright: ignore[reportPrivateUsage]
+        while frame.f_back is not None and frame.f_globals["__name__"].startswith("invigilate."):
+            level, frame = level + 1, frame.f_back
+        warnings.warn(warning, stacklevel=level)
+
+
+def sid_of(row: Any) -> str | None:
+    """The SID of a row, if it has one."""
+    sid: Any = row.get("sid") if is_object(row) else getattr(row, "sid", None)
+    return sid if isinstance(sid, str) else None
 
 
 class _Pages(Iterator[Page[R]]):
-    def __init__(self, place: _Place, fetch: Callable[[int, float | None], Page[R]]) -> None:
+    def __init__(self, place: Place, fetch: Callable[[int, float | None], Any]) -> None:
         self._place = place
         self._fetch = fetch
 
@@ -206,7 +272,7 @@ class _Rows(Iterator[R]):
 
 
 class _AsyncPages(AsyncIterator[Page[R]]):
-    def __init__(self, place: _Place, fetch: Callable[[int, float | None], Awaitable[Page[R]]]) -> None:
+    def __init__(self, place: Place, fetch: Callable[[int, float | None], Any]) -> None:
         self._place = place
         self._fetch = fetch
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SyncTransport = httpx.BaseTransport
 AsyncTransport = httpx.AsyncBaseTransport
+AsyncEvent = anyio.Event
 
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0)
 # A server may close a kept connection at the very moment at which it is used again, and then nobody knows whether the

@@ -21,6 +21,8 @@
         ├── IncompleteResultError              the rows ended before the total
         └── OutcomeUnknownError                a call that must not be repeated may have gone through
 
+    ReportWarning (UserWarning)                a report changed while it was read; see `Pager.warnings`
+
 `str()` of an error is one line that names method, path, status, the vendor's code and message, and the request id.
 Nothing that the caller sent in a sensitive field is in it, nor in `repr()` or a pickle. Errors survive pickling
 without body, headers and cause.
@@ -224,6 +226,21 @@ class IncompleteResultError(APIError):
     received: int = 0
 
 
+class ReportWarning(UserWarning):
+    """A report seems to have changed while it was read: rows may be missing or double. They are given as they came.
+
+    Attributes:
+        offset: of the page on which it showed.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message, offset)
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class OutcomeUnknownError(APIError):
     """A call that must not be repeated may have gone through, and nothing says whether it did.
 
@@ -277,6 +294,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "RateLimitError",
+    "ReportWarning",
     "ResponseDecodeError",
     "UnprocessableEntityError",
 ]

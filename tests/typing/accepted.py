@@ -22,6 +22,7 @@ from invigilate import (
     RateLimitError,
     RawResponse,
     RawView,
+    ReportWarning,
     Resource,
     SmarterProctoring,
     Sync,
@@ -85,6 +86,8 @@ def sync_report(client: SmarterProctoring) -> None:
         close_date_before="2026-03-04T15:30:00Z",
     )
     assert_type(pager, Pager[ServiceDistributionRow])
+    assert_type(pager.prefetch(8), Pager[ServiceDistributionRow])
+    assert_type(pager.warnings, list[ReportWarning])
     for row in pager:
         assert_type(row, ServiceDistributionRow)
         assert_type(row.sid, str | Unset | None)
@@ -129,6 +132,7 @@ async def async_calls(client: AsyncSmarterProctoring) -> None:
     assert_type(offering, CourseOffering)
     pager = client.reports.service_distribution(statuses=["Cancelled"])
     assert_type(pager, AsyncPager[ServiceDistributionRow])
+    assert_type(pager.prefetch(8), AsyncPager[ServiceDistributionRow])
     async for row in pager:
         assert_type(row, ServiceDistributionRow)
         assert_type(row.service_type, str | Unset | None)

@@ -1,0 +1,471 @@
+"""Pages in flight: the same rows, errors and warnings as page by page, only sooner."""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import threading
+import time
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, NamedTuple
+
+import anyio
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from invigilate import (
+    APIConnectionError,
+    APITimeoutError,
+    AsyncSmarterProctoring,
+    BadRequestError,
+    IncompleteResultError,
+    InvalidArgumentError,
+    InvigilateError,
+    ReportWarning,
+    SmarterProctoring,
+)
+from tests.support.fakes import INSTALL, TOKEN
+
+PATIENCE = 10.0
+"""Seconds after which a test that waits has failed."""
+
+Mode = str
+MODES = ("sync", "asyncio", "trio")
+
+
+def sid(number: int) -> str:
+    return f"ES{number:032x}"
+
+
+class Asked(NamedTuple):
+    offset: int
+    limit: int
+
+
+Pages = Callable[[Asked], tuple[int, dict[str, Any]]]
+
+
+class Server(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """A report whose pages depend on what is asked alone, and come in any order.
+
+    `before` is called with what was asked, while the request counts as being in flight.
+    """
+
+    def __init__(
+        self,
+        page: Pages,
+        *,
+        wait: Callable[[Asked], float] = lambda asked: 0.0,
+    ) -> None:
+        self.page = page
+        self.wait = wait
+        self.asked: list[Asked] = []
+        self.now = self.most = self.ended = self.cancelled = 0
+        self.changed = threading.Condition()
+
+    def _begin(self, request: httpx.Request) -> Asked:
+        query = request.url.params
+        asked = Asked(int(query.get("offset", 0)), int(query.get("limit", 50)))
+        with self.changed:
+            self.asked.append(asked)
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.changed.notify_all()
+        return asked
+
+    def _end(self) -> None:
+        with self.changed:
+            self.now -= 1
+            self.ended += 1
+            self.changed.notify_all()
+
+    def _answer(self, asked: Asked) -> httpx.Response:
+        status, body = self.page(asked)
+        return httpx.Response(status, content=json.dumps(body).encode())
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        asked = self._begin(request)
+        try:
+            time.sleep(self.wait(asked))
+            return self._answer(asked)
+        finally:
+            self._end()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        asked = self._begin(request)
+        try:
+            await anyio.sleep(self.wait(asked))
+            return self._answer(asked)
+        except anyio.get_cancelled_exc_class():
+            self.cancelled += 1
+            raise
+        finally:
+            self._end()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, PATIENCE)
+
+
+def plain(count: int, cap: int = 10, total: Callable[[int], Any] = lambda offset: ...) -> Pages:
+    """The pages of a report of so many rows."""
+
+    def page(asked: Asked) -> tuple[int, dict[str, Any]]:
+        size = min(asked.limit, cap)
+        rows = [{"sid": sid(number)} for number in range(asked.offset, min(asked.offset + size, count))]
+        said = total(asked.offset)
+        return 200, {"results": rows, "total": count if said is ... else said}
+
+    return page
+
+
+class Outcome(NamedTuple):
+    """What a reader of a report saw."""
+
+    rows: list[str]
+    error: str | None
+    warnings: list[str]
+    total: int | None
+
+
+def read(mode: Mode, server: Server, ahead: int | None, **options: Any) -> Outcome:
+    """Read a report to its end, with so many pages in flight."""
+    rows: list[str] = []
+    arguments: dict[str, Any] = {"token": TOKEN, "install_sid": INSTALL, "transport": server, "max_retries": 0}
+    limits = {name: options.pop(name) for name in ("deadline",) if name in options}
+
+    def pager_of(client: Any) -> Any:
+        pager = client.with_options(**limits).reports.service_distribution(**options)
+        return pager if ahead is None else pager.prefetch(ahead)
+
+    async def main() -> Any:
+        async with AsyncSmarterProctoring(**arguments) as client:
+            pager = pager_of(client)
+            error = None
+            try:
+                async for row in pager:
+                    rows.append(row.sid)
+            except InvigilateError as caught:
+                error = caught
+            return pager, error
+
+    def sync() -> Any:
+        with SmarterProctoring(**arguments) as client:
+            pager = pager_of(client)
+            error = None
+            try:
+                for row in pager:
+                    rows.append(row.sid)
+            except InvigilateError as caught:
+                error = caught
+            return pager, error
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        pager, error = sync() if mode == "sync" else anyio.run(main, backend=mode)
+    texts = [str(each.message) for each in seen if issubclass(each.category, ReportWarning)]
+    assert texts == [str(each) for each in pager.warnings]
+    return Outcome(rows, None if error is None else f"{type(error).__name__}: {error}", texts, pager.total)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=40, deadline=None)
+@given(
+    count=st.integers(0, 60),
+    caps=st.lists(st.integers(0, 9), min_size=1, max_size=4),
+    totals=st.lists(st.one_of(st.just(0), st.integers(-30, 5), st.none()), min_size=1, max_size=3),
+    shift=st.integers(0, 3),
+    broken=st.one_of(st.none(), st.integers(0, 60)),
+    ahead=st.integers(1, 9),
+    limit=st.one_of(st.none(), st.integers(1, 12)),
+    offset=st.integers(0, 20),
+    seed=st.integers(0, 2**16),
+)
+def test_whatever_the_server_does_the_reader_sees_the_same(
+    mode: Mode,
+    count: int,
+    caps: list[int],
+    totals: list[int | None],
+    shift: int,
+    broken: int | None,
+    ahead: int,
+    limit: int | None,
+    offset: int,
+    seed: int,
+) -> None:
+    """Caps that differ from page to page, wrong, changing and missing totals, rows that shift, pages that fail."""
+
+    def page(asked: Asked) -> tuple[int, dict[str, Any]]:
+        if broken is not None and asked.offset >= broken:
+            return 400, {"message": f"no page at {asked.offset}"}
+        cap = caps[asked.offset % len(caps)]
+        first = max(0, asked.offset - (shift if asked.offset % 3 else 0))
+        rows = [{"sid": sid(number)} for number in range(first, min(first + min(asked.limit, cap), count))]
+        change = totals[asked.offset % len(totals)]
+        return 200, {"results": rows, "total": None if change is None else max(0, count + change)}
+
+    arguments: dict[str, Any] = {"offset": offset} | ({} if limit is None else {"limit": limit})
+    chance = random.Random(seed)
+    one_by_one = read(mode, Server(page), None, **arguments)
+    server = Server(page, wait=lambda asked: chance.random() / 1000)
+    assert read(mode, server, ahead, **arguments) == one_by_one
+    # Where pages differ, those that were asked for in vain may still be on the wire.
+    assert server.most <= (ahead if len(caps) == len(totals) == 1 else 2 * ahead)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_so_many_pages_are_in_flight_and_no_more(mode: Mode) -> None:
+    # The first page alone, since it tells how many rows a page has; then each page waits until six are on their way.
+    together = 6
+    server = Server(plain(310))
+
+    def wait(asked: Asked) -> float:
+        if mode == "sync" and 0 < asked.offset <= 10 * together:
+            server.until(lambda: len(server.asked) > together)
+        return 0.01
+
+    server.wait = wait
+    outcome = read(mode, server, together)
+    assert outcome == Outcome([sid(number) for number in range(310)], None, [], 310)
+    assert server.most == together
+    assert sorted(asked.offset for asked in server.asked) == list(range(0, 310, 10))
+    assert server.asked[0].offset == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_without_a_total_one_page_is_in_flight(mode: Mode) -> None:
+    server = Server(plain(45, total=lambda offset: None))
+    assert len(read(mode, server, 8).rows) == 45
+    assert server.most == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_report_of_one_page_takes_one_request(mode: Mode) -> None:
+    server = Server(plain(10))
+    assert len(read(mode, server, 8).rows) == 10
+    assert len(server.asked) == 1
+
+
+def clients(server: Server, **options: Any) -> SmarterProctoring:
+    return SmarterProctoring(TOKEN, INSTALL, transport=server, **options)
+
+
+def test_an_error_comes_at_its_place_and_the_page_can_be_asked_for_again() -> None:
+    whole = plain(60)
+    failing = threading.Event()
+    failing.set()
+
+    def page(asked: Asked) -> tuple[int, dict[str, Any]]:
+        return (400, {"message": "no"}) if asked.offset == 30 and failing.is_set() else whole(asked)
+
+    server = Server(page)
+    with clients(server) as client:
+        pages = client.reports.service_distribution().prefetch(4).pages()
+        assert [next(pages).offset for _ in range(3)] == [0, 10, 20]
+        for _ in range(2):
+            with pytest.raises(BadRequestError):
+                next(pages)
+        failing.clear()
+        assert [each.offset for each in pages] == [30, 40, 50]
+        assert list(pages) == []
+
+
+def test_memory_is_bounded_by_what_is_in_flight() -> None:
+    server = Server(plain(1000))
+    with clients(server) as client:
+        pages = client.reports.service_distribution().prefetch(5).pages()
+        next(pages)
+        server.until(lambda: server.ended == 6)
+        time.sleep(0.02)
+        assert len(server.asked) == 6
+        next(pages)
+        server.until(lambda: server.ended == 7)
+
+
+def leave_by_break(rows: Iterator[Any]) -> None:
+    for _ in rows:
+        break
+
+
+def leave_by_error(rows: Iterator[Any]) -> None:
+    def use() -> None:
+        for row in rows:
+            raise KeyError(row.sid)
+
+    with pytest.raises(KeyError):
+        use()
+
+
+@pytest.mark.parametrize("leave", [leave_by_break, leave_by_error])
+def test_whoever_leaves_the_loop_sends_nothing_more(leave: Callable[[Any], None]) -> None:
+    released = threading.Event()
+    lost: list[int] = []
+
+    def page(asked: Asked) -> tuple[int, dict[str, Any]]:
+        if asked.offset:
+            assert released.wait(PATIENCE)
+            lost.append(asked.offset)
+            raise httpx.ReadError("lost")
+        return plain(1000)(asked)
+
+    server = Server(page)
+    with clients(server, max_retries=3) as client:
+        leave(iter(client.reports.service_distribution().prefetch(4)))
+        gc.collect()
+        server.until(lambda: len(server.asked) == 5)
+        released.set()
+        server.until(lambda: len(lost) == 4)
+        # They would be repeated after half a second at most, if somebody waited for them.
+        time.sleep(0.7)
+        assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("way", ["break", "error", "cancelled"])
+def test_whoever_leaves_the_async_loop_cancels_what_is_in_flight(backend: str, way: str) -> None:
+    server = Server(plain(1000), wait=lambda asked: 60.0 if asked.offset else 0.0)
+
+    async def main() -> None:
+        async with AsyncSmarterProctoring(TOKEN, INSTALL, transport=server) as client:
+            rows = aiter(client.reports.service_distribution().prefetch(4))
+            if way == "cancelled":
+                with anyio.move_on_after(0.2) as scope:
+                    async for _ in rows:
+                        pass
+                assert scope.cancelled_caught
+            else:
+                await leave(rows, way)
+            del rows
+            gc.collect()
+            with anyio.fail_after(PATIENCE):
+                while server.cancelled < 4:
+                    await anyio.sleep(0.01)
+            assert server.now == 0
+            assert len(server.asked) == 5
+
+    async def leave(rows: AsyncIterator[Any], way: str) -> None:
+        try:
+            async for _ in rows:
+                while len(server.asked) < 5:
+                    await anyio.sleep(0.01)
+                if way == "break":
+                    break
+                raise KeyError
+        except KeyError:
+            assert way == "error"
+
+    anyio.run(main, backend=backend)
+
+
+def test_the_rest_is_left_when_a_page_fails() -> None:
+    def page(asked: Asked) -> tuple[int, dict[str, Any]]:
+        return (400, {}) if asked.offset == 10 else plain(1000)(asked)
+
+    server = Server(page)
+    with clients(server) as client:
+        rows = iter(client.reports.service_distribution().prefetch(3))
+        with pytest.raises(BadRequestError):
+            list(rows)
+        server.until(lambda: server.now == 0)
+        count = len(server.asked)
+        time.sleep(0.02)
+        assert len(server.asked) == count <= 5
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_deadline_is_that_of_the_whole_reading(mode: Mode) -> None:
+    server = Server(plain(1000), wait=lambda asked: 0.05)
+    started = time.monotonic()
+    outcome = read(mode, server, 2, deadline=0.4)
+    assert time.monotonic() - started < 5
+    assert outcome.error is not None
+    assert outcome.error.startswith(APITimeoutError.__name__)
+    assert 0 < len(outcome.rows) < 1000
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_report_that_breaks_off(mode: Mode) -> None:
+    outcome = read(mode, Server(plain(60, total=lambda offset: 100)), 8)
+    assert outcome.rows == [sid(number) for number in range(60)]
+    assert outcome.error is not None
+    assert outcome.error.startswith(IncompleteResultError.__name__)
+    assert "an empty page at row 60 of 100" in outcome.error
+
+
+def test_a_closed_client() -> None:
+    with clients(Server(plain(1000), wait=lambda asked: 0.02)) as client:
+        rows = iter(client.reports.service_distribution().prefetch(4))
+        next(rows)
+    with pytest.raises((ValueError, APIConnectionError), match="closed"):
+        list(rows)
+
+
+@pytest.mark.parametrize("ahead", [None, 1, 4])
+@pytest.mark.parametrize("mode", MODES)
+def test_signs_of_change_are_told_with_their_place_and_nothing_is_repaired(mode: Mode, ahead: int | None) -> None:
+    def page(asked: Asked) -> tuple[int, dict[str, Any]]:
+        # Two rows were added in front after the first page: the second page begins with the end of the first.
+        first = asked.offset - 2 if asked.offset else 0
+        total = 32 if asked.offset else 30
+        rows = [{"sid": sid(number)} for number in range(first, min(first + 10, 30))]
+        return 200, {"results": rows, "total": total}
+
+    outcome = read(mode, Server(page), ahead)
+    assert outcome.warnings == [
+        "the total changed from 30 to 32: at row 10; rows may be missing or double",
+        f"{sid(8)}, {sid(9)} came on the page before, too: at row 10; rows may be missing or double",
+    ]
+    numbers = [*range(10), *range(8, 30)]
+    assert outcome.rows == [sid(number) for number in numbers]
+    assert outcome.error is None
+
+
+def test_a_warning_points_to_the_line_that_reads() -> None:
+    for ahead in (None, 2):
+        server = Server(lambda asked: (plain(30) if not asked.offset else plain(30, total=lambda _: 30.5))(asked))
+        pager = clients(server).reports.service_distribution()
+        with pytest.warns(ReportWarning, match="from 30 to None") as seen:
+            for _ in pager if ahead is None else pager.prefetch(ahead):
+                pass
+        assert {each.filename for each in seen} == {__file__}
+        assert seen[0].message.offset == 10  # type: ignore[union-attr]
+
+
+def test_many_repeated_rows_are_counted() -> None:
+    server = Server(lambda asked: (200, {"results": [{"sid": sid(n)} for n in range(5)], "total": 10}))
+    with pytest.warns(ReportWarning, match=f"^{sid(0)}, {sid(1)}, {sid(2)} and 2 more came on the page before"):
+        assert len(clients(server).reports.service_distribution().collect()) == 10
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_server_that_ignores_the_offset_and_tells_no_total(mode: Mode) -> None:
+    server = Server(lambda asked: (200, {"results": [{"sid": sid(n)} for n in range(5)]}))
+    outcome = read(mode, server, None)
+    assert outcome.error is not None
+    assert "the page at row 5 is the page before again" in outcome.error
+    assert len(outcome.rows) == 5
+
+
+def test_the_pager_itself_stays_as_it_is() -> None:
+    server = Server(plain(35))
+    with clients(server) as client:
+        pager = client.reports.service_distribution()
+        ahead = pager.prefetch(3)
+        assert len(ahead.collect()) == 35
+        assert len(ahead.collect()) == 35
+        assert (ahead.total, pager.total) == (35, None)
+        assert len(pager.collect()) == 35
+        first = ahead.first()
+        assert first is not None
+        assert first.sid == sid(0)
+        assert len(client.paginate("/v1/anything").prefetch(3).collect()) == 35
+
+
+@pytest.mark.parametrize("pages", [0, -1, 101, 2.0, True, "8", None])
+def test_what_is_no_number_of_pages(pages: Any) -> None:
+    with clients(Server(plain(1))) as client, pytest.raises(InvalidArgumentError, match="pages: expected an integer"):
+        client.reports.service_distribution().prefetch(pages)
