@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 # Each generated package has an `Operation` of its own; they are made from one template.
-from smarterproctoring_client.calls import Operation
+from smarterproctoring_client.calls import Operation, load_json
 
 from ._binding import DescribedCall
 from ._checks import check_arguments
@@ -126,7 +126,7 @@ class RawCall:
         if not content.strip():
             return None
         try:
-            return json.loads(content)
+            return load_json(content)
         except (ValueError, RecursionError):
             return content.decode("utf-8", "replace")
 

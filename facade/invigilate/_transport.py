@@ -9,7 +9,6 @@ import threading
 import time
 from base64 import b64encode
 from contextvars import ContextVar
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.request import getproxies
 
@@ -114,23 +113,20 @@ class _Trace:
             request = info.get("request")
             if getattr(request, "method", None) != b"CONNECT":
                 self._step.sent = True
+                # All is known now, and being told of each further step takes time.
+                getattr(request, "extensions", {}).pop("trace", None)
 
     async def anote(self, event: str, info: Mapping[str, Any]) -> None:
         self.note(event, info)
 
 
-def _options(settings: Settings, hook: Any) -> dict[str, Any]:
+def _options(settings: Settings) -> dict[str, Any]:
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         if _quiet not in logger.filters:
             logger.addFilter(_quiet)
     options: dict[str, Any] = {
-        "follow_redirects": False,
-        "event_hooks": {"response": [hook]},
-        "timeout": None,
         "headers": {"User-Agent": USER_AGENT},
-        # Cookies would make a repeated request differ from the first.
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         # A proxy of the environment must not see what goes to this very machine in plain text.
         "trust_env": not settings.loopback,
     }
@@ -173,17 +169,15 @@ def _knows(transport: Any) -> bool:
     return transport is None or type(transport) in {httpx.HTTPTransport, httpx.AsyncHTTPTransport}
 
 
-def _request(client: httpx.Client | httpx.AsyncClient, base_url: str, step: Send, trace: Any) -> httpx.Request:
+def _request(line: _Line, base_url: str, step: Send, trace: Any) -> httpx.Request:
     method, target, headers, content = step.request
-    timeout = step.timeout
-    return client.build_request(
-        method,
-        httpx.URL(base_url + target),
-        headers={**headers, **step.credentials},
-        content=content,
-        timeout=httpx.Timeout(timeout),
-        extensions={"trace": trace},
-    )
+    if line.client.is_closed:
+        raise RuntimeError("the client is closed")
+    every = line.headers.copy()
+    every.update({**headers, **step.credentials})
+    timeout = dict.fromkeys(("connect", "read", "write", "pool"), step.timeout)
+    extensions = {"trace": trace, "timeout": timeout}
+    return httpx.Request(method, base_url + target, headers=every, content=content, extensions=extensions)
 
 
 def _failure(step: Send, trace: _Trace, reliable: bool, error: BaseException) -> Failure:
@@ -195,21 +189,9 @@ def _failure(step: Send, trace: _Trace, reliable: bool, error: BaseException) ->
     return Failure(isinstance(error, httpx.TimeoutException | TimeoutError), step.sent, error, trace.status)
 
 
-def _unfollowed(response: httpx.Response) -> None:
-    """Hide where a redirect leads: httpx reads the address though it does not follow it, and fails if it cannot."""
-    if "location" in response.headers:
-        response.extensions["location"] = response.headers.pop("location")
-
-
-async def _aunfollowed(response: httpx.Response) -> None:
-    _unfollowed(response)
-
-
-def _answer(response: httpx.Response, body: bytes) -> Answer:
-    headers = {key.lower(): value for key, value in response.headers.items()}
-    if "location" in response.extensions:
-        headers["location"] = response.extensions["location"]
-    return Answer(response.status_code, headers, body)
+def _answer(response: httpx.Response, raw: bytes | None) -> Answer:
+    body = response.content if raw is None else _body(response.headers, raw)
+    return Answer(response.status_code, dict(response.headers.items()), body)
 
 
 def _body(headers: httpx.Headers, raw: bytes) -> bytes:
@@ -257,22 +239,27 @@ class _Backend(httpcore.SyncBackend):
         return _Stream(super().connect_tcp(*args, **kwargs))
 
 
-def _client(settings: Settings, options: dict[str, Any]) -> httpx.Client:
-    client: httpx.Client = _guarded(httpx.Client, options)
-    if settings.transport is None:
-        # httpx has no way of its own to hand this through; a test fails if the names change.
-        for transport in (client.__dict__["_transport"], *client.__dict__["_mounts"].values()):
-            if transport is not None:
-                transport.__dict__["_pool"].__dict__["_network_backend"] = _Backend()
-    return client
+class _Line:
+    """Connections with the same limits.
 
+    Requests go to the transport that httpx's client has for the address, not through the client itself. It would keep
+    cookies, which make a repeated request differ from the first, read where redirects lead, and take a quarter of the
+    time of a small call.
+    """
 
-def _guarded(make: Any, options: dict[str, Any]) -> Any:
-    try:
-        return make(**options)
-    except (ValueError, ImportError, httpx.InvalidURL):
-        # The address of a proxy may hold a password, so it is not repeated.
-        raise ConfigurationError("proxy: the address of the proxy, given or of the environment, is unusable") from None
+    def __init__(self, make: Any, settings: Settings, options: dict[str, Any], limits: httpx.Limits) -> None:
+        try:
+            self.client = make(**options, limits=limits)
+        except (ValueError, ImportError, httpx.InvalidURL):
+            # The address of a proxy may hold a password, so it is not repeated.
+            raise ConfigurationError(
+                "proxy: the address of the proxy, given or of the environment, is unusable"
+            ) from None
+        # httpx has no ways of its own for these two; tests fail if the names change.
+        self.transport = self.client._transport_for_url(httpx.URL(settings.base_url))
+        if settings.transport is None and make is httpx.Client:
+            self.transport._pool._network_backend = _Backend()
+        self.headers: httpx.Headers = self.client.headers
 
 
 class Connections:
@@ -282,9 +269,9 @@ class Connections:
         self._base_url = settings.base_url
         self._settings = settings
         self._reliable = _knows(settings.transport)
-        self._options = _options(settings, _unfollowed)
-        self._client = _client(settings, {**self._options, "limits": _LIMITS})
-        self._unkept: httpx.Client | None = self._client if settings.transport is not None else None
+        self._options = _options(settings)
+        self._kept = _Line(httpx.Client, settings, self._options, _LIMITS)
+        self._unkept = self._kept if settings.transport is not None else None
         self._lock = threading.Lock()
         self._token_lock = threading.Lock()
 
@@ -293,25 +280,25 @@ class Connections:
         trace = _Trace(step)
         quiet, deadline = _sending.set(True), _deadline.set(step.deadline)
         try:
-            client = self._client if step.reuse else self._fresh()
-            response = client.send(_request(client, self._base_url, step, trace.note), stream=True)
+            line = self._kept if step.reuse else self._fresh()
+            response = line.transport.handle_request(_request(line, self._base_url, step, trace.note))
             trace.status = response.status_code
             try:
                 # Transports for tests give what has been read already.
-                raw = None if response.is_stream_consumed else b"".join(response.iter_raw())
+                raw = None if response.is_stream_consumed else b"".join(response.stream)
             finally:
-                response.close()
-            return _answer(response, response.content if raw is None else _body(response.headers, raw))
+                response.stream.close()
+            return _answer(response, raw)
         except BaseException as error:
             return _failure(step, trace, self._reliable, error)
         finally:
             _sending.reset(quiet)
             _deadline.reset(deadline)
 
-    def _fresh(self) -> httpx.Client:
+    def _fresh(self) -> _Line:
         with self._lock:
             if self._unkept is None:
-                self._unkept = _client(self._settings, {**self._options, "limits": _FRESH})
+                self._unkept = _Line(httpx.Client, self._settings, self._options, _FRESH)
             return self._unkept
 
     def wait(self, seconds: float) -> None:
@@ -330,9 +317,9 @@ class Connections:
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._kept.client.close()
         if self._unkept is not None:
-            self._unkept.close()
+            self._unkept.client.close()
 
 
 class AsyncConnections:
@@ -341,9 +328,10 @@ class AsyncConnections:
     def __init__(self, settings: Settings) -> None:
         self._base_url = settings.base_url
         self._reliable = _knows(settings.transport)
-        self._options = _options(settings, _aunfollowed)
-        self._client: httpx.AsyncClient = _guarded(httpx.AsyncClient, {**self._options, "limits": _LIMITS})
-        self._unkept = self._client if settings.transport is not None else None
+        self._settings = settings
+        self._options = _options(settings)
+        self._kept = _Line(httpx.AsyncClient, settings, self._options, _LIMITS)
+        self._unkept = self._kept if settings.transport is not None else None
         self._token_lock = anyio.Lock()
 
     async def send(self, step: Send) -> Answer | Failure:
@@ -351,25 +339,26 @@ class AsyncConnections:
         trace = _Trace(step)
         quiet = _sending.set(True)
         try:
-            client = self._client if step.reuse else self._fresh()
+            line = self._kept if step.reuse else self._fresh()
             with anyio.fail_after(None if step.deadline is None else step.deadline - time.monotonic()):
-                response = await client.send(_request(client, self._base_url, step, trace.anote), stream=True)
+                request = _request(line, self._base_url, step, trace.anote)
+                response = await line.transport.handle_async_request(request)
                 trace.status = response.status_code
                 try:
                     read = response.is_stream_consumed
-                    raw = None if read else b"".join([chunk async for chunk in response.aiter_raw()])
+                    raw = None if read else b"".join([chunk async for chunk in response.stream])
                 finally:
-                    await response.aclose()
-            return _answer(response, response.content if raw is None else _body(response.headers, raw))
+                    await response.stream.aclose()
+            return _answer(response, raw)
         except BaseException as error:
             return _failure(step, trace, self._reliable, error)
         finally:
             _sending.reset(quiet)
 
-    def _fresh(self) -> httpx.AsyncClient:
-        unkept: httpx.AsyncClient = self._unkept or _guarded(httpx.AsyncClient, {**self._options, "limits": _FRESH})
-        self._unkept = unkept
-        return unkept
+    def _fresh(self) -> _Line:
+        if self._unkept is None:
+            self._unkept = _Line(httpx.AsyncClient, self._settings, self._options, _FRESH)
+        return self._unkept
 
     async def wait(self, seconds: float) -> None:
         """Wait, under whichever event loop runs."""
@@ -388,6 +377,6 @@ class AsyncConnections:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._kept.client.aclose()
         if self._unkept is not None:
-            await self._unkept.aclose()
+            await self._unkept.client.aclose()

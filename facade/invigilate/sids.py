@@ -31,7 +31,7 @@ class Sid(str):
     pattern: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
-        cls.pattern = PATTERNS[cls.__name__]
+        cls.pattern = PATTERNS.get(cls.__name__, cls.pattern)
 
     def __new__(cls, text: str) -> Self:
         """Take a text that matches the documented pattern."""

@@ -273,3 +273,6 @@ def _instant(value: Any) -> float | None:
         return parse_timestamp(value).timestamp() if isinstance(value, str) else None
     except InvalidTimestampError:
         return None
+
+
+__all__ = ["CheckResult", "Compared", "Verdict"]

@@ -45,6 +45,14 @@ KINDS = (
 )
 
 
+def differences_of_field(said: Field, stands: SpecField) -> list[Difference]:
+    """On what a page and a spec disagree about one parameter or member."""
+    nothing = Page(file="", method="", path="", host="", security=frozenset(), parameters={}, body=None, answers={})
+    comparison = Comparison(nothing, Operation(Spec("", {}), "", "", {}, {}))
+    comparison.compare_field(said.name, said, stands, container_inferred=False)
+    return comparison.differences
+
+
 class Comparison:
     """The comparison of one page with one operation."""
 
@@ -76,7 +84,7 @@ class Comparison:
     def _check(self, kind: str, place: str, *, page: Any, spec: Any, agree: bool) -> bool:
         self.counts[kind] += 1
         if not agree:
-            self.differences.append(Difference(self.page.file, place, readable(page), readable(spec)))
+            self.differences.append(Difference(self.page.file, place, readable(page), readable(spec), kind))
         return agree
 
     def _compare_operation(self) -> None:
@@ -210,7 +218,7 @@ class Comparison:
                 agree=item is not None,
             ):
                 assert item is not None
-                self._compare_field(f"{place} {field.name}", field, item, container_inferred)
+                self.compare_field(f"{place} {field.name}", field, item, container_inferred)
         for name in by_name:
             if name not in names:
                 self._check(
@@ -225,7 +233,8 @@ class Comparison:
         if theirs:
             self._check("names", f"{place}: order", page=theirs, spec=ours, agree=theirs == ours)
 
-    def _compare_field(self, place: str, said: Field, item: SpecField, container_inferred: bool) -> None:
+    def compare_field(self, place: str, said: Field, item: SpecField, container_inferred: bool) -> None:
+        """Compares one parameter or member."""
         stands = item.field
         if said.types:
             self._check(
@@ -362,6 +371,8 @@ def _same_need(said: Body, required: bool, inferred: bool) -> bool:
 
 def _types_agree(said: Field, stands: Field, inferred: bool) -> bool:
     theirs, ours = _comparable(said.types, said), _comparable(stands.types, said)
+    if inferred and "any[]" in theirs:  # of an empty or an unseen array, only that it is one
+        theirs -= {"any[]"} if any(kind.endswith("[]") for kind in ours) else set()
     return theirs == ours or (inferred and theirs <= ours)
 
 

@@ -43,6 +43,10 @@ class Field:
     examples: tuple[Any, ...] = ()
     loose_numbers: bool = False
     """Whether the types are read off a sample, where 60 may be an integer and a number."""
+    words: str = ""
+    """The page's own description. It belongs to the vendor: nothing compares it, and no spec repeats it."""
+    gaps: tuple[str, ...] = ()
+    """What the page announces of the value and does not show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ class Body:
     sample: Any = MISSING
     sample_is_whole: bool = True
     """Whether a member that is missing from the sample is missing from the body, too."""
+    words: str = ""
+    """The page's own description, as in `Field`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +80,12 @@ class Page:
     """By status; None where the page says nothing about the body."""
     capture: Mapping[str, str] = field(default_factory=dict[str, str])
     """What OpenAPI has no place for, and `x-capture` holds: permissions and such."""
+    title: str = ""
+    """The heading of the page."""
+    secure: bool | None = None
+    """Whether the page's sample uses https; None where it does not say."""
+    remarks: tuple[str, ...] = ()
+    """Where the page says something in prose that belongs to no parameter and no member."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,8 @@ class Difference:
     place: str
     page_says: str
     spec_says: str
+    kind: str = "operation"
+    """The kind of fact, one of the columns that are counted."""
 
     def __str__(self) -> str:
         return f"{self.file}: {self.place}: page says {self.page_says}, spec says {self.spec_says}"

@@ -78,6 +78,7 @@ class _Draft:
     place: str | None = None
     required: bool = False
     examples: list[Any] = field(default_factory=list[Any])
+    words: list[str] = field(default_factory=list[str])
 
     def finish(self) -> Field:
         if self.listed and "enum" not in self.facets:
@@ -89,6 +90,7 @@ class _Draft:
             required=self.required,
             facets=self.facets,
             examples=tuple(self.examples),
+            words=" ".join(self.words),
         )
 
 
@@ -99,6 +101,12 @@ class FieldListReader:
         self._lines = lines
         self._place = place
         self._index = 0
+        self._preface: list[str] = []
+
+    @property
+    def words(self) -> str:
+        """The text above the first member, once the members were read."""
+        return " ".join(self._preface)
 
     def read(self) -> tuple[Field, ...]:
         """All members, in the page's order."""
@@ -124,6 +132,8 @@ class FieldListReader:
         line = self._lines[self._index]
         if is_type(line):
             raise PageError(f"{self._place}: the type {line!r} has no name above it")
+        if line:
+            self._preface.append(line)
         self._index += 1
 
     def _begin(self) -> _Draft:
@@ -156,7 +166,7 @@ class FieldListReader:
         elif (length := _LENGTH.fullmatch(line)) is not None:
             draft.facets |= _read_length(length)
         elif line == "Available options:":
-            draft.facets["enum"] = self._read_options(draft.name)
+            draft.facets["enum"] = self._read_options(draft)
         elif line.startswith("Allowed value: "):
             draft.facets["enum"] = (_decode(line.removeprefix("Allowed value: "), draft.name),)
         elif line in {"Example:", "Examples:"}:
@@ -165,12 +175,14 @@ class FieldListReader:
             raise PageError(f"{self._place}: the type {line!r} has no name above it")
         elif _LABEL.fullmatch(line) is not None:
             raise PageError(f"{self._place}, {draft.name}: unknown kind of fact: {line!r}")
+        elif line:
+            draft.words.append(line)
 
     def _skip_blank(self) -> None:
         while self._index < len(self._lines) and not self._lines[self._index]:
             self._index += 1
 
-    def _read_options(self, name: str) -> tuple[str, ...]:
+    def _read_options(self, draft: _Draft) -> tuple[Any, ...]:
         self._skip_blank()
         options: list[str] = []
         while self._index < len(self._lines):
@@ -180,8 +192,9 @@ class FieldListReader:
             if not line.endswith(","):
                 break
         if not all(options):
-            raise PageError(f"{name}: the list of values breaks off")
-        return tuple(options)
+            raise PageError(f"{draft.name}: the list of values breaks off")
+        textual = all(kind.startswith("string") for kind in draft.types)
+        return tuple(options) if textual else tuple(_decode(option, draft.name) for option in options)
 
     def _read_examples(self, name: str, *, several: bool) -> list[Any]:
         self._skip_blank()

@@ -93,6 +93,8 @@ def read_help_page(file: str, lines: list[str]) -> Page:
         ),
         answers=answers,
         capture=_read_capture(lines),
+        title=next((line for line in lines if line), ""),
+        remarks=_remarks(parts),
     )
 
 
@@ -111,7 +113,7 @@ def _read_headers(
         elif name == "Authorization":
             security.add(("http", request.headers.get(name, "").split(" ")[0].lower(), "header"))
         else:
-            headers[name] = Field(name=name, required=match["flag"] == "required")
+            headers[name] = Field(name=name, required=match["flag"] == "required", words=row.cells[1])
     if not all(media.values()):
         raise PageError("the table of headers lacks Content-Type or Accept")
     # A sample may send more than the table lists; of such a header it is not known whether it
@@ -121,7 +123,7 @@ def _read_headers(
             raise PageError(f"the table and the sample differ in {name}")
         if name not in {*media, "Authorization", "Host"}:
             listed = headers.get(name, Field(name=name))
-            headers[name] = Field(name=name, required=listed.required, examples=(value,))
+            headers[name] = Field(name=name, required=listed.required, examples=(value,), words=listed.words)
     return media, frozenset(security), tuple(headers.values())
 
 
@@ -189,6 +191,13 @@ def _listed_values(row: _Row) -> dict[str, Any]:
     return {"enum": tuple(values)} if values else {}
 
 
+def _gaps(row: _Row, *, typed: bool) -> tuple[str, ...]:
+    gaps = [] if typed else ["its type: the sample does not show it"]
+    if row.cells[1].endswith(":") and not _listed_values(row):
+        gaps.append("its values: a list is announced, and the saved page has none")
+    return tuple(gaps)
+
+
 def _request_field(row: _Row, sample: dict[str, Any]) -> Field:
     match = _flagged(row)
     if match["flag"] is None:
@@ -205,6 +214,8 @@ def _request_field(row: _Row, sample: dict[str, Any]) -> Field:
         required=match["flag"] == "required",
         facets=_listed_values(row),
         loose_numbers=True,
+        words=row.cells[1],
+        gaps=_gaps(row, typed=match["name"] in sample),
     )
 
 
@@ -219,6 +230,8 @@ def _answer_field(row: _Row, sample: dict[str, Any]) -> Field:
         required=None,
         facets=_listed_values(row),
         loose_numbers=True,
+        words=row.cells[1],
+        gaps=_gaps(row, typed=known),
     )
 
 
@@ -247,6 +260,19 @@ def _read_json(lines: list[str], what: str) -> Any:
         return json.loads("\n".join(lines[: lines.index("CODE")]))
     except ValueError:
         raise PageError(f"{what} is no JSON text") from None
+
+
+def _remarks(parts: dict[str, list[str]]) -> tuple[str, ...]:
+    """Where a text stands below a table."""
+    titles = {part: title for title, part in _HEADINGS.items()}
+    found: list[str] = []
+    for part in ("headers", "members", "answer", "codes"):
+        lines = parts[part]
+        last = max((index for index, line in enumerate(lines) if line.endswith("|")), default=-1)
+        below = sum(1 for line in lines[last + 1 :] if line)
+        if below:
+            found.append(f"{below} line{'s' if below > 1 else ''} below the table of {titles[part]!r}")
+    return ("the tables of headers and of status codes", *found)
 
 
 def _read_capture(lines: list[str]) -> dict[str, str]:

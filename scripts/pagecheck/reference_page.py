@@ -34,8 +34,10 @@ def is_reference_page(lines: list[str]) -> bool:
 def read_reference_page(file: str, lines: list[str]) -> Page:
     """All facts of a reference page."""
     method, path, index = _read_address(lines)
-    index = _find(lines, index, lambda line: line.startswith("curl "), "the cURL sample")
-    curl, index = _read_curl(lines, index)
+    title = lines[index] if index < len(lines) else ""
+    start = _find(lines, index, lambda line: line.startswith("curl "), "the cURL sample")
+    words = sum(1 for line in lines[index + 1 : start] if line)
+    curl, index = _read_curl(lines, start)
     sections = _split_sections(lines, index)
     answer_sample = _read_answer_sample(lines, index, min(start for start, _ in sections.values()))
     url = urlsplit(curl["--url"][0])
@@ -60,6 +62,9 @@ def read_reference_page(file: str, lines: list[str]) -> Page:
         parameters=parameters,
         body=_read_body(sections, curl),
         answers=_read_answers(sections, answer_sample),
+        title=title,
+        secure=url.scheme == "https",
+        remarks=_remarks(sections, words),
     )
 
 
@@ -150,6 +155,22 @@ def _read_answer_sample(lines: list[str], start: int, end: int) -> Any:
         raise PageError("the sample of the answer is no JSON text; is it cut off?") from None
 
 
+def _remarks(sections: dict[str, tuple[int, list[str]]], words: int) -> tuple[str, ...]:
+    """Where the page has words that belong to no parameter and no body."""
+    found = [f"{words} line{'s' if words > 1 else ''} between the heading and the cURL sample"] if words else []
+    credentials = FieldListReader(sections["Authorizations"][1], place="Authorizations").read()
+    found += [f"the authorization {item.name}" for item in credentials if item.words]
+    status = ""
+    for line in sections["Response"][1]:
+        head = _STATUS.fullmatch(line)
+        if head is not None:
+            status = "" if head["media"] else head["status"]
+        elif line and status:
+            found.append(f"answer {status}, which has no body")
+            status = ""
+    return tuple(found)
+
+
 def _read_security(
     sections: dict[str, tuple[int, list[str]]],
 ) -> frozenset[tuple[str, str, str]]:
@@ -189,7 +210,8 @@ def _read_body(sections: dict[str, tuple[int, list[str]]], curl: dict[str, list[
     lines = sections["Body"][1]
     first = _find_text(lines, 0)
     assert first is not None  # the section was recognised by this line
-    fields = FieldListReader(lines[first + 1 :], place="Body").read()
+    reader = FieldListReader(lines[first + 1 :], place="Body")
+    fields = reader.read()
     sample: Any = MISSING
     if data:
         try:
@@ -198,7 +220,8 @@ def _read_body(sections: dict[str, tuple[int, list[str]]], curl: dict[str, list[
             raise PageError("the body of the cURL sample is no JSON text") from None
     if not fields:
         raise PageError("the section Body lists no member")
-    return Body(media_type=lines[first], types=frozenset({"object"}), fields=fields, sample=sample)
+    whole = frozenset({"object"})
+    return Body(media_type=lines[first], types=whole, fields=fields, sample=sample, words=reader.words)
 
 
 def _read_answers(sections: dict[str, tuple[int, list[str]]], sample: Any) -> dict[str, Body | None]:
@@ -227,9 +250,12 @@ def _read_answer(head: re.Match[str], lines: list[str], sample: Any) -> Body | N
         if not is_type(bare["type"]):
             raise PageError(f"unknown type of an answer: {bare['type']!r}")
         types, _, _ = read_types(bare["type"])
-        return Body(media_type=media_type, types=types, sample=sample)
-    fields = FieldListReader(lines, place="Response").read()
+        words = " ".join(line for line in lines if line and line != bare[0])
+        return Body(media_type=media_type, types=types, sample=sample, words=words)
+    reader = FieldListReader(lines, place="Response")
+    fields = reader.read()
     if not fields and sample is MISSING:
         raise PageError(f"the answer {head['status']} has neither members nor a sample")
     whole = "object[]" if isinstance(sample, list) else "object"
-    return Body(media_type=media_type, types=frozenset({whole}), fields=fields, sample=sample)
+    types = frozenset({whole})
+    return Body(media_type=media_type, types=types, fields=fields, sample=sample, words=reader.words)

@@ -108,6 +108,11 @@ class Spec:
         if len(real) == 1:  # "this or null" has the facts of "this"
             whole = {**real[0], **whole}
         facets = self._facets(whole, types)
+        if len(real) > 1:  # what holds for one value and for several alike holds for the whole
+            each = [self._facets(branch, self._types(branch)) for branch in real]
+            facets = {
+                name: value for name, value in each[0].items() if all(value == o.get(name) for o in each)
+            } | facets
         examples = [*whole.get("examples", ()), *([whole["example"]] if "example" in whole else ())]
         return SpecField(
             field=Field(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -126,6 +128,7 @@ def generate(target: Target, output: Path, settings: dict[str, Any]) -> list[Ope
     (output / "sids.py").write_text(_sids_module(document), encoding="utf-8")
     (output / "py.typed").write_text("", encoding="utf-8")
     shutil.copyfile(target.spec, output / "openapi.yaml")
+    (output / "provenance.json").write_text(_provenance(target, settings), encoding="utf-8")
     _format(output, target)
     return operations
 
@@ -230,6 +233,21 @@ def _security(root: Node) -> dict[str, str]:
     if scheme["type"] == "http" and scheme["scheme"] == "bearer":
         return {"header": "Authorization", "prefix": "Bearer"}
     raise SpecError(f"the security scheme {needed[0]} is not supported")
+
+
+def _provenance(target: Target, settings: dict[str, Any]) -> str:
+    """What a package is made from, as the JSON that is shipped in it (`invigilate.provenance` reads it)."""
+    # What `sha256sum *` prints in the folder of templates.
+    templates = sorted(path for path in target.templates.iterdir() if path.is_file())
+    listing = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in templates)
+    pins = {name: {"name": name, "version": importlib.metadata.version(name)} for name in settings["pins"]}
+    made_from = {
+        "specification": {"file": target.source, "sha256": hashlib.sha256(target.spec.read_bytes()).hexdigest()},
+        "generator": {**pins["openapi-python-client"], "options": settings.get("options", {})},
+        "templates": {"sha256": hashlib.sha256(listing.encode()).hexdigest()},
+        "formatter": pins["ruff"],
+    }
+    return json.dumps(made_from, indent=2) + "\n"
 
 
 def _sids_module(document: Document) -> str:

@@ -19,7 +19,7 @@ def example(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_example_is_tested() -> None:
     examples = {path.name for path in (ROOT / "examples").iterdir() if not path.name.startswith(("_", "."))}
-    assert examples == {"quickstart.py", "report_to_csv.py", "exam_platform"}
+    assert examples == {"quickstart.py", "report_to_csv.py", "exam_platform", "downstream-sdk"}
 
 
 def test_the_exam_platform_passes_its_own_tests(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Each scenario runs with the sync client, and with the async one under asyncio an
 from __future__ import annotations
 
 import gzip
+import itertools
 import logging
 import random
 import socket
@@ -318,10 +319,12 @@ def test_the_deadline_ends_a_trickle(part: str, mode: Mode) -> None:
 
 @every_mode
 def test_the_deadline_covers_all_pages_of_a_report(mode: Mode) -> None:
+    numbers = itertools.count()
+
     def script(peer: Peer) -> None:
         while peer.read() is not None:
             peer.wait(0.1)
-            peer.send(answer({"total": 1000, "results": [{"sid": "x"}]}))
+            peer.send(answer({"total": 1000, "results": [{"sid": f"x{next(numbers)}"}]}))
 
     async def call(client: Any) -> None:
         await report(client.with_options(deadline=0.4))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -186,7 +187,7 @@ class Operation(Generic[T]):
             raise UndecodableAnswer(f"expected a JSON {self.answer}, got {_json_kind(value)}")
         return self.read(value)
 
-    def decode(self, content: bytes, loads: Callable[[bytes], Any] = json.loads) -> T:
+    def decode(self, content: bytes, loads: Callable[[bytes], Any] | None = None) -> T:
         """Build the documented type from the body of a successful answer.
 
         A documented text is returned without its JSON quotes; a body that is no JSON text, as it came.
@@ -218,7 +219,7 @@ class Call(Generic[T]):
     def __repr__(self) -> str:
         return f"<Call {self.operation.id}({', '.join(self.arguments)})>"
 
-    def decode(self, content: bytes, loads: Callable[[bytes], Any] = json.loads) -> T:
+    def decode(self, content: bytes, loads: Callable[[bytes], Any] | None = None) -> T:
         """See `Operation.decode`."""
         return self.operation.decode(content, loads)
 
@@ -246,23 +247,54 @@ class PagedCall(Generic[R]):
         return self._read_rows(results)
 
 
-def read_json(content: bytes, loads: Callable[[bytes], Any] = json.loads) -> Any:
+def read_json(content: bytes, loads: Callable[[bytes], Any] | None = None) -> Any:
     """Decode a JSON body.
+
+    Args:
+        content: the body.
+        loads: what decodes it, in place of `load_json`.
 
     Raises:
         UndecodableAnswer: if it is none; the text names no content.
     """
     try:
-        return loads(content)
+        return (loads or load_json)(content)
     except (ValueError, RecursionError) as error:
         reason = "it is empty" if not content.strip() else f"{type(error).__name__}, {len(content)} bytes"
     raise UndecodableAnswer(f"expected JSON: {reason}")
 
 
+_loads: Callable[[bytes], Any] | None = None
+
+
+def load_json(content: bytes) -> Any:
+    """Decode JSON as `json.loads` does: the same values, the same errors. With msgspec installed, in half of the time.
+
+    Raises:
+        ValueError: if it is none.
+        RecursionError: if it is nested too deeply.
+    """
+    global _loads
+    if _loads is None:
+        try:
+            # Late, since importing it takes time, and by name, since whoever checks the types may not have it.
+            _loads = import_module("msgspec.json").Decoder().decode
+        except ImportError:
+            _loads = json.loads
+    if _loads is not json.loads:
+        try:
+            return _loads(content)
+        except Exception:
+            # It refuses some that json.loads takes: NaN, numbers that no float holds, halves of surrogate pairs, all
+            # encodings but UTF-8. And what json.loads refuses too, it is to refuse in its own words.
+            pass
+    return json.loads(content)
+
+
 def read_text(content: bytes) -> str:
     """Read a documented text: the JSON string that it is, or else the body as it came."""
     try:
-        value = json.loads(content)
+        value = load_json(content)
     except (ValueError, RecursionError):
         value = None
     return value if isinstance(value, str) else content.decode("utf-8", "replace")
@@ -315,4 +347,14 @@ def _texts(value: Any) -> list[str]:
     return [_text(item) for item in plain] if plain.__class__ is list else [_text(plain)]
 
 
-__all__ = ["Call", "Field", "Operation", "PagedCall", "Request", "UndecodableAnswer", "read_json", "read_text"]
+__all__ = [
+    "Call",
+    "Field",
+    "Operation",
+    "PagedCall",
+    "Request",
+    "UndecodableAnswer",
+    "load_json",
+    "read_json",
+    "read_text",
+]

@@ -1,0 +1,90 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from .exits import ExitCode, code_of
+from .output import note, prepare_streams
+
+# A wrong command line raises an error of the library below typer, which newer versions of typer bring themselves.
+_ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+_SETTINGS = """Credentials come from the environment: SMARTERPROCTORING_TOKEN, SMARTERPROCTORING_INSTALL_SID,
+SMARTERPROCTORING_BASE_URL; ISPRING_CLIENT_ID, ISPRING_CLIENT_SECRET, ISPRING_ACCESS_TOKEN, ISPRING_ACCOUNT_URL,
+ISPRING_BASE_URL."""
+
+
+def _epilog() -> str:
+    codes = [f"{code.value:>3}  {code.meaning}" for code in ExitCode]
+    return "\n\n".join([" ".join(_SETTINGS.split()), "\n".join(["Exit codes:", *codes])])
+
+
+def application() -> typer.Typer:
+    """Put the command line together."""
+    from . import demo, offerings, report, sandbox, sessions, sids, training
+
+    app = typer.Typer(
+        name="invigilate",
+        help="SmarterProctoring and iSpring Learn from the command line.",
+        epilog=_epilog(),
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for part in (report, sessions, offerings, training, sids, sandbox, demo):
+        part.register(app)
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from invigilate import __version__
+
+        print(f"invigilate {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What stands before the name of a command."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line.
+
+    Returns:
+        The exit code.
+    """
+    prepare_streams()
+    try:
+        result = application()(args=arguments, prog_name="invigilate", standalone_mode=False)
+        sys.stdout.flush()
+    except _ClickError as error:
+        return _wrong(error)
+    except (typer.Abort, KeyboardInterrupt):
+        note("interrupted; no change was cut off")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code_of(error)
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _wrong(error: Any) -> int:
+    context = error.ctx
+    if type(error).__name__ == "NoArgsIsHelpError" or not error.format_message():
+        # Some versions have shown the help by now.
+        return ExitCode.USAGE
+    where = context.command_path if context is not None else "invigilate"
+    note(f"{error.format_message().rstrip('.')}; see {where} --help")
+    return ExitCode.USAGE

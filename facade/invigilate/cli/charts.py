@@ -1,0 +1,283 @@
+"""Charts of what was counted, as .html, .svg or .png. Nothing in them is fetched from anywhere."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from .tally import Tally, sums
+
+Look = Literal["light", "dark"]
+_WIDTH = 640
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+_SCALE = 2.0
+
+
+class Colours(NamedTuple):
+    """Colours of a chart.
+
+    Attributes:
+        background: of everything.
+        text: of titles and labels.
+        faint: of lines and remarks.
+        statuses: of the parts of a bar, in the order of the statuses.
+    """
+
+    background: str
+    text: str
+    faint: str
+    statuses: tuple[str, ...]
+
+
+# Told apart with every kind of colour blindness, and at least 3:1 against the background; see the tests.
+COLOURS: Mapping[Look, Colours] = {
+    "light": Colours(
+        "#ffffff", "#1f2328", "#59636e", ("#0b4f8a", "#3f9b8a", "#d1690e", "#300000", "#9000f0", "#d860f0")
+    ),
+    "dark": Colours(
+        "#14181f", "#e6e8eb", "#9aa4af", ("#3f86d6", "#a4dccb", "#e08a1e", "#786060", "#f0d890", "#7848f0")
+    ),
+}
+
+
+def write_chart(tally: Tally, path: Path, look: Look | None) -> None:
+    """Draw services by type and status, and sessions over time.
+
+    Args:
+        tally: what was counted.
+        path: a .html, .svg or .png file; it is replaced as a whole.
+        look: colours; by default light, and for .html those that the reader's system prefers.
+    """
+    import vl_convert
+
+    if path.suffix == ".html":
+        looks: tuple[Look, ...] = (look,) if look else ("light", "dark")
+        content = _page(tally, {name: specification(tally, name) for name in looks}).encode()
+    else:
+        chart = specification(tally, look or "light")
+        if path.suffix == ".svg":
+            content = str(vl_convert.vegalite_to_svg(chart)).encode()
+        else:
+            content = bytes(vl_convert.vegalite_to_png(chart, scale=_SCALE))
+    # Whoever opens it while it is written sees the old one.
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def specification(tally: Tally, look: Look) -> dict[str, Any]:
+    """Describe the charts in Vega-Lite, data included."""
+    import altair as alt
+
+    colours = COLOURS[look]
+    statuses = tally.statuses()
+    charts = [_by_service(alt, tally, statuses, colours)]
+    if tally.days:
+        charts.append(_over_time(alt, tally, statuses, colours))
+    title = alt.TitleParams(
+        f"{tally.total:,} exam sessions",
+        subtitle=_remark(tally),
+        anchor="start",
+        fontSize=20,
+        subtitleFontSize=13,
+        subtitlePadding=6,
+        offset=18,
+    )
+    chart: Any = alt.vconcat(*charts, spacing=34, title=title, background=colours.background, padding=24)
+    return _plain(chart.configure(**_settings(colours)).to_dict())
+
+
+def _plain(chart: dict[str, Any]) -> dict[str, Any]:
+    # Its address is a name; nothing is fetched from it, and without it no reader can try to.
+    chart.pop("$schema", None)
+    return chart
+
+
+def _remark(tally: Tally) -> str:
+    if not tally.days:
+        return "none of them has an appointment"
+    days = [day for day, _ in tally.days]
+    text = f"appointments from {min(days)} to {max(days)}, days in {tally.place}"
+    return text + (f"; {tally.undated:,} without an appointment" if tally.undated else "")
+
+
+def _values(table: Mapping[str, Mapping[str, int]], statuses: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"what": what, "status": status, "sessions": parts[status], "order": statuses.index(status)}
+        for what, parts in table.items()
+        for status in statuses
+        if parts.get(status)
+    ]
+
+
+def _colour(alt: Any, statuses: Sequence[str], colours: Colours) -> Any:
+    palette = [colours.statuses[place % len(colours.statuses)] for place in range(len(statuses))]
+    return alt.Color(
+        "status:N",
+        scale=alt.Scale(domain=list(statuses), range=palette),
+        legend=alt.Legend(title=None, orient="top", direction="horizontal", symbolType="square", columns=4),
+    )
+
+
+def _tooltip(alt: Any, name: str) -> list[Any]:
+    return [alt.Tooltip("what:N", title=name), alt.Tooltip("status:N"), alt.Tooltip("sessions:Q", format=",d")]
+
+
+def _by_service(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours) -> Any:
+    table = tally.by_service()
+    order = list(table)
+    bars = (
+        alt.Chart(alt.Data(values=_values(table, statuses)))
+        .mark_bar(stroke=colours.background, strokeWidth=1, height={"band": 0.72})
+        .encode(
+            y=alt.Y("what:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False, labelPadding=8)),
+            x=alt.X(
+                "sessions:Q",
+                title="sessions",
+                # Room for the number behind the longest bar.
+                scale=alt.Scale(domain=[0, max(map(sums, table.values()), default=1) * 1.09], nice=False),
+                axis=alt.Axis(tickCount=6, tickMinStep=1, format=",d"),
+            ),
+            color=_colour(alt, statuses, colours),
+            order=alt.Order("order:Q"),
+            tooltip=_tooltip(alt, "service type"),
+        )
+    )
+    totals = [{"what": what, "all": sums(parts)} for what, parts in table.items()]
+    numbers = (
+        alt.Chart(alt.Data(values=totals))
+        .mark_text(align="left", dx=6, color=colours.text, fontSize=12)
+        .encode(y=alt.Y("what:N", sort=order), x="all:Q", text=alt.Text("all:Q", format=",d"))
+    )
+    title = alt.TitleParams("By service type and status", anchor="start", frame="group")
+    return alt.layer(bars, numbers).properties(width=_WIDTH, height=alt.Step(30), title=title)
+
+
+def _over_time(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours) -> Any:
+    step, table = tally.step(), tally.stretches()
+    names = list(table)
+    # As many labels as have room beside each other.
+    every = -(-len(names) // max(1, _WIDTH // (34 if step == "year" else 62 if step == "month" else 84)))
+    title = alt.TitleParams(f"By {step} of the appointment", anchor="start", frame="group")
+    axis = alt.Axis(
+        values=names[::every], labelAngle=0, ticks=False, labelPadding=8, labelOverlap=False, labelFlush=False
+    )
+    return (
+        alt.Chart(alt.Data(values=_values(table, statuses)))
+        .mark_bar(stroke=colours.background, strokeWidth=0.5 if len(names) > 60 else 1)
+        .encode(
+            x=alt.X("what:N", title=None, axis=axis, scale=alt.Scale(domain=names, paddingInner=0.12)),
+            y=alt.Y("sessions:Q", title="sessions", axis=alt.Axis(tickCount=5, tickMinStep=1, format=",d")),
+            color=_colour(alt, statuses, colours),
+            order=alt.Order("order:Q"),
+            tooltip=_tooltip(alt, step),
+        )
+        .properties(width=_WIDTH, height=220, title=title)
+    )
+
+
+def _settings(colours: Colours) -> dict[str, Any]:
+    return {
+        "font": _FONT,
+        "view": {"stroke": None},
+        "title": {"color": colours.text, "subtitleColor": colours.faint, "fontSize": 15, "offset": 12},
+        "axis": {
+            "labelColor": colours.text,
+            "titleColor": colours.faint,
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "domainColor": colours.faint,
+            "gridColor": colours.faint,
+            "gridOpacity": 0.25,
+            "tickColor": colours.faint,
+            "labelLimit": 240,
+        },
+        "legend": {"labelColor": colours.text, "labelFontSize": 12, "symbolSize": 140, "labelLimit": 240},
+    }
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: {scheme}; }}
+{styles}
+body {{ margin: 0; font-family: {font}; background: var(--background); color: var(--text); }}
+main {{ max-width: 62rem; margin: 0 auto; padding: 1rem; overflow-x: auto; }}
+table {{ border-collapse: collapse; margin: 0.5rem 0 2rem; font-size: 0.9rem; }}
+th, td {{ padding: 0.2rem 0.9rem 0.2rem 0; text-align: right; }}
+th:first-child, td:first-child {{ text-align: left; }}
+summary {{ cursor: pointer; color: var(--faint); }}
+</style>
+</head>
+<body>
+<main>
+<div id="chart" role="img" aria-label="{title}"></div>
+<details>
+<summary>The numbers</summary>
+{tables}
+</details>
+</main>
+<script>{library}</script>
+<script>
+const charts = {charts};
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+function draw() {{
+  const chart = charts.dark && (dark.matches || !charts.light) ? charts.dark : charts.light;
+  vegaEmbed("#chart", chart, {{ actions: false, mode: "vega-lite", renderer: "svg" }});
+}}
+dark.addEventListener("change", draw);
+draw();
+</script>
+</body>
+</html>
+"""
+
+
+def _page(tally: Tally, charts: Mapping[Look, dict[str, Any]]) -> str:
+    import vl_convert
+
+    def variables(look: Look) -> str:
+        colours = COLOURS[look]
+        return f":root {{ --background: {colours.background}; --text: {colours.text}; --faint: {colours.faint}; }}"
+
+    bundle: Any = vl_convert.javascript_bundle  # its types ask for what it has a default for
+    looks = list(charts)
+    styles = variables(looks[0])
+    if len(looks) == 2:
+        styles += f"\n@media (prefers-color-scheme: dark) {{ {variables('dark')} }}"
+    tables = [("service type", tally.by_service()), (tally.step(), tally.stretches())]
+    return _PAGE.format(
+        title=html.escape(f"{tally.total:,} exam sessions, {_remark(tally)}"),
+        scheme=" ".join(looks),
+        styles=styles,
+        font=_FONT,
+        tables="\n".join(_table(name, table, tally.statuses()) for name, table in tables),
+        library=bundle(),
+        # No text of a server ends the script that it stands in.
+        charts=json.dumps(charts).replace("<", "\\u003c"),
+    )
+
+
+def _table(name: str, table: Mapping[str, Mapping[str, int]], statuses: Sequence[str]) -> str:
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in [name, *statuses, "all"])
+    rows = "".join(
+        f"<tr><td>{html.escape(what)}</td>"
+        + "".join(f"<td>{parts.get(status, 0):,}</td>" for status in statuses)
+        + f"<td>{sums(parts):,}</td></tr>"
+        for what, parts in table.items()
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

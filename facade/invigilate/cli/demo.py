@@ -1,0 +1,87 @@
+"""`invigilate demo`: a short story, told by the commands themselves against a sandbox of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from .options import add
+from .output import console, for_people
+from .sandbox import check_installed
+
+Seed = Annotated[int, typer.Option(metavar="N", help="Decides all data.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    add(
+        app,
+        "demo",
+        _demo,
+        help="Book an exam session and count a report, against a sandbox on this machine. Needs no credentials.",
+        examples=["invigilate demo"],
+    )
+
+
+def _demo(seed: Seed = 7) -> None:
+    check_installed()
+    from invigilate.sandbox import Sandbox
+
+    with Sandbox(seed=seed) as sandbox:
+        session = f"--exam-sid {sandbox.exam_sid} --session-sid {sandbox.session_sid}"
+        booking = f"sessions schedule {session} --type automated --amount 25 --currency USD --secret card_token"
+        time = "--appointment-date-time 2026-12-01T09:00 --timezone Europe/Berlin"
+        settings = {
+            "SMARTERPROCTORING_BASE_URL": sandbox.smarterproctoring_url,
+            "SMARTERPROCTORING_TOKEN": sandbox.token,
+            "SMARTERPROCTORING_INSTALL_SID": sandbox.install_sid,
+            "INVIGILATE_CARD_TOKEN": "tok_of_the_demo",
+        }
+        with _environment(settings):
+            _tell("An enrolled person has an exam session that waits for its appointment:")
+            _run(f"sessions list --enrollment-sid {sandbox.enrollment_sid} --exam-sid {sandbox.exam_sid}")
+            _tell("What booking it would send, with what is secret masked. Nothing is sent:")
+            _run(f"{booking} {time} --dry-run")
+            _tell("Booked, and the card is charged:")
+            _run(f"{booking} {time} --yes")
+            _tell(f"The sandbox's ledger: {', '.join(f'{c.amount} {c.currency}' for c in sandbox.ledger)}")
+            _tell("All sessions of the install, counted while they are read:")
+            _run("report --bars")
+
+
+def _tell(text: str) -> None:
+    print()
+    if for_people():
+        console().print(text, style="bold")
+    else:
+        print(text)
+
+
+def _run(line: str) -> None:
+    from .app import run
+
+    print(f"$ invigilate {line}", flush=True)
+    code = run(shlex.split(line))
+    sys.stdout.flush()
+    if code:
+        raise typer.Exit(code)
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Generator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,119 @@
+"""What stands around each command: errors in one line, warnings, exit codes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from invigilate.errors import InvalidArgumentError, InvigilateError
+
+from .exits import ExitCode, Failure, code_of
+from .fields import as_usage
+from .output import note, one_line
+
+# Set by a call that was cut off after something of it was sent; the engine logs it, since its error may never be seen.
+_CUT_OFF = "the outcome is unknown"
+
+
+class _Notes(logging.Handler):
+    """Shows what the library logs, and remembers a change that was cut off."""
+
+    def __init__(self, *, debug: bool) -> None:
+        super().__init__(logging.DEBUG if debug else logging.WARNING)
+        self.cut_off = False
+        self._debug = debug
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.levelno >= logging.ERROR and text.endswith(_CUT_OFF):
+            self.cut_off = True
+        elif self._debug or record.levelno < logging.ERROR:
+            note(text)
+
+
+def guarded(function: Callable[..., None]) -> Callable[..., None]:
+    """Let a command end with one line on stderr and an exit code, whatever happens. It takes `--debug`, too."""
+
+    @functools.wraps(function)
+    def command(**values: Any) -> None:
+        debug = bool(values.pop("debug", False))
+        notes = _Notes(debug=debug)
+        logger = logging.getLogger("invigilate")
+        before = logger.level, logger.propagate
+        logger.addHandler(notes)
+        logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+        logger.propagate = False
+        try:
+            with warnings.catch_warnings():
+                if not sys.warnoptions:
+                    warnings.simplefilter("always", UserWarning)
+                warnings.showwarning = _show_warning
+                function(**values)
+                sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, typer.Exit):
+                raise
+            raise typer.Exit(_end(error, notes, debug=debug)) from None
+        finally:
+            logger.removeHandler(notes)
+            logger.setLevel(before[0])
+            logger.propagate = before[1]
+
+    parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+    option = typer.Option("--debug", help="Show the traceback of an error, and what is sent when.")
+    debug = inspect.Parameter(
+        "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option]
+    )
+    described(command, [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters), debug])
+    return command
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    note(str(message))
+
+
+def _end(error: BaseException, notes: _Notes, *, debug: bool) -> ExitCode:
+    code = code_of(error)
+    if code is ExitCode.PIPE_CLOSED:
+        # Python would write what is left once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code
+    if debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, KeyboardInterrupt):
+        sent = "a change may have been sent, and its outcome is unknown" if notes.cut_off else "no change was cut off"
+        note(f"interrupted; {error.args[0] if error.args else sent}")
+    elif isinstance(error, Failure):
+        note(error.message)
+        for line in error.advice:
+            note(line)
+    elif isinstance(error, InvalidArgumentError):
+        note(str(as_usage(error)))
+    elif isinstance(error, OSError) and error.strerror:
+        note(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    else:
+        text = one_line(str(error))
+        # Whatever has no code of its own is a mistake of this program: its class helps whoever is told.
+        note(
+            f"{type(error).__name__}: {text}"
+            if code is ExitCode.FAILED and not isinstance(error, InvigilateError)
+            else text
+        )
+    return code
+
+
+def described(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> None:
+    """Let a function that takes any keywords have the signature of these parameters."""
+    target: Any = function
+    target.__signature__ = inspect.Signature(list(parameters))
+    target.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -1,0 +1,182 @@
+"""What is printed: tables for people, plain text where no terminal is, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, TextIO
+
+from invigilate._shapes import is_object
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SAMPLE = 100
+"""Rows that are looked at to find the widths of columns; a report is not held in memory for that."""
+_NARROWEST, _MODERATE = 8, len("2026-10-01 09:30Z")
+_UTC = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z", re.ASCII)
+_GAP = "  "
+
+
+def note(text: str) -> None:
+    """Say something to whoever started the program: a line on stderr."""
+    print(f"invigilate: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def one_line(text: str) -> str:
+    """Write a text as one line that no terminal takes for commands."""
+    return shown(" ".join(text.split()))
+
+
+def shown(text: str) -> str:
+    """Write a text of a server without control characters, which could do anything to a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def to_json(value: Any) -> str:
+    """Write a value as one line of JSON."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, ensure_ascii=not utf8)
+
+
+def console(file: TextIO | None = None) -> Console:
+    """Get a terminal to draw on: by default that of stdout."""
+    from rich.console import Console
+
+    return Console(file=file or sys.stdout, highlight=False, soft_wrap=True)
+
+
+def for_people() -> bool:
+    """Whether somebody reads stdout."""
+    return sys.stdout.isatty()
+
+
+def prepare_streams() -> None:
+    """Let no character that a stream cannot write end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None and encoding != "utf8":
+            reconfigure(errors="backslashreplace")
+
+
+def member(row: Any, path: str) -> Any:
+    """Find a member of a row by its documented name; a dot leads into an object."""
+    value: Any = row
+    for name in path.split("."):
+        if not is_object(value):
+            return None
+        value = value.get(name)
+    return value
+
+
+def cell(value: Any) -> str:
+    """Write a value in a cell. Of an object whose title is known, the title; of others, all of it."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if is_object(value):
+        title = value.get("title")
+        return shown(title) if isinstance(title, str) and title else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows while they come.
+
+    Args:
+        rows: the rows, by documented names.
+        columns: what to print of each; dots lead into objects. Of no matter for JSON, which has everything.
+        as_json: print a line of JSON for each.
+    """
+    if as_json:
+        for row in rows:
+            print(to_json(row))
+        return
+    cells = ([cell(member(row, column)) for column in columns] for row in rows)
+    if for_people():
+        # Whole minutes are enough for a table.
+        _table(([_UTC.sub(r"\1 \2Z", text) for text in line] for line in cells), columns)
+        return
+    # The first row before the names: where none can be had, nothing is printed.
+    first = list(islice(cells, 1))
+    print("\t".join(columns))
+    for line in chain(first, cells):
+        print("\t".join(line))
+
+
+def record(value: Mapping[str, Any], *, as_json: bool, hidden: Iterable[str] = ()) -> None:
+    """Print one object: its members below each other.
+
+    Args:
+        value: the object, by documented names.
+        as_json: print a line of JSON.
+        hidden: members that only JSON shows.
+    """
+    if as_json:
+        print(to_json(value))
+        return
+    covered = set(hidden)
+    members = {key: "***" if key in covered and item is not None else cell(item) for key, item in value.items()}
+    if not for_people():
+        for key, text in members.items():
+            print(f"{key}\t{text}")
+        return
+    from rich.text import Text
+
+    screen, width = console(), max(map(len, members), default=0)
+    for key, text in members.items():
+        if text:
+            screen.print(Text.assemble((f"{key:<{width}}", "cyan"), _GAP, text))
+
+
+def _table(cells: Iterator[list[str]], headings: Sequence[str]) -> None:
+    from rich.cells import cell_len, set_cell_size
+    from rich.text import Text
+
+    screen = console()
+    sample = list(islice(cells, _SAMPLE))
+    names = [_heading(name) for name in headings]
+    longest = [max(map(cell_len, column)) for column in zip(names, *sample, strict=True)]
+    widths = _fit(longest, screen.width - len(_GAP) * (len(names) - 1))
+
+    def line(texts: Sequence[str], style: str = "") -> Text:
+        parts = [
+            text + " " * (width - cell_len(text)) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+            for text, width in zip(texts, widths, strict=True)
+        ]
+        return Text(_GAP.join(parts).rstrip(), style)
+
+    screen.print(line(names, "bold cyan"))
+    for row in chain(sample, cells):
+        screen.print(line(row))
+
+
+def _heading(name: str) -> str:
+    """`course.title` and `appointmentDate` become `course title` and `appointment date`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.replace(".", " ").replace("_", " ")).lower()
+
+
+def _fit(wanted: Sequence[int], room: int) -> list[int]:
+    """Narrow the widest columns until all fit, and those at the end more than those at the beginning."""
+    widths = list(wanted)
+    while sum(widths) > room and max(widths) > _MODERATE:
+        widths[widths.index(max(widths))] -= 1
+    for position in reversed(range(len(widths))):
+        spare = max(0, widths[position] - _NARROWEST)
+        widths[position] -= min(spare, max(0, sum(widths) - room))
+    return widths
+
+
+def rows_of(answer: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Give generated models as plain objects; what is none comes as it is."""
+    for row in answer:
+        yield row.to_dict() if hasattr(row, "to_dict") else row

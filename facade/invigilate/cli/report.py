@@ -1,0 +1,281 @@
+"""`invigilate report`: rows, exports, bars and charts of the service distribution report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from invigilate._paging import Page, Pager
+from invigilate._resources import Reports
+from invigilate.errors import BadRequestError
+
+from .clients import proctoring
+from .exits import ExitCode, Failure, usage
+from .options import AsJson, Given, bind
+from .output import for_people, listing, note, rows_of
+from .plans import complete
+from .progress import Report, nothing, progress
+from .tally import Tally
+
+_COLUMNS = ("appointmentDate", "serviceType", "status", "billable", "exam", "course", "sid")
+_INSTALL = "installSid"
+_PAGE = 1000
+_FORMATS = (".csv", ".jsonl", ".parquet")
+_CHARTS = (".html", ".svg", ".png")
+_HOW = "How it is read"
+_WHAT = "What comes of it"
+
+PageSize = Annotated[
+    int | None,
+    typer.Option(min=1, max=100_000, metavar="N", help="Rows of a page. [by default 1000]", rich_help_panel=_HOW),
+]
+Prefetch = Annotated[
+    int, typer.Option(min=1, max=100, metavar="N", help="Pages that are fetched at a time.", rich_help_panel=_HOW)
+]
+MaxRows = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many rows.", rich_help_panel=_HOW)]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...",
+        help="Columns, by documented names; a dot leads into an object: status,course.code.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Export to a .csv, .jsonl or .parquet file.", rich_help_panel=_WHAT),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the file of --output or --chart.", rich_help_panel=_WHAT)
+]
+WindowBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="appointment_date|close_date",
+        help="With --output: split the report by this date, and read the parts in parallel.",
+        rich_help_panel=_HOW,
+    ),
+]
+Bars = Annotated[bool, typer.Option("--bars", help="Count sessions, and draw bars.", rich_help_panel=_WHAT)]
+Chart = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Count sessions, and draw a .html, .svg or .png.", rich_help_panel=_WHAT),
+]
+Theme = Annotated[
+    str | None,
+    typer.Option(
+        metavar="light|dark",
+        help="Colours of the chart. By default light, and for .html those of the reader's system.",
+        rich_help_panel=_WHAT,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    bind(
+        app,
+        "report",
+        Reports.service_distribution.describe,
+        help="Print the service distribution report: one row for each exam session, of one install or several.\n\n"
+        "After times are inclusive, before times exclusive, and a bare date means the start of that day.",
+        examples=[
+            "invigilate report --statuses Closed --max-rows 10",
+            "invigilate report --timezone Europe/Berlin --appointment-date-after 2026-10-01 "
+            "--appointment-date-before 2026-11-01 --bars",
+            "invigilate report --output report.csv",
+            "invigilate report --chart report.svg --theme dark",
+        ],
+        leave_out=["limit"],
+        several_installs=True,
+    )(_report)
+
+
+def _report(
+    given: Given,
+    json: AsJson = False,
+    columns: Columns = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    bars: Bars = False,
+    chart: Chart = None,
+    theme: Theme = None,
+    max_rows: MaxRows = None,
+    page_size: PageSize = None,
+    prefetch: Prefetch = 8,
+    window_by: WindowBy = None,
+) -> None:
+    installs = _installs(given)
+    if not installs:
+        complete(given.describe, given.arguments)
+    if output is not None:
+        if chart or bars or json or columns or max_rows or "offset" in given.arguments:
+            raise usage(
+                "--output: exports the whole report, and goes with none of --json, --columns, --bars, --chart, "
+                "--max-rows and --offset"
+            )
+        _export(given, installs, output, page_size, prefetch, window_by, overwrite)
+        return
+    if window_by is not None:
+        raise usage("--window-by: goes with --output only")
+    if theme is not None and (chart is None or theme not in {"light", "dark"}):
+        raise usage("--theme: expected light or dark, and --chart")
+    if columns is not None and (chart or bars or json):
+        raise usage("--columns: goes with rows only, and --json has all members")
+    if chart is not None:
+        _check_chart(chart, overwrite=overwrite)
+    names = _columns(columns, several=len(installs) > 1)
+    rows = _Rows(given, installs, max_rows, page_size, prefetch)
+    if chart is None and not bars:
+        # Rows that run over the terminal show by themselves how far it has come.
+        with nullcontext(nothing) if for_people() else progress("rows") as report:
+            listing(rows_of(rows.read(report)), names, as_json=json)
+        return
+    tally = Tally(given.place)
+    with progress("rows") as report:
+        for row in rows.read(report):
+            tally.add(row)
+    if bars:
+        from .bars import print_bars
+
+        print_bars(tally, as_json=json)
+    if chart is not None:
+        from .charts import write_chart
+
+        write_chart(tally, chart, "dark" if theme == "dark" else "light" if theme == "light" else None)
+        note(f"{chart}: {tally.total} sessions")
+
+
+def _installs(given: Given) -> list[str]:
+    installs: list[str] = given.arguments.pop("install_sid", [])
+    if len(set(installs)) != len(installs):
+        raise usage("--install: the same install is given twice")
+    return installs
+
+
+class _Rows:
+    """The rows of one install after the other, with pages in flight."""
+
+    def __init__(self, given: Given, installs: list[str], most: int | None, page_size: int | None, ahead: int) -> None:
+        self._installs, self._most = installs, most
+        self._client = proctoring()
+        # No page says how large a page may be. A server that refuses this is asked for what it gives by itself.
+        self._adapts = page_size is None and most is None
+        size = page_size or _PAGE
+        self._single = most is not None and most <= size
+        self._ahead = 1 if self._single else ahead
+        # All arguments are checked here, before anything is sent.
+        named: list[str | None] = [*installs] or [None]
+        self._pagers = [self._pager(given, sid, min(size, most or size)) for sid in named]
+        self._smaller = [self._pager(given, sid, None) for sid in named]
+
+    def _pager(self, given: Given, sid: str | None, size: int | None) -> Pager[Any]:
+        view = self._client if sid is None else self._client.for_install(sid)
+        limit: dict[str, Any] = {} if size is None else {"limit": size}
+        pager = view.reports.service_distribution(**given.arguments, **limit)
+        return pager.prefetch(self._ahead) if self._ahead > 1 else pager
+
+    def _pages(self, position: int) -> Iterator[Page[Any]]:
+        pages = self._pagers[position].pages()
+        try:
+            first = next(pages, None)
+        except BadRequestError as error:
+            if not self._adapts:
+                raise
+            note(f"pages of {_PAGE} rows are refused, so smaller ones are read: {error}")
+            yield from self._smaller[position].pages()
+            return
+        if first is not None:
+            yield first
+            yield from pages
+
+    def read(self, report: Report) -> Iterator[Any]:
+        """Give the rows, and tell how many of how many they are."""
+        done = 0
+        with self._client:
+            for position in range(len(self._pagers)):
+                before = done
+                for page in self._pages(position):
+                    for row in page:
+                        done += 1
+                        yield self._named(row, position)
+                        if done == self._most:
+                            return
+                    # Totals of installs that were not read yet are not known.
+                    whole = None if page.total is None or len(self._pagers) > 1 else before + page.total
+                    report(done, whole if self._most is None or whole is None else min(whole, self._most))
+
+    def _named(self, row: Any, position: int) -> Any:
+        if len(self._installs) > 1 and hasattr(row, "additional_properties"):
+            row.additional_properties.setdefault(_INSTALL, self._installs[position])
+        return row
+
+
+def _columns(given: str | None, *, several: bool) -> list[str]:
+    if given is None:
+        return [*([_INSTALL] if several else []), *_COLUMNS]
+    from smarterproctoring_client.models import ServiceDistributionRow
+
+    every: Any = ServiceDistributionRow
+    known = every(**dict.fromkeys(every._NAMES)).to_dict()
+    names = given.split(",")
+    for name in names:
+        if name.partition(".")[0] not in {*known, _INSTALL}:
+            raise usage(f"--columns: expected some of {', '.join(known)}, with commas in between")
+    return names
+
+
+def _export(
+    given: Given,
+    installs: list[str],
+    path: Path,
+    page_size: int | None,
+    prefetch: int,
+    window_by: str | None,
+    overwrite: bool,
+) -> None:
+    if path.suffix not in _FORMATS:
+        raise usage(f"--output: expected a file that ends in one of {', '.join(_FORMATS)}")
+    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise Failure(ExitCode.MISSING_EXTRA, 'Parquet needs an extra: pip install "invigilate[export]"')
+    if window_by not in (None, "appointment_date", "close_date"):
+        raise usage("--window-by: expected appointment_date or close_date")
+    from invigilate.export import ExportProgress, export_report
+
+    by: Literal["appointment_date", "close_date"] | None = window_by  # type: ignore[assignment]
+    with proctoring() as client, progress("rows") as report:
+
+        def moved(state: ExportProgress) -> None:
+            report(state.rows, state.total)
+
+        result = export_report(
+            client,
+            path,
+            filters=given.arguments,
+            installs=installs or None,
+            page_size=page_size or _PAGE,
+            prefetch=prefetch,
+            window_by=by,
+            overwrite=overwrite,
+            on_progress=moved,
+        )
+    earlier = f", {result.resumed_rows} of them read by an earlier run" if result.resumed_rows else ""
+    note(f"{result.path}: {result.rows} rows{earlier}")
+    for field, number in result.misfits.items():
+        note(f"{field}: {number} values do not fit the column and stand in the column additional")
+
+
+def _check_chart(path: Path, *, overwrite: bool) -> None:
+    if path.suffix not in _CHARTS:
+        raise usage(f"--chart: expected a file that ends in one of {', '.join(_CHARTS)}")
+    if path.exists() and not overwrite:
+        raise usage(f"--chart: {path} exists; --overwrite replaces it")
+    if not path.absolute().parent.is_dir():
+        raise usage(f"--chart: there is no folder {path.parent}")
+    if find_spec("altair") is None or find_spec("vl_convert") is None:
+        raise Failure(ExitCode.MISSING_EXTRA, 'charts need an extra: pip install "invigilate[chart]"')

@@ -1,0 +1,266 @@
+"""The folder in which an export keeps what it has read: a file for each complete window, and a record of it.
+
+```
+report.csv.checkpoint/
+    state.json          what the export is about, as salted hashes, and its windows
+    part-00000.jsonl    the rows of a window, as JSON Lines, in order
+    part-00000.json     its record: how many rows, their CRC-32, what was odd
+    lock                held by the process that works here
+```
+
+A part counts only once its rows are complete and on the disk, and its record is there. All get their names by
+`os.replace`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ExportError
+from .files import Lock, sync_directory, write_atomically
+
+LAYOUT = 1
+_OURS = re.compile(r"state\.json(\.tmp)?|lock|part-\d+\.(jsonl|json|json\.tmp|[0-9a-f]+\.tmp)")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is recorded of a part.
+
+    Attributes:
+        rows: rows in its file.
+        left_out: rows that came and belong to another window by their own date.
+        total: rows that the server said there are in what was asked for; `None` if it did not.
+        size: bytes of its file.
+        crc: their CRC-32.
+        warnings: what was odd while they were read.
+        seen: members of nested objects, see `Seen`.
+    """
+
+    rows: int
+    left_out: int
+    total: int | None
+    size: int
+    crc: int
+    warnings: list[str] = field(default_factory=list[str])
+    seen: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+
+
+@dataclass(slots=True)
+class _State:
+    layout: int
+    salt: str
+    plan: dict[str, str]
+    bounds: list[int] | None = None
+    differed: bool = False
+    written: list[int] | None = None
+    summary: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Checkpoint:
+    """The folder of one export, held by this process.
+
+    Args:
+        folder: where it is; made if it is not there.
+        plan: what the export is about, by the names that an error shows; the values are kept as salted hashes.
+
+    Raises:
+        ExportError: if the folder is that of another export, or in use, or holds something else.
+    """
+
+    def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
+        self.folder = folder
+        _refuse_strangers(folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._lock = Lock(folder / "lock")
+        self._guard = threading.Lock()
+        self._closed = False
+        if not self._lock.take():
+            self._lock.close()
+            raise ExportError(f"{folder}: another export is using this checkpoint")
+        try:
+            self._state = self._load(plan)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._token = secrets.token_hex(4)
+        self._parts: dict[int, Part] = {}
+
+    def _load(self, plan: Mapping[str, Any]) -> _State:
+        path = self.folder / "state.json"
+        if not path.exists():
+            salt = secrets.token_hex(16)
+            return _State(LAYOUT, salt, _hashed(plan, salt))
+        try:
+            found = json.loads(path.read_bytes())
+            if found["layout"] != LAYOUT:
+                raise ExportError(
+                    f"{path}: another version of this library made this checkpoint; delete it to begin anew"
+                )
+            state = _State(**found)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ExportError(f"{path}: this is no state of an export ({type(error).__name__})") from None
+        now = _hashed(plan, state.salt)
+        changed = sorted(name for name in now.keys() | state.plan.keys() if now.get(name) != state.plan.get(name))
+        if changed:
+            raise ExportError(
+                f"{self.folder}: this checkpoint is of another export; what differs: {', '.join(changed)}. Ask for "
+                "the same, or give another checkpoint, or delete this one to begin anew"
+            )
+        return state
+
+    def begin(self) -> None:
+        """Find the parts that count, and remove what does not; a part that is not as it was recorded does not count."""
+        kept: set[str] = set()
+        for path in self.folder.glob("part-*.json"):
+            index = int(path.stem.removeprefix("part-"))
+            try:
+                part = Part(**json.loads(path.read_bytes()))
+                if self.part_path(index).stat().st_size == part.size:
+                    self._parts[index] = part
+                    kept |= {path.name, self.part_path(index).name}
+            except (ValueError, TypeError, FileNotFoundError):
+                continue
+        for path in self.folder.glob("part-*"):
+            if path.name not in kept:
+                path.unlink()
+
+    @property
+    def tag(self) -> str:
+        """A text that is the same for all runs of this export, and another one for others."""
+        return self._state.salt[:8]
+
+    @property
+    def bounds(self) -> list[int] | None:
+        """The bounds of windows, once they are decided; in milliseconds since 1970."""
+        return self._state.bounds
+
+    @property
+    def differed(self) -> bool:
+        """Whether an earlier run found that the windows do not make up the report."""
+        return self._state.differed
+
+    @property
+    def parts(self) -> dict[int, Part]:
+        """The parts that count, by number."""
+        with self._guard:
+            return dict(self._parts)
+
+    def decide(self, bounds: list[int] | None) -> None:
+        """Keep what windows there are."""
+        with self._guard:
+            self._state.bounds = bounds
+            self._save()
+
+    def part_path(self, index: int) -> Path:
+        """The file of a part."""
+        return self.folder / f"part-{index:05}.jsonl"
+
+    def temporary_path(self, index: int) -> Path:
+        """The file of a part while it is being written."""
+        return self.folder / f"part-{index:05}.{self._token}.tmp"
+
+    def complete(self, index: int, part: Part) -> None:
+        """Let a part count, whose temporary file is complete and on the disk."""
+        with self._guard:
+            if self._closed:
+                return  # whoever reads on after the export was given up changes nothing
+            os.replace(self.temporary_path(index), self.part_path(index))
+            write_atomically(self._record_path(index), json.dumps(asdict(part)).encode())
+            self._parts[index] = part
+
+    def forget(self, index: int) -> None:
+        """Let a part count no more."""
+        with self._guard:
+            if not self._closed and self._parts.pop(index, None) is not None:
+                self._record_path(index).unlink()
+
+    def mark(self, *, differed: bool) -> None:
+        """Keep whether the windows make up the report."""
+        if self._state.differed != differed:
+            with self._guard:
+                self._state.differed = differed
+                self._save()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What was said of the complete result."""
+        return self._state.summary
+
+    def written(self, file: Path, summary: dict[str, Any]) -> None:
+        """Keep which file is the complete result, so that it is known again under its own name, and what it is."""
+        with self._guard:
+            self._state.written, self._state.summary = _identity(file), summary
+            self._save()
+
+    def is_written(self, file: Path) -> bool:
+        """Whether a file is the complete result of this export."""
+        return self._state.written is not None and file.is_file() and _identity(file) == self._state.written
+
+    def _record_path(self, index: int) -> Path:
+        return self.folder / f"part-{index:05}.json"
+
+    def _save(self) -> None:
+        write_atomically(self.folder / "state.json", json.dumps(asdict(self._state), indent=1).encode())
+
+    def close(self) -> None:
+        """Let go of the folder. One without any part is removed."""
+        if self._closed:
+            return
+        with self._guard:
+            self._closed = True
+        if self._parts or self._state.written:
+            self._lock.close()
+        else:
+            self._remove()
+
+    def remove(self) -> None:
+        """Remove what the export has put into the folder, and the folder if nothing else is in it."""
+        with self._guard:
+            self._closed = True
+        self._remove()
+
+    def _remove(self) -> None:
+        # The state last: as long as rows are here, it is known whose they are.
+        for path in sorted(self.folder.iterdir(), key=lambda path: path.name.startswith("state.json")):
+            if _OURS.fullmatch(path.name) and path.name != "lock":
+                path.unlink()
+        self._lock.close()
+        with contextlib.suppress(OSError):
+            (self.folder / "lock").unlink()
+            self.folder.rmdir()
+            sync_directory(self.folder.parent)
+
+
+def _refuse_strangers(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(f"{folder}: the checkpoint has to be a folder, and this is none")
+    if folder.is_dir() and not (folder / "state.json").exists():
+        strangers = [path.name for path in folder.iterdir() if not _OURS.fullmatch(path.name)]
+        if strangers:
+            raise ExportError(f"{folder}: this folder holds other things than a checkpoint; give one of its own")
+
+
+def _hashed(plan: Mapping[str, Any], salt: str) -> dict[str, str]:
+    """Hashes of values, among which may be people's data; nothing of them can be read from the state."""
+    key = bytes.fromhex(salt)
+    return {
+        name: hmac.new(key, json.dumps(value, sort_keys=True).encode(), hashlib.sha256).hexdigest()
+        for name, value in plan.items()
+    }
+
+
+def _identity(file: Path) -> list[int]:
+    found = file.stat()
+    return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns]

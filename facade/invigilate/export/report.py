@@ -1,0 +1,246 @@
+"""The export of a report to a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .checkpoint import Checkpoint
+from .columns import Nested
+from .errors import ExportError
+from .files import replacing, sync_file
+from .options import Format, Options, check, exists_already
+from .parallel import work_on
+from .progress import Meter
+from .reading import PageSize, Reader, Task, total_of
+from .results import ExportProgress, ExportResult
+from .windows import WindowBy, split, width_for, windows_between
+from .writing import write_file
+
+if TYPE_CHECKING:
+    from invigilate import SmarterProctoring
+
+
+def export_report(
+    client: SmarterProctoring,
+    path: str | os.PathLike[str],
+    *,
+    format: Format | None = None,
+    filters: Mapping[str, Any] | None = None,
+    installs: Sequence[str] | None = None,
+    install_column: str = "installSid",
+    nested: Nested | None = None,
+    page_size: int | None = 1000,
+    prefetch: int = 8,
+    window_by: WindowBy | None = None,
+    window: timedelta | Literal["auto"] = "auto",
+    parallel: int = 4,
+    checkpoint: bool | str | os.PathLike[str] = True,
+    overwrite: bool = False,
+    csv_safe: bool = False,
+    on_progress: Callable[[ExportProgress], None] | None = None,
+) -> ExportResult:
+    """Export the service distribution report to a file, which is there as a whole or not at all.
+
+    It blocks until the file is there; in asyncio, call it in a thread, with a client that is not async. What it reads
+    it keeps in a checkpoint, so that an export that was killed goes on where it was when it is called again with the
+    same arguments; without windows, at the beginning of an install. It holds some pages in memory, however long the
+    report is.
+
+    Args:
+        client: its connections are used by several threads at once. Its limits hold, too: a `deadline` is one for
+            each window.
+        path: the file. Its suffix decides the format: `.csv`, `.jsonl` or `.parquet`.
+        format: the format, whatever the suffix is.
+        filters: keyword arguments of `client.reports.service_distribution`, but for `limit` and `offset`.
+        installs: installs to read one after the other, on the connections of the client. A column says which; by
+            default that of the client is read, and there is no such column.
+        install_column: the name of that column, the first one.
+        nested: what becomes of the nested objects. In CSV a column for each member (`"flatten"`, the default) or a
+            JSON text for each object (`"struct"` or `"json"`). In Parquet structs (`"struct"`, the default), columns
+            (`"flatten"`) or JSON texts (`"json"`). In JSON Lines they always stay as they came.
+        page_size: rows in a page, or `None` for the server's own. Smaller ones are asked for if the server refuses.
+        prefetch: pages in flight at once, over all windows; 1 to 100.
+        window_by: split the report by this date, between its two bounds, which `filters` must have; windows are read
+            in parallel, and each counts once it is complete.
+        window: how long a window is; `"auto"` decides by the number of rows.
+        parallel: windows that are read at once; 1 to 32.
+        checkpoint: the folder of the checkpoint; `True` for one beside the file, whose name ends in `.checkpoint`;
+            `False` for a temporary one, which is removed after an error, too. It holds the rows that were read.
+        overwrite: replace a file that exists.
+        csv_safe: in CSV, put an apostrophe before texts that spreadsheets would take for formulas. It changes values.
+        on_progress: called in this thread, some times a second and at the end. What it raises ends the export.
+
+    Returns:
+        What was done.
+
+    Raises:
+        InvalidArgumentError: if an argument is wrong (an `ExportArgumentError` if it is not one of `filters`); nothing
+            was sent.
+        ExportError: if the checkpoint is that of another export or in use; if windows and report differ; if a row
+            has a member that is called like the column of installs; if pyarrow is needed and not installed.
+        APIError: if a page cannot be had. Call it again to go on.
+        OSError: if a file cannot be written. Call it again to go on.
+    """
+    options = check(
+        client,
+        path,
+        format=format,
+        filters=filters,
+        installs=installs,
+        install_column=install_column,
+        nested=nested,
+        page_size=page_size,
+        prefetch=prefetch,
+        window_by=window_by,
+        window=window,
+        parallel=parallel,
+        checkpoint=checkpoint,
+        overwrite=overwrite,
+        csv_safe=csv_safe,
+        on_progress=on_progress,
+    )
+    if options.folder is not None:
+        return _Export(options, options.folder, on_progress).run()
+    with tempfile.TemporaryDirectory(
+        prefix=f".{options.path.name}.", dir=options.path.absolute().parent, ignore_cleanup_errors=True
+    ) as folder:
+        return _Export(options, Path(folder) / "checkpoint", on_progress).run()
+
+
+class _Export:
+    def __init__(self, options: Options, folder: Path, on_progress: Callable[[ExportProgress], None] | None) -> None:
+        self._options = options
+        self._checkpoint = Checkpoint(folder, options.plan())
+        self._meter = Meter(self._checkpoint, on_progress)
+
+    def run(self) -> ExportResult:
+        path, checkpoint = self._options.path, self._checkpoint
+        try:
+            if checkpoint.is_written(path):
+                # An earlier run was killed after it had finished.
+                resumed_rows = checkpoint.summary["rows"]
+            else:
+                checkpoint.begin()
+                if path.exists() and not self._options.overwrite:
+                    raise exists_already(path)
+                self._read()
+                self._write()
+                resumed_rows = self._meter.resumed_rows
+            summary = checkpoint.summary
+            checkpoint.remove()
+            return ExportResult(
+                path=path,
+                rows=summary["rows"],
+                total=summary["total"],
+                windows=summary["windows"],
+                seconds=self._meter.seconds,
+                warnings=tuple(summary["warnings"]),
+                resumed_rows=resumed_rows,
+                misfits=summary["misfits"],
+            )
+        finally:
+            checkpoint.close()
+
+    def _read(self) -> None:
+        options, checkpoint, meter = self._options, self._checkpoint, self._meter
+        clients = options.clients()
+        if options.by is not None:
+            meter.total = sum(self._ask_total(install, client) for install, client in clients)
+        if options.by is not None and checkpoint.bounds is None:
+            checkpoint.decide(self._split(meter.total or 0))
+        elif options.by is None:
+            checkpoint.decide(None)
+        windows = [None] if checkpoint.bounds is None else windows_between(checkpoint.bounds)
+        if options.descending:
+            windows.reverse()
+        places = [(install, client, window) for install, client in clients for window in windows]
+        tasks = [Task(index, client, install, window) for index, (install, client, window) in enumerate(places)]
+        # Whoever was told that the windows do not make up the report wants to know which have changed since.
+        todo = [task for task in tasks if checkpoint.differed or task.index not in checkpoint.parts]
+        meter.begin(len(tasks))
+        reader = Reader(
+            checkpoint,
+            filters=options.filters,
+            by=options.by,
+            sizes=PageSize(options.page_size),
+            prefetch=max(1, options.prefetch // max(1, min(options.parallel, len(todo)))),
+            install_column=options.install_column,
+            received=lambda task, rows, total: meter.received(task.index, rows, total),
+        )
+
+        def work(task: Task, stopped: Callable[[], bool]) -> None:
+            part = checkpoint.parts.get(task.index)
+            if part is not None:
+                if reader.total(task) == part.total:
+                    return
+                checkpoint.forget(task.index)
+                meter.forget(task.index)
+            reader.read(task, stopped)
+
+        work_on(todo, work, threads=options.parallel, meanwhile=meter.tell)
+        meter.tell(at_once=True)
+        if options.by is not None:
+            self._compare(tasks, clients)
+
+    def _split(self, total: int) -> list[int]:
+        options = self._options
+        assert options.bounds is not None
+        after, before = options.bounds
+        width = options.width or width_for(after, before, total // len(options.clients()), options.parallel)
+        return split(after, before, width)
+
+    def _ask_total(self, install: str | None, client: SmarterProctoring) -> int:
+        total = total_of(client, self._options.filters)
+        if total is None:
+            place = f"install {install}: " if install else ""
+            raise ExportError(
+                f"{place}the server does not say how many rows the report has, so nothing shows whether windows make "
+                "it up; export it without window_by"
+            )
+        return total
+
+    def _compare(self, tasks: list[Task], clients: list[tuple[str | None, SmarterProctoring]]) -> None:
+        """Compare the windows with the report as it is now."""
+        parts = self._checkpoint.parts
+        for install, client in clients:
+            mine = [parts[task.index] for task in tasks if task.install == install]
+            rows, total = sum(part.rows for part in mine), self._ask_total(install, client)
+            if rows == total:
+                continue
+            self._checkpoint.mark(differed=True)
+            place = f"install {install}: " if install else ""
+            left_out = sum(part.left_out for part in mine)
+            others = f" ({left_out} more were left out, since their own date is in another window)" if left_out else ""
+            kept = f" The parts are kept in {self._options.folder}; run the export again to read those windows anew "
+            kept = f"{kept}whose number of rows has changed" if self._options.folder else ""
+            raise ExportError(
+                f"{place}the windows have {rows} rows{others}, and the report has {total} under the same bounds. "
+                f"Either it changed while it was read, or rows have no {self._options.by}, or windows are about "
+                f"another date than rows say.{kept}"
+            )
+        self._checkpoint.mark(differed=False)
+
+    def _write(self) -> None:
+        path, checkpoint, meter = self._options.path, self._checkpoint, self._meter
+        meter.write()
+        with replacing(path, path.with_name(f".{path.name}.{checkpoint.tag}.tmp")) as file:
+            misfits = write_file(file, checkpoint, self._options, meter.written)
+            sync_file(file)
+            if path.exists() and not self._options.overwrite:
+                raise exists_already(path)
+            checkpoint.written(Path(file.name), {**self._summary(), "misfits": misfits})
+        meter.tell(at_once=True)
+
+    def _summary(self) -> dict[str, Any]:
+        parts = [part for _, part in sorted(self._checkpoint.parts.items())]
+        rows = sum(part.rows for part in parts)
+        totals = [part.total for part in parts if part.total is not None]
+        # The totals of windows overlap; together they have been found to be the report.
+        total = rows if self._options.by else sum(totals) if len(totals) == len(parts) else None
+        warnings = [warning for part in parts for warning in part.warnings]
+        return {"rows": rows, "total": total, "windows": len(parts), "warnings": warnings}

@@ -1,0 +1,91 @@
+"""Makes the file of the parts that were read."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import IO, Any
+
+from .checkpoint import Checkpoint, Part
+from .columns import Seen, layout
+from .csv_file import CsvFile
+from .errors import ExportError
+from .options import Options
+from .parquet_file import ParquetFile
+from .tables import BATCH
+
+_BLOCK = 1 << 20
+
+
+def write_file(
+    file: IO[bytes], checkpoint: Checkpoint, options: Options, written: Callable[[int], None]
+) -> dict[str, int]:
+    """Write all parts, in order.
+
+    Args:
+        file: where to.
+        checkpoint: what was read; all parts are there.
+        options: of the export.
+        written: told of rows that are done.
+
+    Returns:
+        How many values did not fit their column, by field.
+
+    Raises:
+        ExportError: if a part is not what was written. It counts no more then, and will be read anew.
+    """
+    parts = sorted(checkpoint.parts.items())
+    for index, part in parts:
+        _verify(checkpoint, index, part)
+    misfits: dict[str, int] = {}
+    if options.format == "jsonl":
+        for index, part in parts:
+            for block in _blocks(checkpoint, index):
+                file.write(block)
+            written(part.rows)
+        return misfits
+    seen = Seen()
+    for _, part in parts:
+        seen.merge(part.seen)
+    columns = layout(seen, options.nested)
+    column = None if options.installs is None else options.install_column
+    writer: CsvFile | ParquetFile
+    if options.format == "csv":
+        writer = CsvFile(file, columns, column, options.nested, safe=options.csv_safe, misfits=misfits)
+    else:
+        writer = ParquetFile(file, columns, column, options.nested, misfits=misfits)
+    lines = _lines(checkpoint, parts)
+    while chunk := list(islice(lines, BATCH)):
+        rows: list[dict[str, Any]] = json.loads(b"[" + b",".join(chunk) + b"]")
+        writer.write(rows)
+        written(len(rows))
+    writer.finish()
+    return misfits
+
+
+def _lines(checkpoint: Checkpoint, parts: Sequence[tuple[int, Part]]) -> Iterator[bytes]:
+    for index, _ in parts:
+        rest = b""
+        for block in _blocks(checkpoint, index):
+            *lines, rest = (rest + block).split(b"\n")
+            yield from lines
+
+
+def _blocks(checkpoint: Checkpoint, index: int) -> Iterator[bytes]:
+    with checkpoint.part_path(index).open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def _verify(checkpoint: Checkpoint, index: int, part: Part) -> None:
+    crc = size = 0
+    for block in _blocks(checkpoint, index):
+        crc, size = zlib.crc32(block, crc), size + len(block)
+    if (crc, size) != (part.crc, part.size):
+        checkpoint.forget(index)
+        raise ExportError(
+            f"{checkpoint.part_path(index)}: this part of the checkpoint is not what was written; run the export again "
+            "to read it anew"
+        )

@@ -1,0 +1,83 @@
+"""Names that a draft needs and no page gives, and what names suggest."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+# Titles that begin with one of these name the operation as it is.
+# fmt: off
+_VERBS = frozenset(
+    (
+        "add", "approve", "archive", "assign", "batch", "cancel", "check", "close", "copy", "create", "delete",
+        "disable", "download", "enable", "export", "find", "get", "import", "invite", "list", "move", "open",
+        "plan", "provision", "put", "read", "register", "remove", "replace", "reschedule", "reserve", "reset",
+        "restore", "retrieve", "return", "schedule", "search", "send", "set", "start", "stop", "submit", "sync",
+        "unassign", "update", "upload", "validate", "verify",
+    )
+)
+_ARTICLES = frozenset({"a", "an", "the"})
+_SENSITIVE = frozenset(
+    (
+        "authentication", "birth", "birthday", "birthdate", "card", "credential", "credentials", "dob", "email",
+        "fax", "iban", "identity", "jwt", "latitude", "longitude", "mail", "mobile", "passcode", "passphrase",
+        "password", "passport", "phone", "pin", "postal", "postcode", "redirect", "secret", "signature", "ssn",
+        "street", "token", "username", "voucher", "zip",
+    )
+)
+# fmt: on
+_SENSITIVE_PAIRS = frozenset(
+    {
+        *(("access", "key"), ("api", "key"), ("private", "key"), ("onboarding", "url"), ("user", "name")),
+        *(("first", "name"), ("middle", "name"), ("last", "name"), ("full", "name"), ("family", "name")),
+        *(("home", "address"), ("mailing", "address"), ("ip", "address"), ("street", "address")),
+    }
+)
+# What follows them says that the value is about the secret, and not the secret.
+_ABOUT = frozenset({"count", "date", "expires", "in", "limit", "required", "type"})
+
+
+def words(name: str) -> list[str]:
+    """The words of a name or title in lower case: `externalLMSId` gives external, lms, id."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def pascal(name: str) -> str:
+    """A name for a schema: `offeringSid` gives `OfferingSid`."""
+    return "".join(word.capitalize() for word in words(name))
+
+
+def operation_id(title: str, method: str) -> str:
+    """An operationId from the heading of a page: `Getting Session Details` gives `getSessionDetails`."""
+    found = [word for word in words(title) if word not in _ARTICLES]
+    if not found:
+        return method.lower()
+    stem = found[0].removesuffix("ing")
+    for verb in (stem, stem[:-1] if stem[-1:] == stem[-2:-1] else stem, f"{stem}e"):
+        if verb in _VERBS:
+            found[0] = verb
+            break
+    if method == "GET" and found[0] not in _VERBS:
+        found.insert(0, "get")
+    return found[0] + "".join(word.capitalize() for word in found[1:])
+
+
+def summary(title: str) -> str:
+    """The heading of a page as a sentence begins: `Update Course Offering` gives `Update course offering`."""
+    kept = [word if word.isupper() and len(word) > 1 else word.lower() for word in title.split()]
+    text = " ".join(kept)
+    return text[:1].upper() + text[1:]
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether a field of this name is likely to hold a secret or data of a person.
+
+    A guess by name, for a person to confirm: no page says it.
+    """
+    found = words(name)
+    if not found or (found[-1] in _ABOUT and len(found) > 1):
+        return False
+    pairs = set(pairwise(found))
+    address = "address" in found and (found[-1] == "address" or found[-1].isdigit())
+    return bool(_SENSITIVE & set(found)) or bool(_SENSITIVE_PAIRS & pairs) or address

@@ -1,0 +1,1 @@
+"""Records programs in a real terminal, as text."""

@@ -1,0 +1,1 @@
+"""Releases invigilate: prepares, checks, builds, tries, describes and uploads a version."""

@@ -1,0 +1,59 @@
+"""The software bill of materials: the wheel and what it needs, as CycloneDX, the same for the same commit."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from .process import Failed, Refused, outside, python, run
+from .repository import Repository
+
+_DYNAMIC = re.compile(r'^dynamic = \["version"\]$', re.MULTILINE)
+
+
+def write(repository: Repository, inside: Path, wheel: Path, digest: str, output: Path) -> None:
+    """Describe an environment in which the wheel is installed with what it needs, and nothing else.
+
+    Args:
+        repository: the tree that was built.
+        inside: the Python of the environment.
+        wheel: the wheel.
+        digest: its SHA-256 in hexadecimal digits.
+        output: the file to write.
+
+    Raises:
+        Failed: if the environment cannot be described.
+        Refused: if the description names a place on this machine, or lacks the version.
+    """
+    # Imported late: it takes a second.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    version = wheel.name.split("-")[1]
+    # The main component is read from pyproject.toml, which leaves the version to the build.
+    text = (repository.root / "pyproject.toml").read_text(encoding="utf-8")
+    static, count = _DYNAMIC.subn(f'version = "{version}"', text)
+    if count != 1:
+        raise Refused('pyproject.toml: the line dynamic = ["version"] was expected once')
+    project = output.with_name("pyproject.toml")
+    project.write_text(static, encoding="utf-8")
+    # It is validated below, when it is complete.
+    options = ("--pyproject", project, "--mc-type", "library", "--sv", "1.6", "--output-reproducible", "--no-validate")
+    environment = outside(SOURCE_DATE_EPOCH=str(repository.epoch))
+    command = python("-m", "cyclonedx_py", "environment", inside)
+    run(*command, *options, "-o", output, cwd=output.parent, environment=environment)
+    project.unlink()
+
+    bill = json.loads(output.read_text(encoding="utf-8"))
+    main = bill["metadata"]["component"]
+    # Which file is described: the environment itself does not know it any more.
+    main["purl"] = f"pkg:pypi/{main['name']}@{version}"
+    main["hashes"] = [{"alg": "SHA-256", "content": digest}]
+    written = json.dumps(bill, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(written)
+    if wrong is not None:
+        raise Failed(f"the bill of materials is no CycloneDX: {wrong}")
+    if main.get("version") != version or str(inside.parents[1]) in written or str(repository.root) in written:
+        raise Refused("the bill of materials lacks the version, or names a folder of this machine")
+    output.write_text(written, encoding="utf-8", newline="\n")

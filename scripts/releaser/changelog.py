@@ -1,0 +1,115 @@
+"""Reads and dates the sections of CHANGELOG.md. Functions of texts."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+
+from .process import Refused
+
+UNRELEASED = "Unreleased"
+NOTHING = "Nothing yet."
+_HEADING = re.compile(r"^## \[(?P<name>[^\]]+)\](?: - (?P<date>\S+))?[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the changelog.
+
+    Attributes:
+        name: a version, or `"Unreleased"`.
+        date: what stands after the name: a date, `"unreleased"`, or None.
+        body: the text below the heading, without empty lines around it; `""` if there is none.
+        start: where the heading begins in the changelog.
+        end: where the section ends.
+    """
+
+    name: str
+    date: str | None
+    body: str
+    start: int
+    end: int
+
+
+def sections(text: str) -> list[Section]:
+    """All sections, in order."""
+    headings = list(_HEADING.finditer(text))
+    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    found: list[Section] = []
+    for heading, end in zip(headings, ends, strict=True):
+        body = text[heading.end() : end].strip()
+        found.append(Section(heading["name"], heading["date"], "" if body == NOTHING else body, heading.start(), end))
+    return found
+
+
+def section(text: str, name: str) -> Section | None:
+    """The section of a version, or None.
+
+    Raises:
+        Refused: if there are several.
+    """
+    found = [part for part in sections(text) if part.name == name]
+    if len(found) > 1:
+        raise Refused(f"CHANGELOG.md has {len(found)} sections [{name}], and one was expected")
+    return found[0] if found else None
+
+
+def problem(text: str, version: str) -> str | None:
+    """Why a version cannot be released with this changelog, or None if it can."""
+    part = section(text, version)
+    if part is None:
+        return f"CHANGELOG.md has no section [{version}]"
+    if not part.body:
+        return f"the section [{version}] of CHANGELOG.md is empty"
+    if part.date is None or not is_date(part.date):
+        return f"the section [{version}] of CHANGELOG.md has no date: {part.date or 'nothing'} stands in its place"
+    return None
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a calendar date like 2026-03-04."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def dated(text: str, version: str, date: str, draft: str) -> str:
+    """The changelog with a dated section of a version.
+
+    A section that is there is dated. Otherwise what stands under Unreleased becomes it, and if nothing stands there,
+    the draft. Done twice, it changes nothing more.
+
+    Args:
+        text: the changelog.
+        version: the version.
+        date: its date, like 2026-03-04.
+        draft: what the report proposes as the section's content.
+
+    Raises:
+        Refused: if the section and Unreleased both have text, or there is none at all, or no Unreleased section.
+    """
+    waiting, part = section(text, UNRELEASED), section(text, version)
+    if waiting is None:
+        raise Refused(f"CHANGELOG.md has no section [{UNRELEASED}]")
+    if part is not None:
+        if waiting.body:
+            raise Refused(f"CHANGELOG.md has text under [{UNRELEASED}] and under [{version}]: move it by hand")
+        if not part.body:
+            raise Refused(f"the section [{version}] of CHANGELOG.md is empty")
+        if part.date is not None and is_date(part.date):
+            return text
+        heading = f"## [{version}] - {date}\n\n{part.body}\n"
+        return text[: part.start] + heading + _rest(text[part.end :])
+    body = waiting.body or draft.strip()
+    if not body:
+        raise Refused(
+            f"nothing is known to have changed: CHANGELOG.md has nothing under [{UNRELEASED}], and the report neither"
+        )
+    made = f"## [{UNRELEASED}]\n\n{NOTHING}\n\n## [{version}] - {date}\n\n{body}\n"
+    return text[: waiting.start] + made + _rest(text[waiting.end :])
+
+
+def _rest(text: str) -> str:
+    return f"\n{text}" if text else ""

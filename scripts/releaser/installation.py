@@ -1,0 +1,180 @@
+"""Installs the built wheel alone on each supported Python at hand, runs README's first example there, describes it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .process import Failed, Refused, outside, python, run
+from .repository import Repository
+
+# A block of Python and, right after it, what it prints.
+_LINES = r"(?:(?!```).*\n)*"
+_EXAMPLE = re.compile(rf"^```python\n(?P<program>{_LINES})```\n\n```text\n(?P<printed>{_LINES})```$", re.MULTILINE)
+_IDENTIFY = "import sys, venv; print('.'.join(map(str, sys.version_info[:3])))"
+_ORIGIN = """
+import json
+from importlib.metadata import version
+from invigilate import __version__, provenance
+print(json.dumps([__version__, version("invigilate"), provenance.read()]))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python at hand.
+
+    Attributes:
+        path: where it is.
+        version: its whole version, such as `"3.12.1"`.
+    """
+
+    path: Path
+    version: str
+
+
+def at_hand(supported: list[str]) -> dict[str, Interpreter]:
+    """The Pythons of this machine by version, such as `"3.12"`: this one, those on the path, and pyenv's."""
+    found: dict[str, Interpreter] = {}
+    for wanted in supported:
+        for candidate in _candidates(wanted):
+            version = _identify(candidate)
+            if version is not None and version.rpartition(".")[0] == wanted:
+                found[wanted] = Interpreter(candidate, version)
+                break
+    return found
+
+
+def _candidates(wanted: str) -> Iterator[Path]:
+    if "{}.{}".format(*sys.version_info[:2]) == wanted:
+        # The interpreter itself: an environment made by the one inside an environment would lean on that.
+        yield Path(getattr(sys, "_base_executable", sys.executable))
+    for folder in os.get_exec_path():
+        path = shutil.which(f"python{wanted}", path=folder)
+        if path:
+            yield Path(path)
+    with contextlib.suppress(Failed):
+        root = Path(run("pyenv", "root", cwd=Path.cwd(), timeout=30, errors_apart=True).strip())
+        releases = [path for path in (root / "versions").glob(f"{wanted}.*") if re.fullmatch(r"[\d.]+", path.name)]
+        for release in sorted(releases, key=lambda path: [int(part) for part in path.name.split(".")], reverse=True):
+            yield release / "bin" / "python"
+
+
+def _identify(candidate: Path) -> str | None:
+    """The version of an interpreter that can make environments; None if this is none."""
+    try:
+        return run(candidate, "-I", "-c", _IDENTIFY, cwd=Path.cwd(), timeout=60, errors_apart=True).strip()
+    except Failed:
+        return None
+
+
+def install(repository: Repository, interpreter: Interpreter, wheel: Path, digest: str, folder: Path) -> Path:
+    """Make an environment with the wheel, what it needs, and nothing else.
+
+    Everything is checked against a hash: the wheel against its own, the rest against requirements/dev.txt. It is
+    installed by name, as users do, so that no path of this machine is recorded.
+
+    Args:
+        repository: whose requirements/dev.txt decides the versions.
+        interpreter: the Python to use.
+        wheel: the wheel.
+        digest: its SHA-256 in hexadecimal digits.
+        folder: the folder of the environment.
+
+    Returns:
+        The environment's Python.
+
+    Raises:
+        Failed: if it cannot be installed.
+    """
+    run(interpreter.path, "-I", "-m", "venv", "--without-pip", folder, cwd=folder.parent)
+    inside = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    name, version = wheel.name.split("-")[:2]
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{name}=={version} --hash=sha256:{digest}\n", encoding="utf-8")
+    pip = python("-m", "pip", "--python", inside, "--disable-pip-version-check", "--no-input", "install", "--quiet")
+    pins = repository.root / "requirements" / "dev.txt"
+    source = ("--only-binary", ":all:", "--find-links", wheel.parent, "--constraint", pins, "--requirement", wanted)
+    run(*pip, *source, cwd=folder)
+    return inside
+
+
+def first_example(readme: str) -> tuple[str, str]:
+    """The first program of README.md that has its output below it, and that output.
+
+    Raises:
+        Refused: if there is none.
+    """
+    match = _EXAMPLE.search(readme)
+    if match is None:
+        raise Refused("README.md has no example in Python with its output right after it")
+    return match["program"], match["printed"]
+
+
+@contextlib.contextmanager
+def sandbox(repository: Repository) -> Iterator[dict[str, str]]:
+    """This tree's sandbox, in a process of its own. Gives the environment variables that lead clients to it.
+
+    Raises:
+        Failed: if it does not start.
+    """
+    places = os.pathsep.join(str(repository.root / name) for name in ("facade", "generated"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "invigilate.sandbox", "--json"],
+        cwd=repository.root,
+        env=outside(PYTHONPATH=places),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise Failed("the sandbox did not start")
+        environment: dict[str, str] = json.loads(line)["environment"]
+        yield environment
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.communicate()
+
+
+def try_example(inside: Path, example: tuple[str, str], served: Mapping[str, str], folder: Path) -> None:
+    """Run README's first example in an environment, against a sandbox that was just started.
+
+    Raises:
+        Failed: if the program fails; a warning is a failure.
+        Refused: if it prints something else than README.md says.
+    """
+    program, expected = example
+    # The program ends with its client open, which is nothing to complain about.
+    warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
+    printed = run(inside, "-I", *warnings, "-c", program, cwd=folder, environment=outside(**served))
+    if printed != expected:
+        raise Refused(f"README.md's first example does not print what stands below it, but:\n{printed}")
+
+
+def provenance(inside: Path, version: str, folder: Path) -> dict[str, Any]:
+    """What the installed package says that it was made from.
+
+    Raises:
+        Failed: if it does not say.
+        Refused: if it says that it is another version.
+    """
+    named, installed, origin = json.loads(run(inside, "-I", "-c", _ORIGIN, cwd=folder, errors_apart=True))
+    if (named, installed) != (version, version):
+        raise Refused(f"the wheel of {version} calls itself {named} in the package and {installed} in its metadata")
+    made_from: dict[str, Any] = origin
+    return made_from

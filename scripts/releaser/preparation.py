@@ -1,0 +1,88 @@
+"""What a person commits before a release: the version, the dated changelog, the record of the public surface."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+
+from . import changelog, surface
+from .process import Refused, say
+from .repository import RECORDS, Repository, checked_version, replace
+
+
+def prepare(repository: Repository, wanted: str | None, date: str | None) -> None:
+    """Write the version, date its section in the changelog, and keep the record of the surface. Done twice, it gives
+    the same.
+
+    Args:
+        repository: the working tree.
+        wanted: the version; None for the lowest one that the report of changes allows, or, where _version.py names one
+            that has no tag yet and is high enough, that.
+        date: the date of the release like 2026-03-04; None for the one that stands, or else today's in UTC.
+
+    Raises:
+        Refused: if the version is too low or released already, or the changelog cannot be dated.
+        Failed: if the report or the record cannot be made.
+    """
+    if date is not None and not changelog.is_date(date):
+        raise Refused(f"--date: a date like 2026-03-04 was expected, and {date!r} was given")
+    version, report = _version(repository, wanted)
+    if repository.tagged(version) not in {None, repository.commit}:
+        raise Refused(f"v{version} is the tag of another commit: that version is released")
+    if report is not None and (wrong := surface.problem(version, report)):
+        raise Refused(wrong)
+    current = repository.version
+    if current != version and repository.tagged(current) is None and (repository.root / RECORDS / current).is_dir():
+        # It would become the base of later releases.
+        raise Refused(
+            f"{current} is prepared and has no tag here, and {version} is to be prepared. If {current} is released, "
+            f"fetch its tag (git fetch --tags); if not, take back {RECORDS}/{current} and its section in CHANGELOG.md"
+        )
+    path = repository.root / "CHANGELOG.md"
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    text = path.read_text(encoding="utf-8")
+    written = changelog.dated(text, version, date or today, report.changelog if report else "")
+
+    # The record before the version that refers to it; each of the three is either the old or the new one.
+    if repository.version != version:
+        repository.write_version(version)
+    if written != text:
+        replace(path, written)
+    _keep_record(repository, version)
+    say(f"{version} is prepared, compared with {report.base if report else 'nothing: it is the first release'}")
+    if report is not None and report.changelog.strip():
+        say(f"what the report proposes for the changelog; compare it with its section [{version}]:")
+        print(f"\n{report.changelog.strip()}\n", flush=True)
+    say("look at it (git diff), commit it, and when continuous integration has passed on that commit:")
+    print(f"    git tag v{version} && git push origin v{version}", flush=True)
+
+
+def _version(repository: Repository, wanted: str | None) -> tuple[str, surface.Report | None]:
+    """The version to prepare, and the report of what changed since the release before it."""
+    current = repository.version
+    if wanted is None and repository.tagged(current) not in {None, repository.commit}:
+        # It is released; what changed since then decides.
+        if current not in {str(record) for record in repository.records()}:
+            raise Refused(f"{current} is tagged, and {RECORDS}/{current} is missing: there is nothing to compare with")
+        since = surface.compare(repository, current)
+        if since.next == current:
+            raise Refused(f"nothing changed for callers since {current}: name the version with --version")
+        return since.next, since
+    version = checked_version(wanted, "--version") if wanted is not None else current
+    base = surface.base_of(version, repository.records())
+    report = surface.compare(repository, base) if base is not None else None
+    if wanted is None and report is not None and surface.problem(version, report):
+        return report.next, report
+    return version, report
+
+
+def _keep_record(repository: Repository, version: str) -> None:
+    """Make the record anew, and exchange it for a former one at once."""
+    folder = repository.root / RECORDS / version
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with repository.scratch() as scratch:
+        fresh = scratch / version
+        surface.record(repository, version, fresh)
+        if folder.exists():
+            shutil.move(folder, scratch / "old")
+        shutil.move(fresh, folder)

@@ -1,0 +1,180 @@
+"""Runs what was kept of a release against a tree: its types under the type checkers, its programs under pytest."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .changes import Change, ReportError
+from .released import CALLS, TYPES, Released
+
+CHECKERS = ("mypy", "pyright")
+_PYRIGHT = Path("scripts/node/node_modules/.bin/pyright")
+
+
+@dataclass
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        changes: what no longer holds.
+        notes: what was run, and what was not and why, a line each.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def check(
+    root: Path,
+    released: Released,
+    *,
+    checkers: Sequence[str] = CHECKERS,
+    tools: Path | None = None,
+    cache: Path | None = None,
+) -> Outcome:
+    """Hold a tree to what was kept of a release.
+
+    Args:
+        root: the tree.
+        released: the record of the release.
+        checkers: the type checkers to run.
+        tools: the tree whose Node tools are used, where that is another one.
+        cache: a folder for mypy's cache; by default that of the tree.
+
+    Raises:
+        ReportError: if a checker or pytest itself fails.
+    """
+    outcome = Outcome()
+    with tempfile.TemporaryDirectory(prefix="released-") as temporary:
+        folder = Path(temporary)
+        if (released.folder / TYPES).is_file():
+            # A copy of its own, so that no configuration of the tree applies to it.
+            shutil.copyfile(released.folder / TYPES, folder / TYPES)
+            failures: dict[int, list[str]] = {}
+            for checker in checkers:
+                if checker == "pyright" and not ((tools or root) / _PYRIGHT).exists():
+                    outcome.notes.append(f"{TYPES}, pyright: not run; ./scripts/bootstrap --node installs it")
+                    continue
+                found = (
+                    _mypy(root, folder, cache or root / ".mypy_cache" / "released")
+                    if checker == "mypy"
+                    else _pyright(root, folder, (tools or root) / _PYRIGHT)
+                )
+                for line in sorted({line for line, _ in found}):
+                    messages = [message for one, message in found if one == line]
+                    failures.setdefault(line, []).append(f"{checker}: {'; '.join(messages)}")
+                lines = len({line for line, _ in found})
+                outcome.notes.append(f"{TYPES}, {checker}: {_said(lines, 'line') if lines else 'every line holds'}")
+            source = (folder / TYPES).read_text(encoding="utf-8").splitlines()
+            for line, messages in sorted(failures.items()):
+                text = source[line - 1].strip() if line <= len(source) else ""
+                outcome.changes.append(_broken("released types", f"{TYPES}:{line}", "; ".join(messages), text))
+        else:
+            outcome.notes.append(f"{TYPES}: {released.source} kept none")
+        if (released.folder / CALLS).is_file():
+            shutil.copyfile(released.folder / CALLS, folder / CALLS)
+            total, failed = _run(root, folder)
+            said = _said(len(failed), f"program of {total}") if failed else f"all {total} programs hold"
+            outcome.notes.append(f"{CALLS}: {said}")
+            outcome.changes += [
+                _broken("released calls", CALLS if name in CALLS else f"{CALLS}: {name}", said, None)
+                for name, said in failed
+            ]
+        else:
+            outcome.notes.append(f"{CALLS}: {released.source} kept none")
+    return outcome
+
+
+def _said(count: int, what: str) -> str:
+    first, _, rest = what.partition(" ")
+    counted = f"{count} {first}{'' if count == 1 else 's'} {rest}".rstrip()
+    return f"{counted} no longer hold{'s' if count == 1 else ''}"
+
+
+def _broken(area: str, name: str, reason: str, was: str | None) -> Change:
+    return Change("no longer holds", area, name, True, reason, was)
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """The tree's own packages come before whatever is installed."""
+    path = os.pathsep.join(str(root / name) for name in ("facade", "generated"))
+    cleared = {
+        key: value for key, value in os.environ.items() if not key.startswith(("SMARTERPROCTORING_", "ISPRING_"))
+    }
+    return {**cleared, "PYTHONPATH": path, "MYPYPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+
+
+def _mypy(root: Path, folder: Path, cache: Path) -> list[tuple[int, str]]:
+    (folder / "mypy.ini").write_text("[mypy]\n", encoding="utf-8")
+    options = ["--strict", "--no-error-summary", "--no-pretty", "--hide-error-context", "--python-version=3.11"]
+    # What is wrong in the tree itself is found by its own checks.
+    options += ["--follow-imports=silent", "--config-file=mypy.ini", f"--cache-dir={cache}"]
+    command = [sys.executable, "-m", "mypy", *options, TYPES]
+    done = subprocess.run(command, cwd=folder, env=_environment(root), capture_output=True, text=True, check=False)
+    found = re.findall(rf"^{re.escape(TYPES)}:(\d+): error: (.*)$", done.stdout, re.MULTILINE)
+    if done.returncode not in {0, 1} or bool(found) != bool(done.returncode):
+        raise ReportError(f"mypy failed:\n{(done.stdout + done.stderr).strip()}")
+    return [(int(line), message) for line, message in found]
+
+
+def _pyright(root: Path, folder: Path, program: Path) -> list[tuple[int, str]]:
+    settings = {
+        "include": [TYPES],
+        "extraPaths": [str(root / "facade"), str(root / "generated")],
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.11",
+        "enableTypeIgnoreComments": False,
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    command = [str(program), "--outputjson", "--pythonpath", sys.executable, "--project", str(folder)]
+    done = subprocess.run(command, cwd=folder, env=_environment(root), capture_output=True, text=True, check=False)
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        raise ReportError(f"pyright failed:\n{(done.stdout + done.stderr).strip()}") from None
+    if done.returncode not in {0, 1} or not report["summary"]["filesAnalyzed"]:
+        raise ReportError(f"pyright failed:\n{(done.stdout + done.stderr).strip()}")
+    return [
+        (item["range"]["start"]["line"] + 1, " ".join(item["message"].split()))
+        for item in report["generalDiagnostics"]
+        if item["severity"] == "error" and Path(item["file"]).name == TYPES
+    ]
+
+
+def _run(root: Path, folder: Path) -> tuple[int, list[tuple[str, str]]]:
+    """Run the programs; gives their number, and the names of those that failed with what they said."""
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
+    results = folder / "results.xml"
+    options = ["-q", "-p", "no:cacheprovider", "--noconftest", f"--junitxml={results}", f"--rootdir={folder}"]
+    command = [sys.executable, "-m", "pytest", "-c", "pytest.ini", *options, CALLS]
+    environment = {**_environment(root), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if not results.exists():
+        raise ReportError(f"pytest failed:\n{(done.stdout + done.stderr).strip()}")
+    cases = list(ElementTree.parse(results).iter("testcase"))
+    failed: list[tuple[str, str]] = []
+    for case in cases:
+        trouble = next((child for child in case if child.tag in {"failure", "error", "skipped"}), None)
+        if trouble is not None:
+            said = " ".join((trouble.get("message") or trouble.tag).split())
+            if "collection failure" in said:
+                said = (trouble.text or said).strip().splitlines()[-1].removeprefix("E").strip()
+            said = said.replace(f"{root}{os.sep}", "").replace(f"{folder}{os.sep}", "")
+            failed.append((case.get("name") or CALLS, said if len(said) <= 200 else said[:197] + "..."))
+    if not cases or bool(failed) != bool(done.returncode):
+        raise ReportError(f"pytest failed:\n{(done.stdout + done.stderr).strip()}")
+    return len(cases), failed
+
+
+__all__ = ["CHECKERS", "Outcome", "check"]

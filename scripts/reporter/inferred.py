@@ -1,0 +1,118 @@
+"""Everything in the specifications that is inferred rather than documented, in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .released import specifications
+from .specification import Specification, load
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """One `x-inferred`.
+
+    Attributes:
+        specification: the file.
+        operations: the operations that it concerns, by operationId; empty for what none refers to.
+        pointer: where it stands, as a JSON pointer.
+        reason: what it says.
+    """
+
+    specification: str
+    operations: tuple[str, ...]
+    pointer: str
+    reason: str
+
+
+def inferred(root: Path) -> list[Inferred]:
+    """List every `x-inferred` of all specifications of a tree, in the order of the documents.
+
+    Raises:
+        ReportError: if a specification cannot be read.
+    """
+    found: list[Inferred] = []
+    for file, package in specifications(root).items():
+        spec = load(root / "openapi" / file, package)
+        users = _users(spec)
+        for path, reason in _marks(spec.root, ()):
+            if path[0] == "paths":
+                operations: tuple[str, ...] = (spec.root["paths"][path[1]][path[2]]["operationId"],)
+            else:
+                operations = tuple(users.get(path[:3], ()))
+            found.append(Inferred(file, operations, _pointer(path), " ".join(str(reason).split())))
+    return found
+
+
+def _marks(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "x-inferred" and path[-1:] != ("properties",):
+                yield path, value
+            else:
+                yield from _marks(value, (*path, key))
+    elif isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from _marks(item, (*path, str(index)))
+
+
+def _users(spec: Specification) -> dict[tuple[str, ...], list[str]]:
+    """Each shared part -> the operations that refer to it, directly or not."""
+    users: dict[tuple[str, ...], list[str]] = {}
+    for call in spec.calls.values():
+        node = spec.root["paths"][call.facts.path]
+        waiting: list[Any] = [node[call.facts.method.lower()], node.get("parameters", [])]
+        seen: set[str] = set()
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, list):
+                waiting += part
+            elif isinstance(part, dict):
+                reference = part.get("$ref")
+                if isinstance(reference, str) and reference not in seen:
+                    seen.add(reference)
+                    users.setdefault(tuple(reference.removeprefix("#/").split("/")), []).append(call.facts.id)
+                    waiting.append(spec.document.resolve(part)[0])
+                waiting += [value for key, value in part.items() if key not in {"example", "examples", "x-capture"}]
+    return users
+
+
+def _pointer(path: tuple[str, ...]) -> str:
+    return "#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def as_text(entries: list[Inferred]) -> str:
+    """The list for a terminal, by specification and by the operations concerned."""
+    lines = [f"{len(entries)} places where something is inferred rather than documented"]
+    for (file, operations), group in _grouped(entries):
+        lines += ["", f"{file}: {', '.join(operations) or 'no operation refers to it'}"]
+        for entry in group:
+            lines += [f"  {entry.pointer}", f"      {entry.reason}"]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(entries: list[Inferred]) -> str:
+    """The list as Markdown, one table for the operations concerned."""
+    lines = [f"{len(entries)} places where something is inferred rather than documented."]
+    for (file, operations), group in _grouped(entries):
+        named = ", ".join(f"`{one}`" for one in operations) or "no operation refers to it"
+        lines += ["", f"### {file}: {named}", "", "| where | why |", "|---|---|"]
+        lines += [f"| `{entry.pointer}` | {_cell(entry.reason)} |" for entry in group]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _grouped(entries: list[Inferred]) -> list[tuple[tuple[str, tuple[str, ...]], list[Inferred]]]:
+    groups: dict[tuple[str, tuple[str, ...]], list[Inferred]] = {}
+    for entry in entries:
+        groups.setdefault((entry.specification, entry.operations), []).append(entry)
+    return list(groups.items())
+
+
+__all__ = ["Inferred", "as_markdown", "as_text", "inferred"]

@@ -1,0 +1,212 @@
+"""The record of a release: what a later tree is compared with.
+
+A folder with
+
+- `surface.json`: the version, the public Python surface, and which package each specification became;
+- the specifications, as they were;
+- `accepted.py`: which types callers saw, for type checkers (from `tests/typing/accepted.py`);
+- `public_calls.py`: programs on the public surface alone, to be run (from `tests/released/public_calls.py`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from . import surface, surface_file, versions
+from .changes import ReportError
+from .specification import Specification, load
+
+TYPES, CALLS = "accepted.py", "public_calls.py"
+_SOURCES = {TYPES: Path("tests/typing") / TYPES, CALLS: Path("tests/released") / CALLS}
+_VERSION = Path("facade/invigilate/_version.py")
+_EXPORTED = ("facade", "generated", "openapi", *(str(path) for path in _SOURCES.values()))
+
+
+@dataclass(frozen=True)
+class Released:
+    """A record, read.
+
+    Attributes:
+        folder: where it stands.
+        version: the version that it is of.
+        source: how people are told what is compared with.
+        surface: the public Python surface.
+        specifications: file -> specification.
+    """
+
+    folder: Path
+    version: str
+    source: str
+    surface: surface.Surface
+    specifications: dict[str, Specification]
+
+
+def specifications(root: Path) -> dict[str, str]:
+    """File of each specification of a tree -> the package that is made from it.
+
+    Raises:
+        ReportError: if `openapi/generator.yaml` does not say so.
+    """
+    try:
+        settings = yaml.safe_load((root / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
+        return {str(file): str(package) for file, package in settings["packages"].items()}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise ReportError(f"openapi/generator.yaml cannot be read: {error}") from None
+
+
+def version(root: Path) -> str:
+    """The version of a tree.
+
+    Raises:
+        ReportError: if its `_version.py` does not say one.
+    """
+    try:
+        found = re.search(r"^__version__ = [\"']([^\"']+)[\"']$", (root / _VERSION).read_text(encoding="utf-8"), re.M)
+    except OSError as error:
+        raise ReportError(f"{_VERSION} cannot be read: {error.strerror}") from None
+    if found is None:
+        raise ReportError(f"{_VERSION} holds no __version__")
+    return found[1]
+
+
+def record(root: Path, output: Path, sources: dict[str, Path] | None = None) -> list[str]:
+    """Write the record of a tree; what a former run wrote is replaced, as a whole or not at all.
+
+    Args:
+        root: the tree.
+        output: the folder to write; it is made.
+        sources: other files for `accepted.py` and `public_calls.py`; one that is left out is not written.
+
+    Returns:
+        The names of the files.
+
+    Raises:
+        ReportError: if the tree cannot be read, or the folder cannot be written or holds something else.
+    """
+    sources = {name: root / path for name, path in _SOURCES.items()} if sources is None else sources
+    packages = specifications(root)
+    if output.exists() and not (output / "surface.json").exists() and any(output.iterdir()):
+        raise ReportError(f"{output.name} holds something else than a record; nothing was written")
+    number = version(root)
+    versions.parse(number, str(_VERSION))
+    public = surface.read(root)
+    for file, package in packages.items():
+        load(root / "openapi" / file, package)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".record-", dir=output.parent) as temporary:
+            fresh, aside = Path(temporary) / "fresh", Path(temporary) / "old"
+            fresh.mkdir()
+            (fresh / "surface.json").write_text(surface_file.dump(public, number, packages), encoding="utf-8")
+            for file in packages:
+                shutil.copyfile(root / "openapi" / file, fresh / file)
+            for name, path in sources.items():
+                shutil.copyfile(path, fresh / name)
+            names = sorted(path.name for path in fresh.iterdir())
+            if output.exists():
+                output.rename(aside)
+            fresh.rename(output)
+    except OSError as error:
+        raise ReportError(f"the record cannot be written: {error}") from None
+    return names
+
+
+def read(folder: Path, source: str = "") -> Released:
+    """Read a record.
+
+    Raises:
+        ReportError: if it is incomplete, or of a format that this script does not know.
+    """
+    try:
+        text = (folder / "surface.json").read_text(encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"{folder.name}: surface.json cannot be read: {error.strerror}") from None
+    public = surface_file.load(text)
+    head = json.loads(text)
+    specs = {file: load(folder / file, package) for file, package in head["specifications"].items()}
+    return Released(folder, head["version"], source or head["version"], public, specs)
+
+
+def kept(root: Path) -> list[Path]:
+    """The records in a tree, oldest version first."""
+    folder = root / "tests" / "released"
+    found = [path.parent for path in folder.glob("*/surface.json")]
+    return sorted(found, key=lambda path: versions.parse(path.name, f"tests/released/{path.name}"))
+
+
+@contextmanager
+def base(root: Path, name: str | None) -> Iterator[Released]:
+    """Find what to compare with.
+
+    Args:
+        root: the tree.
+        name: a version below `tests/released/`, a folder made by `record`, or a git revision; the newest version if
+            it is `None`.
+
+    Raises:
+        ReportError: if there is no such thing.
+    """
+    records = {path.name: path for path in kept(root)}
+    if name is None:
+        if not records:
+            raise ReportError("tests/released/ holds no record of a release; name a git revision to compare with")
+        yield read(list(records.values())[-1])
+    elif name in records:
+        yield read(records[name])
+    elif (Path(name) / "surface.json").is_file():
+        yield read(Path(name))
+    else:
+        revision = _revision(root, name)
+        if revision is None:
+            there = ", ".join(records) or "none"
+            raise ReportError(
+                f"BASE: expected a version below tests/released/ ({there}), a folder with a record, or a git revision, "
+                f"and {name!r} is none of them"
+            )
+        with tempfile.TemporaryDirectory(prefix="report-") as temporary:
+            exported, folder = Path(temporary) / "tree", Path(temporary) / "record"
+            _export(root, revision, exported)
+            sources = {known: exported / path for known, path in _SOURCES.items() if (exported / path).is_file()}
+            record(exported, folder, sources)
+            yield read(folder, f"{version(exported)} at {name} ({revision[:9]})")
+
+
+def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
+    except OSError as error:
+        raise ReportError(f"git cannot be run: {error.strerror}") from None
+
+
+def _revision(root: Path, name: str) -> str | None:
+    if name.startswith("-"):
+        return None
+    found = _git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    return found.stdout.decode().strip() if found.returncode == 0 else None
+
+
+def _export(root: Path, revision: str, output: Path) -> None:
+    listed = _git(root, "ls-tree", "-r", "--name-only", "--full-tree", revision, "--", *_EXPORTED)
+    held = listed.stdout.decode().splitlines()
+    wanted = [path for path in _EXPORTED if any(name == path or name.startswith(f"{path}/") for name in held)]
+    archive = _git(root, "archive", "--format=tar", revision, "--", *wanted) if wanted else listed
+    if archive.returncode or not wanted:
+        said = archive.stderr.decode(errors="replace").strip() or "it holds none of facade/, generated/ and openapi/"
+        raise ReportError(f"{revision[:9]} cannot be exported: {said}")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(output, filter="data")
+
+
+__all__ = ["CALLS", "TYPES", "Released", "base", "kept", "read", "record", "specifications", "version"]

@@ -1,0 +1,168 @@
+"""Reports for people: in a terminal, and as Markdown."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+
+from .changes import Change
+from .report import Report
+from .versions import headline, parse
+
+_WIDTH = 100
+# Names and where they stand, before the rest is only counted.
+_MOST_PLACES = 4
+
+Paint = Callable[[str, str], str]
+"""Gives a text the look of a style: `bold`, `red`, `green`, `yellow` or `dim`."""
+
+_CODES = {"bold": "1", "red": "1;31", "green": "32", "yellow": "33", "dim": "2"}
+
+
+def plain(text: str, style: str) -> str:
+    """No look at all."""
+    return text
+
+
+def coloured(text: str, style: str) -> str:
+    """The look of terminals."""
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+
+def as_json(report: Report) -> str:
+    """The form for other scripts; see the package's documentation."""
+    return json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_text(report: Report, paint: Paint = plain) -> str:
+    """The form for a terminal."""
+    lines = [paint(f"invigilate {report.source} -> this tree ({report.current})", "bold"), ""]
+    groups = _groups(report)
+    style = "red" if report.breaking else "green"
+    lines += [*(paint(line, style) for line in _filled(_summary(report), "  ")), ""]
+    for title, style, changes in groups:
+        lines += [paint(f"{title} ({len(changes)})", style), ""]
+        for change in changes:
+            lines += [*_entry(change, paint, style), ""]
+    lines += [paint("KEPT OF THE RELEASE", "bold"), ""]
+    lines += [*(f"  {note}" for note in report.notes), ""]
+    lines += [paint("VERSION", "bold"), "", *_filled(_version(report), "  "), ""]
+    if report.changes:
+        lines += [paint("CHANGELOG", "bold"), "", *(f"  {line}".rstrip() for line in _section(report).splitlines())]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def as_markdown(report: Report) -> str:
+    """The form for a pull request."""
+    lines = [f"## invigilate {report.source} → this tree ({report.current})", "", f"**{_summary(report)}**", ""]
+    for title, _, changes in _groups(report):
+        lines += [f"### {title.capitalize()}", ""]
+        for change in changes:
+            if change.area == "documentation":
+                lines.append(f"- `{change.name}`: {change.reason}")
+                continue
+            lines.append(f"- {headline(change, '`')}")
+            lines.append(f"  - {change.reason}")
+            if change.kind == "no longer holds" and change.was:
+                lines.append(f"  - `{change.was}`")
+            if places := _places(change, "`"):
+                lines.append(f"  - in {places}")
+        lines.append("")
+    lines += ["### Kept of the release", "", *(f"- {note}" for note in report.notes), ""]
+    lines += ["### Version", "", _version(report), ""]
+    if report.changes:
+        lines += ["### Changelog", "", "```markdown", *_section(report).splitlines(), "```"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _groups(report: Report) -> list[tuple[str, str, list[Change]]]:
+    changes = report.changes
+    held = [change for change in changes if change.area.startswith("released")]
+    breaking = [change for change in changes if change.breaking and change not in held]
+    documentation = [change for change in changes if change.area == "documentation"]
+    other = [change for change in changes if change not in held and not change.breaking and change not in documentation]
+    groups = [
+        ("BREAKING", "red", breaking),
+        ("NO LONGER HOLDS", "red", held),
+        ("NOT BREAKING", "green", other),
+        ("DOCUMENTATION", "dim", documentation),
+    ]
+    return [group for group in groups if group[2]]
+
+
+def _summary(report: Report) -> str:
+    if not report.changes:
+        return "Nothing changed for callers."
+    held = sum(change.area.startswith("released") for change in report.changes)
+    count, breaking = len(report.changes) - held, sum(bool(change.breaking) for change in report.changes) - held
+    told = f"{count} change{'' if count == 1 else 's'}"
+    if breaking:
+        told += (
+            ", and it breaks callers" if count == 1 else f", {breaking} of which break{'s' * (breaking == 1)} callers"
+        )
+    elif count:
+        told += "; no caller breaks by " + ("it" if count == 1 else "them")
+    if held:
+        told += f"; of what the release kept, {held} thing{'s no longer hold' if held > 1 else ' no longer holds'}"
+    return f"{told}. Next version: {report.following}."
+
+
+def _version(report: Report) -> str:
+    base, following = parse(report.base, "base"), parse(report.following, "next")
+    if not report.changes:
+        return f"{report.base}: nothing that callers could notice."
+    if report.breaking:
+        part = "major" if base.major else "minor"
+        why = "callers break" + ("" if base.major else ", and the major version is 0")
+    else:
+        part = "minor" if following.minor != base.minor else "patch"
+        why = "something is new, and no caller breaks" if part == "minor" else "no caller breaks"
+    said = f"{report.following}, a new {part} version: {why}."
+    if parse(report.current, "current") < following:
+        said += f" facade/invigilate/_version.py still says {report.current}."
+    return said
+
+
+def _section(report: Report) -> str:
+    return f"## [{report.following}] - unreleased\n\n{report.changelog}"
+
+
+def _entry(change: Change, paint: Paint, style: str) -> list[str]:
+    if change.area == "documentation":
+        return _filled(f"{change.name}: {change.reason}", "  ")
+    first, *rest = _filled(headline(change), "  ")
+    lines = [paint(first, "bold"), *(paint(line, "bold") for line in rest)]
+    lines += _filled(change.reason, "      ")
+    if change.kind == "no longer holds" and change.was:
+        lines.append(paint(f"      | {change.was}", "dim"))
+    if places := _places(change):
+        lines += [paint(line, "dim") for line in _filled(f"in {places}", "      ")]
+    return lines
+
+
+def _places(change: Change, mark: str = "") -> str:
+    """The calls that a change concerns, unless its name says so; or else where it stands in Python."""
+    if change.area in {"operation", "specification"}:
+        return ""
+    calls = [place for place in change.where if place.startswith(("client.", "ispring."))]
+    others = [place for place in change.where if place not in calls and place != change.name]
+    places = [place for place in calls if f"{place}(" not in change.name] if calls else others
+    places = [place for place in places if place not in change.name]
+    shown = ", ".join(f"{mark}{place}{mark}" for place in places[:_MOST_PLACES])
+    more = len(places) - _MOST_PLACES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _filled(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+__all__ = ["Paint", "as_json", "as_markdown", "as_text", "coloured", "plain"]

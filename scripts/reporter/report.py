@@ -1,0 +1,115 @@
+"""Puts a report together: everything that changed since a release, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import checking, spec_rest, surface, surface_changes, versions
+from .changes import Change
+from .merging import merge
+from .released import Released, specifications, version
+from .spec_changes import SpecComparison
+from .specification import Specification, load
+
+
+@dataclass(frozen=True)
+class Report:
+    """What changed since a release, and what follows.
+
+    Attributes:
+        base: the version that is compared with.
+        source: the same, as people are told.
+        current: the version of this tree.
+        following: the lowest version that the changes may be released as.
+        changes: each change once, those that break callers first.
+        changelog: the section of the changelog, without its heading.
+        notes: what of the release was run against this tree.
+    """
+
+    base: str
+    source: str
+    current: str
+    following: str
+    changes: tuple[Change, ...]
+    changelog: str
+    notes: tuple[str, ...]
+
+    @property
+    def breaking(self) -> bool:
+        """Whether any change breaks callers."""
+        return any(change.breaking for change in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form; see the package's documentation."""
+        return {
+            "base": self.base,
+            "current": self.current,
+            "next": self.following,
+            "breaking": self.breaking,
+            "changes": [change.to_dict() for change in self.changes],
+            "changelog": self.changelog,
+            "notes": list(self.notes),
+        }
+
+
+def make(
+    root: Path,
+    released: Released,
+    *,
+    checkers: Sequence[str] = checking.CHECKERS,
+    tools: Path | None = None,
+    cache: Path | None = None,
+) -> Report:
+    """Compare a tree with a release.
+
+    Args:
+        root: the tree, with its packages as they are generated from its specifications.
+        released: the record of the release.
+        checkers: the type checkers that run on what was kept of it.
+        tools: the tree whose Node tools are used, where that is another one.
+        cache: a folder for mypy's cache.
+
+    Raises:
+        ReportError: if the tree cannot be read, or a checker itself fails.
+    """
+    current = version(root)
+    versions.parse(current, "facade/invigilate/_version.py")
+    public = surface.read(root)
+    bound = {**_bound(released.surface), **_bound(public)}
+    specified: list[Change] = []
+    for file, package in specifications(root).items():
+        new = load(root / "openapi" / file, package)
+        old = released.specifications.get(file) or Specification({"openapi": "3.1.0", "paths": {}}, package, file)
+        specified += SpecComparison(old, new, bound).changes()
+        specified += spec_rest.compare(old, new) if file in released.specifications else []
+    for file, old in released.specifications.items():
+        if file not in specifications(root):
+            gone = Specification({"openapi": "3.1.0", "paths": {}}, old.package, file)
+            specified += SpecComparison(old, gone, bound).changes()
+    checked = checking.check(root, released, checkers=checkers, tools=tools, cache=cache)
+    changes = merge(specified, surface_changes.compare(released.surface, public), checked.changes)
+    return Report(
+        base=released.version,
+        source=released.source,
+        current=current,
+        following=versions.following(released.version, changes),
+        changes=tuple(changes),
+        changelog=versions.changelog(changes),
+        notes=tuple(checked.notes),
+    )
+
+
+def _bound(public: surface.Surface) -> dict[tuple[str, str], str]:
+    """Package and module of each operation -> the call of a client that it is bound to."""
+    found: dict[tuple[str, str], str] = {}
+    for name, thing in public.items():
+        if thing["kind"] == "call":
+            parts = str(thing["describes"]).split(".")
+            found[parts[0], parts[-2]] = surface_changes.shown(name, public)
+    return found
+
+
+__all__ = ["Report", "make"]

@@ -1,0 +1,372 @@
+"""What differs between two versions of a specification, and what that means for callers of the Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .changes import Change, Subject
+from .judgements import falls, pattern, renamed, rises
+from .specification import Call, Member, Model, Specification
+
+
+class SpecComparison:
+    """Compares two versions of one specification.
+
+    Args:
+        old: the released one.
+        new: that of this tree.
+        bound: package and module of an operation -> the call of a client that it is bound to, as callers write it.
+    """
+
+    def __init__(self, old: Specification, new: Specification, bound: Mapping[tuple[str, str], str]) -> None:
+        self.old, self.new, self.bound = old, new, bound
+
+    def changes(self) -> list[Change]:
+        """List what differs: SIDs, operations, their arguments, and the fields of models."""
+        return [*self._sids(), *self._operations(), *self._models()]
+
+    # SIDs
+
+    def _sids(self) -> Iterator[Change]:
+        for name in [*self.old.sids, *(name for name in self.new.sids if name not in self.old.sids)]:
+            was, now = self.old.sids.get(name), self.new.sids.get(name)
+            where = tuple(
+                dict.fromkeys(
+                    self._call(call)
+                    for call in self.new.calls.values()
+                    if any(member.leaf.sid == name for member in call.arguments.values())
+                )
+            )
+            about: frozenset[Subject] = frozenset({("sid", self.new.package, name)})
+            if was is None:
+                yield Change(
+                    "added", "sid", name, False, "a kind of SID with a pattern of its own", was, now, where, about
+                )
+            elif now is None:
+                reason = "identifiers of this kind are no longer told apart"
+                yield Change("removed", "sid", name, True, reason, was, now, where, about)
+            elif was != now:
+                breaking, reason = pattern(was, now)
+                yield Change("changed", "sid", name, breaking, reason, was, now, where, about)
+
+    # Operations
+
+    def _operations(self) -> Iterator[Change]:
+        old_by_place = {(call.facts.method, call.facts.path): call for call in self.old.calls.values()}
+        kept: set[str] = set()
+        for id_, call in self.new.calls.items():
+            before = self.old.calls.get(id_) or old_by_place.get((call.facts.method, call.facts.path))
+            if before is None or (before.facts.id != id_ and before.facts.id in self.new.calls):
+                yield self._operation("added", call, False, "a new call; nothing that was goes")
+                continue
+            kept.add(before.facts.id)
+            yield from self._operation_changes(before, call)
+        for id_, call in self.old.calls.items():
+            if id_ not in kept:
+                yield self._operation("removed", call, True, "code that calls it raises AttributeError")
+
+    def _operation(
+        self, kind: str, call: Call, breaking: bool | None, reason: str, was: str | None = None, now: str | None = None
+    ) -> Change:
+        request = f"{call.facts.method} {call.facts.path}"
+        if kind in {"added", "removed"}:
+            was, now = (request, None) if kind == "removed" else (None, request)
+        about = call.subjects
+        if kind in {"added", "removed"}:
+            about |= {("tag", call.package, call.facts.tag)}
+        return Change(
+            kind,
+            "operation",
+            f"{self._call(call)}()",
+            breaking,
+            reason,
+            was,
+            now,
+            (call.facts.id,),
+            about,
+            frozenset(("model", call.package, model) for model in call.models),
+        )
+
+    def _operation_changes(self, old: Call, new: Call) -> Iterator[Change]:
+        before, after = old.facts, new.facts
+        if before.id != after.id:
+            about = old.subjects | new.subjects
+            reason = (
+                "the module of the generated package is called otherwise; the client's call has the name it is bound to"
+            )
+            yield Change("renamed", "operation", f"{self._call(new)}()", True, reason, before.id, after.id, (), about)
+        was, now = f"{before.method} {before.path}", f"{after.method} {after.path}"
+        if was != now:
+            yield self._operation("changed", new, False, "the same call is sent elsewhere", was, now)
+        if before.tag != after.tag:
+            reason = "its module in the generated package stands elsewhere"
+            tags = {("tag", new.package, before.tag), ("tag", new.package, after.tag)}
+            change = self._operation("changed", new, None, reason, f"tag {before.tag}", f"tag {after.tag}")
+            yield Change(**{**change.__dict__, "subjects": change.subjects | tags})
+        if before.repeat != after.repeat:
+            # Either way a program that relied on the old class does something else when a reply is lost.
+            reason = (
+                "it is no longer sent again by itself once something of it was written; a lost reply raises "
+                "OutcomeUnknownError"
+                if after.repeat == "unsafe"
+                else "it may be sent more than once from now on; a lost reply no longer raises OutcomeUnknownError"
+            )
+            was, now = f"{before.repeat} to repeat", f"{after.repeat} to repeat"
+            yield self._operation("changed", new, True, reason, was, now)
+        if before.secured != after.secured:
+            reason = "it is sent with the token" if after.secured else "it is sent without the token"
+            yield self._operation("changed", new, False, reason)
+        if before.media != after.media:
+            yield self._operation("changed", new, False, "the body is sent in another form", before.media, after.media)
+        if old.answers != new.answers:
+            reason = "callers get another type"
+            yield self._operation("changed", new, None, reason, old.answers, new.answers)
+        yield from self._arguments(old, new)
+
+    def _call(self, call: Call) -> str:
+        return self.bound.get((call.package, call.module), f"{call.package}.{call.module}")
+
+    # Arguments and fields
+
+    def _arguments(self, old: Call, new: Call) -> Iterator[Change]:
+        name = self._call(new)
+        # Where an argument travels is no matter to callers, so they are told apart by name alone where that serves.
+        before, after = _by_wire(old.arguments), _by_wire(new.arguments)
+
+        def shown(member: Member) -> str:
+            return f"{name}({member.python}=)"
+
+        yield from self._members(before, after, "parameter", shown, given=True, answered=False, calls=(name,))
+
+    def _models(self) -> Iterator[Change]:
+        for name, after in self.new.models.items():
+            before = self.old.models.get(name)
+            if before is not None:
+                calls = tuple(self._call(self.new.calls[id_]) for id_ in after.calls)
+
+                def shown(member: Member, model: str = name) -> str:
+                    return f"{model}.{member.python}"
+
+                yield from self._members(
+                    before.fields,
+                    after.fields,
+                    "field",
+                    shown,
+                    given=_given(before, after),
+                    answered=before.answered or after.answered,
+                    calls=calls,
+                )
+
+    def _members(
+        self,
+        before: Mapping[str, Member],
+        after: Mapping[str, Member],
+        area: str,
+        shown: Any,
+        *,
+        given: bool,
+        answered: bool,
+        calls: tuple[str, ...],
+    ) -> Iterator[Change]:
+        gone = [wire for wire in before if wire not in after]
+        come = [wire for wire in after if wire not in before]
+        where = calls
+        for old_wire, new_wire in renamed(gone, come, before, after):
+            old, new = before[old_wire], after[new_wire]
+            gone.remove(old_wire)
+            come.remove(new_wire)
+            yield self._renaming(area, shown, old, new, given, where)
+            yield from self._facets(area, shown(new), old, new, given, answered, where)
+        for wire in gone:
+            member = before[wire]
+            reason = (
+                "calls that give it raise TypeError"
+                if area == "parameter"
+                else "code that reads or gives it fails"
+                if given
+                else "code that reads it raises AttributeError"
+            )
+            yield Change(
+                "removed",
+                area,
+                shown(member),
+                True,
+                reason,
+                _words(member),
+                None,
+                where,
+                member.subjects,
+                _models_of(member, self.old.package),
+            )
+        for wire in come:
+            yield self._added(area, shown(after[wire]), after[wire], given, where)
+        for wire, new in after.items():
+            if wire in before:
+                yield from self._facets(area, shown(new), before[wire], new, given, answered, where)
+
+    def _renaming(self, area: str, shown: Any, old: Member, new: Member, given: bool, where: tuple[str, ...]) -> Change:
+        about = old.subjects | new.subjects
+        if old.python == new.python and (area == "parameter" or not given):
+            reason = (
+                "the name in Python stays"
+                if area == "parameter"
+                else "the attribute stays; `to_dict()` has the new name"
+            )
+            return Change("renamed", area, shown(new), False, reason, old.fact.wire, new.fact.wire, where, about)
+        if area == "parameter":
+            reason = "calls that give it by its old name raise TypeError"
+        elif given:
+            reason = "code that gives it by its old name is refused or fails"
+        else:
+            reason = "code that reads it by its old name raises AttributeError"
+        reason = f"{reason} (documented as {old.fact.wire}, now {new.fact.wire})"
+        return Change("renamed", area, shown(old), True, reason, old.python, new.python, where, about)
+
+    def _added(self, area: str, name: str, member: Member, given: bool, where: tuple[str, ...]) -> Change:
+        needed = given and _needed(member)
+        reason = "calls may go on without it"
+        if needed and area == "parameter":
+            reason = "calls without it raise TypeError"
+        elif needed:
+            reason = "what is given without it is refused"
+        elif not given:
+            reason = "answers that held it kept it in `additional_properties`; now it is an attribute"
+        about, models = member.subjects, _models_of(member, self.new.package)
+        return Change("added", area, name, needed, reason, None, _words(member), where, about, models)
+
+    def _facets(
+        self, area: str, name: str, old: Member, new: Member, given: bool, answered: bool, where: tuple[str, ...]
+    ) -> Iterator[Change]:
+        """Compare all that is said of one argument or field."""
+
+        def change(
+            breaking: bool | None, reason: str, was: Any, now: Any, kind: str = "changed", of: str = area
+        ) -> Change:
+            about, models = old.subjects | new.subjects, frozenset[Subject]()
+            if of == area and kind == "changed" and old.models != new.models:
+                models = _models_of(old, self.old.package) | _models_of(new, self.new.package)
+            return Change(kind, of, name, breaking, reason, _shown(was), _shown(now), where, about, models)
+
+        before, after = old.leaf, new.leaf
+        if old.type != new.type:
+            # What callers see of it, the Python surface tells.
+            reason = "its type changed" if given else "what comes may be of another type"
+            yield change(None, reason, old.type, new.type)
+        if _needed(old) != _needed(new):
+            if given:
+                reason = "calls without it raise TypeError" if _needed(new) else "it may be left out now"
+                yield change(_needed(new), reason, *(_optional(one) for one in (old, new)))
+            else:
+                reason = "it is documented to come always" if _needed(new) else "it may be missing: `UNSET` then"
+                yield change(None, reason, *(_optional(one) for one in (old, new)))
+        yield from self._values(before.enum, after.enum, given, change)
+        if before.pattern != after.pattern and not self._told_as_sid(old, new):
+            breaking, reason = pattern(before.pattern, after.pattern)
+            reason = reason if given else "it is not checked in answers"
+            yield change(breaking and given, reason, before.pattern, after.pattern)
+        for facet, narrower in (("minimum", rises), ("maximum", falls)):
+            was, now = getattr(before, facet), getattr(after, facet)
+            if was != now:
+                breaking = given and narrower(was, now)
+                reason = "values that were taken are refused" if breaking else "values that were taken still are"
+                yield change(
+                    breaking,
+                    reason if given else "it is not checked in answers",
+                    _range(facet, was),
+                    _range(facet, now),
+                )
+        if old.fact.default != new.fact.default:
+            reason = "documented for what is left out; it is never sent, so that the server decides"
+            yield change(False, reason, _default(old), _default(new))
+        if old.fact.sensitive != new.fact.sensitive:
+            reason = (
+                "it is masked in logs, errors and representations from now on"
+                if new.fact.sensitive
+                else "it is shown in logs, errors and representations from now on"
+            )
+            yield change(False, reason, *(_sensitive(one) for one in (old, new)))
+        if old.fact.client_default != new.fact.client_default and _needed(old) == _needed(new):
+            reason = "another option of the client stands in for it"
+            yield change(None, reason, old.fact.client_default, new.fact.client_default)
+
+    def _values(self, before: tuple[Any, ...], after: tuple[Any, ...], given: bool, change: Any) -> Iterator[Change]:
+        more, fewer = [one for one in after if one not in before], [one for one in before if one not in after]
+        if not before or not after:
+            if before:
+                reason = "any value of its type is taken" if given else "any value of its type may come"
+                yield change(False, reason, _list(before), "any value", of="enum value")
+            elif after:
+                reason = "other values are refused" if given else "other values still come through"
+                yield change(given, reason, "any value", _list(after), of="enum value")
+            return
+        if more:
+            reason = (
+                "all that was taken still is"
+                if given
+                else "types of answers are open (`Literal[...] | str`), so that code already had to expect values that "
+                "it does not know; a `match` over the known ones needs its `case _`"
+            )
+            yield change(False, reason, None, _list(more), "added", "enum value")
+        if fewer:
+            reason = (
+                "calls that give it are refused, and type checkers object"
+                if given
+                else "type checkers still accept comparisons with it; it is no longer documented to come"
+            )
+            yield change(given, reason, _list(fewer), None, "removed", "enum value")
+
+    def _told_as_sid(self, old: Member, new: Member) -> bool:
+        """Whether the change of a pattern is told once, for all that refer to the SID."""
+        sid = new.leaf.sid
+        return sid is not None and sid == old.leaf.sid and self.old.sids.get(sid) != self.new.sids.get(sid)
+
+
+def _given(old: Model, new: Model) -> bool:
+    return old.given or new.given
+
+
+def _by_wire(arguments: Mapping[tuple[str, str], Member]) -> dict[str, Member]:
+    wires = [wire for _, wire in arguments]
+    return {
+        wire if wires.count(wire) == 1 else f"{wire} ({place})": member for (place, wire), member in arguments.items()
+    }
+
+
+def _needed(member: Member) -> bool:
+    return member.fact.required and member.fact.client_default is None
+
+
+def _models_of(member: Member, package: str) -> frozenset[Subject]:
+    return frozenset(("model", package, model) for model in member.models)
+
+
+def _words(member: Member) -> str:
+    return f"{member.fact.wire}: {member.type}, {_optional(member)}"
+
+
+def _optional(member: Member) -> str:
+    return "required" if _needed(member) else "optional"
+
+
+def _sensitive(member: Member) -> str:
+    return "sensitive" if member.fact.sensitive else "not sensitive"
+
+
+def _default(member: Member) -> str | None:
+    return None if member.fact.default is None else f"default {member.fact.default!r}"
+
+
+def _range(facet: str, value: float | None) -> str | None:
+    return None if value is None else f"{facet} {value:g}"
+
+
+def _shown(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _list(values: Any) -> str:
+    return ", ".join(repr(value) if isinstance(value, str) else str(value) for value in values)
+
+
+__all__ = ["SpecComparison"]

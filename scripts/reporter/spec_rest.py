@@ -1,0 +1,122 @@
+"""What else differs between two versions of a specification: texts, and what the Python API does not depend on.
+
+Nothing that differs goes untold: whatever is neither a text nor compared elsewhere is listed by its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from regenerator.facts import METHODS
+
+from .changes import Change
+from .specification import Specification
+
+_TEXTS = frozenset(
+    {
+        "description",
+        "summary",
+        "title",
+        "example",
+        "examples",
+        "externalDocs",
+        "info",
+        "reason",
+        "x-capture",
+        "x-inferred",
+    }
+)
+# What the comparison of calls, arguments and fields looks at.
+_COMPARED = frozenset(
+    {"$ref", "allOf", "anyOf", "class", "const", "content", "default", "enum", "explode", "format", "in", "items"}
+    | {"maximum", "minimum", "name", "oneOf", "operationId", "parameters", "pattern", "properties", "requestBody"}
+    | {"required", "schema", "style", "tags", "type", "x-argument", "x-client-default", "x-repeat", "x-sensitive"}
+)
+# What is in them has names; that one came or went is told elsewhere.
+_NAMED = frozenset({"parameters", "paths", "properties", "schemas"})
+_LONGEST = 80
+
+
+def compare(old: Specification, new: Specification) -> list[Change]:
+    """List what the other comparison passes over."""
+    texts: dict[str, dict[str, None]] = {}
+    rest: list[Change] = []
+    for path, was, now in _differences(old.root, new.root, ()):
+        within, place = _place(path, new)
+        if path[-1] in _TEXTS:
+            texts.setdefault(within, {})[place or path[-1]] = None
+            continue
+        kind = "added" if was is None else "removed" if now is None else "changed"
+        error = len(path) > 1 and path[-2] == "responses"
+        name = f"{within}: answer {path[-1]}" if error else f"{within}: {place}" if place else within
+        reason = (
+            "errors are raised by their status, documented or not" if error else "the Python API does not depend on it"
+        )
+        shown = (None, None) if error else (_short(was), _short(now))
+        rest.append(Change(kind, "specification", name, False, reason, *shown, (new.source,), quiet=True))
+    for within, places in texts.items():
+        some = ", ".join(list(places)[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
+        rest.append(Change("changed", "documentation", within, False, some, where=(new.source,), quiet=True))
+    return rest
+
+
+def _differences(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Each place where two documents differ, as deep as both have it, without what is compared elsewhere."""
+    if old == new:
+        return
+    last = path[-1] if path else ""
+    if last in _TEXTS and not _holds_names(path[:-1]):
+        yield path, old, new
+    elif isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            if key in old and key in new:
+                yield from _differences(old[key], new[key], (*path, key))
+            elif not _holds_names(path) and key not in _COMPARED and key not in METHODS:
+                yield (*path, key), old.get(key), new.get(key)
+    elif isinstance(old, list) and isinstance(new, list) and last in {"anyOf", "allOf", "oneOf"}:
+        for index, (before, after) in enumerate(zip(old, new, strict=False)):
+            yield from _differences(before, after, (*path, str(index)))
+    elif isinstance(old, list) and isinstance(new, list) and last == "parameters":
+        before_by_name, after_by_name = _by_name(old), _by_name(new)
+        for name in before_by_name:
+            if name in after_by_name:
+                yield from _differences(before_by_name[name], after_by_name[name], (*path, name))
+    elif last not in _COMPARED:
+        yield path, old, new
+
+
+def _holds_names(path: tuple[str, ...]) -> bool:
+    """Whether the keys here are names, not words of OpenAPI."""
+    return bool(path) and path[-1] in _NAMED and not _holds_names(path[:-1])
+
+
+def _by_name(parameters: list[Any]) -> dict[str, Any]:
+    return {str(one.get("$ref") or one.get("name")): one for one in parameters}
+
+
+def _place(path: tuple[str, ...], new: Specification) -> tuple[str, str]:
+    """The operation or the shared part that a place is in, and the place in it."""
+    within, rest = new.source, path
+    if path[0] == "paths" and len(path) > 2:
+        node = new.root["paths"].get(path[1], {}).get(path[2], {})
+        within, rest = str(node.get("operationId", path[1])), path[3:]
+    elif path[0] == "components" and len(path) > 2:
+        within, rest = path[2], path[3:]
+    skipped = {"properties", "items", "schema", "content", "application/json", "responses"}
+    names = [
+        f"answer {part}" if before == "responses" else part
+        for before, part in zip(("", *rest), rest, strict=False)
+        if part not in skipped
+    ]
+    return within, ".".join(names)
+
+
+def _short(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+__all__ = ["compare"]

@@ -1,0 +1,250 @@
+"""A specification as callers of the Python API meet it: calls, their arguments, and the fields of models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from openapi_python_client.strings import ClassName, PythonIdentifier
+from regenerator.facts import Document, OperationFacts
+from regenerator.schemas import Fact, Node, SpecError, sid_schemas
+
+from .changes import ReportError, Subject
+
+_RESERVED = frozenset({"additional_keys", "additional_properties", "from_dict", "to_dict"})
+
+
+@dataclass(frozen=True)
+class Member:
+    """An argument of a call, or a field of a model.
+
+    Attributes:
+        fact: what the specification says of it.
+        python: its name in Python.
+        type: what it is, in words.
+        leaf: what is said of its plain values; of the items, if it is an array.
+        models: the models in it.
+        schema: the name of the shared schema that it refers to, if it is a plain value.
+        subjects: what changes of it are about.
+    """
+
+    fact: Fact
+    python: str
+    type: str
+    leaf: Fact
+    models: frozenset[str]
+    schema: str
+    subjects: frozenset[Subject]
+
+
+@dataclass
+class Model:
+    """An object with documented fields, by wire name.
+
+    Attributes:
+        given: whether callers give it; `answered`: whether it comes in answers.
+        calls: the operations that it is in.
+    """
+
+    fields: dict[str, Member] = field(default_factory=dict)
+    given: bool = False
+    answered: bool = False
+    calls: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Call:
+    """An operation with its arguments, by place and wire name.
+
+    Attributes:
+        module: the generated module's name, and so that of the operation in Python.
+        answers: the type of the answer, in words.
+        models: the models in its body and its answer.
+    """
+
+    facts: OperationFacts
+    package: str
+    module: str
+    arguments: dict[tuple[str, str], Member]
+    answers: str
+    models: frozenset[str]
+
+    @property
+    def subjects(self) -> frozenset[Subject]:
+        """What changes of it are about."""
+        return frozenset({("operation", self.package, self.module)})
+
+
+class Specification:
+    """One specification, read whole.
+
+    Attributes:
+        root: the document.
+        package: the generated package.
+        calls: the operations, by operationId.
+        models: the objects, by the name of their class.
+        sids: the named SID schemas with their patterns.
+    """
+
+    def __init__(self, root: Node, package: str, source: str) -> None:
+        self.root, self.package, self.source = root, package, source
+        self.document = Document(root)
+        self.calls: dict[str, Call] = {}
+        self.models: dict[str, Model] = {}
+        self.sids = sid_schemas(root)
+        for facts in self.document.operations():
+            self.calls[facts.id] = self._call(facts)
+
+    def _call(self, facts: OperationFacts) -> Call:
+        item = self.root["paths"][facts.path]
+        node = item[facts.method.lower()]
+        module = str(PythonIdentifier(facts.id, "field_"))
+        body_name, body = "", None
+        if "requestBody" in node:
+            content = next(iter(self.document.resolve(node["requestBody"])[0]["content"].values()))
+            body, shared = self.document.resolve(content["schema"])
+            body_name = _class(shared or f"{facts.id}_body")
+        schemas = {}
+        for reference in [*node.get("parameters", []), *item.get("parameters", [])]:
+            parameter, _ = self.document.resolve(reference)
+            schemas[parameter["in"], parameter["name"]] = parameter["schema"]
+        properties = dict(self._properties(body)) if body else {}
+        schemas |= {("body", wire): schema for wire, schema in properties.items()}
+        arguments: dict[tuple[str, str], Member] = {}
+        taken: set[str] = set()
+        reached = {body_name} if body else set()
+        for fact in facts.facts:
+            python = fact.client_default or _python(fact.wire)
+            python = f"{fact.place}_{python}" if python in taken else python
+            taken.add(python)
+            member = self._member(fact, schemas[fact.place, fact.wire], body_name or facts.id, "given", facts.id, ())
+            about = {("argument", self.package, module, python)}
+            if fact.place == "body":
+                about.add(("member", self.package, body_name, _python(fact.wire)))
+            arguments[fact.place, fact.wire] = replace(member, python=python, subjects=frozenset(about))
+            reached |= member.models
+        answers = "nothing"
+        if facts.answered is not None:
+            schema = self._answer_schema(node)
+            name = f"{facts.id}_response"
+            member = self._member(facts.answered, schema, name, "answered", facts.id, (), shared_only=True)
+            answers, reached = member.type, reached | member.models
+        return Call(facts, self.package, module, arguments, answers, frozenset(reached))
+
+    def _answer_schema(self, node: Node) -> Node:
+        responses = node["responses"]
+        code = next((code for code in responses if str(code).startswith("2")), "default")
+        response, _ = self.document.resolve(responses[code])
+        schema: Node = response["content"]["application/json"].get("schema", {})
+        return schema
+
+    def _properties(self, node: Node) -> Iterator[tuple[str, Node]]:
+        for part in node.get("allOf", ()):
+            yield from self._properties(self.document.resolve(part)[0])
+        yield from node.get("properties", {}).items()
+
+    def _member(
+        self,
+        fact: Fact,
+        schema: Node,
+        within: str,
+        role: str,
+        operation: str,
+        trail: tuple[str, ...],
+        *,
+        shared_only: bool = False,
+    ) -> Member:
+        """Read a value, and note the models in it."""
+        found: set[str] = set()
+        shared = self.document.resolve(schema)[1] or ""
+        hint = within if shared_only else f"{within}_{fact.wire}"
+        text = self._text(fact, schema, hint, role, operation, trail, found)
+        text += " or null" if fact.nullable and fact.kind != "any" else ""
+        leaf = fact
+        while leaf.kind == "array" and leaf.items is not None:
+            leaf = leaf.items
+        python = _python(fact.wire)
+        about = frozenset({("member", self.package, _class(within), python)})
+        return Member(fact, python, text, leaf, frozenset(found), shared, about)
+
+    def _text(
+        self,
+        fact: Fact,
+        schema: Node,
+        hint: str,
+        role: str,
+        operation: str,
+        trail: tuple[str, ...],
+        found: set[str],
+    ) -> str:
+        node, shared = self.document.resolve(schema)
+        if fact.kind == "array":
+            if fact.items is None:
+                return "array"
+            items = f"{hint}_item" if not shared else f"{shared}_item"
+            inner = self._text(fact.items, node.get("items", {}), items, role, operation, trail, found)
+            return f"array of {inner}"
+        if fact.kind == "union":
+            options = [one for one in node.get("anyOf") or node.get("oneOf") or () if one.get("type") != "null"]
+            if len(options) == len(fact.fields):
+                pairs = zip(fact.fields, options, strict=True)
+                texts = [self._text(one, part, hint, role, operation, trail, found) for one, part in pairs]
+            else:
+                texts = [one.kind for one in fact.fields]
+            return " or ".join(texts)
+        if fact.kind != "object" or not fact.fields:
+            return fact.kind
+        alternatives = [one for one in node.get("anyOf") or node.get("oneOf") or () if one.get("type") != "null"]
+        if len(alternatives) == 1:
+            return self._text(fact, alternatives[0], hint, role, operation, trail, found)
+        name = _class(shared or hint)
+        found.add(name)
+        self._model(name, fact, node, role, operation, trail, found)
+        return name
+
+    def _model(
+        self, name: str, fact: Fact, node: Node, role: str, operation: str, trail: tuple[str, ...], found: set[str]
+    ) -> None:
+        model = self.models.setdefault(name, Model())
+        model.given |= role == "given"
+        model.answered |= role == "answered"
+        if operation not in model.calls:
+            model.calls.append(operation)
+        if name in trail:
+            return
+        schemas = dict(self._properties(node))
+        for child in fact.fields:
+            member = self._member(child, schemas[child.wire], name, role, operation, (*trail, name))
+            model.fields[child.wire] = member
+            found |= member.models
+
+
+def load(path: Path, package: str) -> Specification:
+    """Read a specification.
+
+    Raises:
+        ReportError: if it is missing, no YAML, or nothing that can be generated from.
+    """
+    try:
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        root = yaml.load(path.read_text(encoding="utf-8"), loader)
+        return Specification(root, package, path.name)
+    except (OSError, yaml.YAMLError, SpecError) as error:
+        raise ReportError(f"{path.name} cannot be read: {error}") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ReportError(f"{path.name} is no OpenAPI document of ours ({type(error).__name__}: {error})") from None
+
+
+def _class(name: str) -> str:
+    return str(ClassName(name, "field_"))
+
+
+def _python(wire: str) -> str:
+    name = str(PythonIdentifier(wire, "field_"))
+    return f"{name}_" if name in _RESERVED else name
+
+
+__all__ = ["Call", "Member", "Model", "Specification", "load"]

@@ -1,0 +1,383 @@
+"""The public Python surface, read from the sources by griffe without importing them, in a form that can be kept.
+
+What is public:
+
+- modules without an underscore at the top of each package, and all below, up to a package that says by `__all__` what
+  it offers, modules included;
+- in a module, what its `__all__` names, or else everything of its own without an underscore;
+- in a class, everything without an underscore, with what private base classes hand down, and what makes it iterable,
+  callable, comparable or a context manager;
+- the constructor of a class whose docstring has `Args:`, or refers to that of another class (see `Other`), and of a
+  model; everything else is made by the SDK itself;
+- the resources of the clients, with the calls that are bound in them.
+
+Each thing stands under its shortest public name; other public names of it are aliases. Annotations are written out:
+private type aliases and the type variables of private base classes are replaced by what they stand for.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import griffe
+
+from .changes import ReportError
+
+PACKAGES = ("ispring_learn_client", "smarterproctoring_client", "invigilate", "invigilate_pytest")
+# How often a name is replaced by what it stands for; more would be a definition that turns in circles.
+_MOST_NAMES = 8
+_SPECIAL = frozenset(
+    f"__{name}__"
+    for name in (
+        *("aenter", "aexit", "aiter", "anext", "bool", "call", "contains", "delitem", "enter", "eq", "exit"),
+        *("getitem", "hash", "init", "int", "iter", "len", "lt", "next", "reversed", "setitem", "str"),
+    )
+)
+
+Surface = dict[str, dict[str, Any]]
+"""Public name -> what it is:
+
+- `{"kind": "module"}`
+- `{"kind": "class", "bases": [...]}`, all public ancestors
+- `{"kind": "function", "signatures": [...]}`, several if it is overloaded
+- `{"kind": "call", "describes": ...}`, a call of a client, with the signature of that generated function
+- `{"kind": "attribute", "type": ..., "value": ...}`, as far as they are known
+- `{"kind": "alias", "of": ...}`
+
+A signature is `{"parameters": [[name, kind, type, default], ...], "returns": ..., "async": true}`; what is not there is
+not annotated or has no default.
+"""
+
+
+class _Instances(griffe.Extension):
+    """Adds annotated attributes that other methods than the constructor set; griffe reads the constructor alone."""
+
+    def on_function_instance(self, *, node: Any, func: griffe.Function, **_: Any) -> None:
+        """Take what stands as `self.name: type = ...` in the body."""
+        if func.name == "__init__" or not isinstance(func.parent, griffe.Class) or not isinstance(node, ast.AST):
+            return
+        for statement in getattr(node, "body", []):
+            match statement:
+                case ast.AnnAssign(target=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+                    annotation = griffe.safe_get_annotation(statement.annotation, parent=func.parent)
+                    func.parent.set_member(name, griffe.Attribute(name, annotation=annotation, parent=func.parent))
+
+
+def read(root: Path) -> Surface:
+    """Read the surface of a tree.
+
+    Args:
+        root: a folder with `facade/` and `generated/`.
+
+    Raises:
+        ReportError: if a package is missing or cannot be parsed.
+    """
+    loader = griffe.GriffeLoader(
+        search_paths=[root / "facade", root / "generated"],
+        allow_inspection=False,
+        extensions=griffe.load_extensions(_Instances),
+    )
+    try:
+        for package in PACKAGES:
+            loader.load(package, submodules=True)
+    except (ImportError, SyntaxError, griffe.GriffeError) as error:
+        raise ReportError(f"the Python surface cannot be read: {error}") from None
+    loader.resolve_aliases(implicit=True, external=False)
+    return _Reader(loader.modules_collection).surface()
+
+
+class _Reader:
+    def __init__(self, modules: griffe.ModulesCollection) -> None:
+        self.modules = modules
+        self.public: dict[str, str] = {}
+        self.found: Surface = {}
+
+    def surface(self) -> Surface:
+        listed = [entry for package in PACKAGES for entry in self._listed(self.modules[package])]
+        for name, thing in sorted(listed, key=lambda entry: (entry[0].count("."), entry[0])):
+            self.public.setdefault(thing.canonical_path, name)
+        for name, thing in listed:
+            shortest = self.public[thing.canonical_path]
+            if shortest != name:
+                self.found[name] = {"kind": "alias", "of": shortest}
+            else:
+                self._record(name, thing)
+        return dict(sorted(self.found.items()))
+
+    # What is public
+
+    def _listed(self, module: Any, top: bool = True) -> Iterator[tuple[str, Any]]:
+        yield module.path, module
+        for name, member in module.members.items():
+            # Hooks are for pytest alone.
+            if name.startswith(("_", "pytest_")) or (module.exports is not None and name not in module.exports):
+                continue
+            target = _target(member)
+            if target is None or target.is_module:
+                continue
+            # Without __all__, what is imported is not offered.
+            if (not member.is_alias or module.exports is not None) and not _is_type_variable(target):
+                yield f"{module.path}.{name}", target
+        for name, member in sorted(module.members.items()):
+            offered = top or module.exports is None or name in module.exports
+            if not member.is_alias and member.is_module and offered and not name.startswith("_"):
+                yield from self._listed(member, top=False)
+
+    # What it is
+
+    def _record(self, name: str, thing: Any) -> None:
+        if thing.is_module:
+            self.found[name] = {"kind": "module"}
+        elif thing.is_class:
+            self._class(name, thing)
+        elif thing.is_function:
+            self.found[name] = self._function(thing, thing.name, {})
+        else:
+            self.found[name] = self._attribute(thing, {})
+
+    def _class(self, name: str, thing: Any) -> None:
+        lineage = [(thing, {}), *self._ancestors(thing, {})]
+        external = {path for one, _ in lineage for path in self._foreign_bases(one)}
+        known = {self.public[one.canonical_path] for one, _ in lineage[1:] if one.canonical_path in self.public}
+        self.found[name] = {"kind": "class", "bases": sorted(external | known)}
+        members: dict[str, tuple[Any, dict[str, str]]] = {}
+        inherited: set[str] = set()
+        for one, variables in lineage:
+            # What a public ancestor hands down stands there.
+            if one is not thing and one.canonical_path in self.public:
+                inherited |= set(one.members) - set(members)
+            for member_name, member in one.members.items():
+                if member_name not in inherited:
+                    members.setdefault(member_name, (member, variables))
+        model = ".models." in thing.path
+        if _makes_constructor(thing) and (model or _is_made_by_callers(thing)):
+            self._constructor(name, [one for one, _ in reversed(lineage)], model)
+        for member_name, (member, variables) in members.items():
+            path = f"{name}.{member_name}"
+            target = _target(member)
+            if path in self.found or target is None or target.is_class or target.is_module:
+                continue
+            if member_name == "__init__" and not _is_made_by_callers(thing):
+                continue
+            if member_name.startswith("_") and member_name not in _SPECIAL:
+                continue
+            if target.is_function:
+                self.found[path] = self._function(target, member_name, variables)
+                continue
+            self.found[path] = self._attribute(target, variables)
+            self._resource(path, target)
+
+    def _resource(self, path: str, attribute: Any) -> None:
+        """List the calls of a resource below the client; the async client has the same."""
+        annotation = attribute.annotation
+        left = annotation.left if isinstance(annotation, griffe.ExprSubscript) else annotation
+        thing = self._known(left.canonical_path) if isinstance(left, griffe.Expr) else None
+        if thing is None or not thing.is_class or thing.canonical_path in self.public or ".Async" in path:
+            return
+        for name, member in thing.members.items():
+            if name.startswith("_") or member.is_alias:
+                continue
+            if member.is_function:
+                self.found[f"{path}.{name}"] = self._function(member, name, {})
+                continue
+            described = self._described(member.value)
+            if described is None:
+                self.found[f"{path}.{name}"] = self._attribute(member, {})
+            else:
+                self.found[f"{path}.{name}"] = {"kind": "call", "describes": described.path}
+
+    def _described(self, value: Any) -> Any:
+        if isinstance(value, griffe.ExprCall) and str(value.function) == "operation" and value.arguments:
+            argument = value.arguments[0]
+            return self._known(argument.canonical_path) if isinstance(argument, griffe.Expr) else None
+        return None
+
+    def _function(self, thing: Any, name: str, variables: dict[str, str]) -> dict[str, Any]:
+        if "property" in thing.labels:
+            return self._attribute(thing, variables)
+        parts = thing.overloads or [thing]
+        return {"kind": "function", "signatures": [self._signature(part, variables) for part in parts]}
+
+    def _signature(self, thing: Any, variables: dict[str, str]) -> dict[str, Any]:
+        method = thing.parent is not None and thing.parent.is_class and "staticmethod" not in thing.labels
+        parameters = [
+            [
+                parameter.name,
+                parameter.kind.value,
+                self._text(parameter.annotation, variables),
+                None if parameter.default is None or "variadic" in parameter.kind.value else str(parameter.default),
+            ]
+            for parameter in list(thing.parameters)[1 if method else 0 :]
+        ]
+        signature: dict[str, Any] = {"parameters": parameters, "returns": self._text(thing.returns, variables)}
+        return {**signature, "async": True} if "async" in thing.labels else signature
+
+    def _constructor(self, name: str, lineage: list[Any], model: bool) -> None:
+        """The constructor that attrs, dataclasses or a named tuple makes of annotated attributes.
+
+        Its parameters count as keywords in a model: where a member stands among its neighbours is no promise.
+        """
+        parameters: dict[str, list[Any]] = {}
+        for attribute in (member for one in lineage if _makes_constructor(one) for member in one.members.values()):
+            if not attribute.is_attribute or attribute.annotation is None:
+                continue
+            value = "" if attribute.value is None else str(attribute.value)
+            options = _options(attribute.value)
+            if str(attribute.annotation).startswith("ClassVar") or options.get("init") == "False":
+                continue
+            parameter = ast.literal_eval(options["alias"]) if "alias" in options else attribute.name
+            if parameter.startswith("_"):
+                continue
+            default = options.get("default", options.get("factory")) if options else value or None
+            kind = "keyword-only" if model or options.get("kw_only") == "True" else "positional or keyword"
+            parameters[parameter] = [parameter, kind, self._text(attribute.annotation, {}), default]
+        if parameters:
+            signature = {"parameters": list(parameters.values()), "returns": None}
+            self.found[f"{name}.__init__"] = {"kind": "function", "signatures": [signature]}
+
+    def _attribute(self, thing: Any, variables: dict[str, str]) -> dict[str, Any]:
+        annotation = thing.returns if thing.is_function else thing.annotation
+        record: dict[str, Any] = {"kind": "attribute"}
+        if annotation is not None:
+            record["type"] = self._text(annotation, variables)
+        value = None if thing.is_function else thing.value
+        # Members of enums and short constants are part of what callers rely on; the version changes by itself.
+        plain = isinstance(value, str) and len(value) <= 60 and thing.name != "__version__"
+        if annotation is None and (plain or isinstance(value, griffe.ExprSubscript | griffe.ExprBinOp)):
+            record["value"] = str(value)
+        return record
+
+    # Names
+
+    def _known(self, path: str) -> Any:
+        try:
+            return _target(self.modules[path])
+        except (KeyError, griffe.GriffeError):
+            return None
+
+    def _ancestors(self, thing: Any, variables: dict[str, str]) -> list[tuple[Any, dict[str, str]]]:
+        """The ancestors in these packages, each with what its type variables stand for."""
+        found: list[tuple[Any, dict[str, str]]] = []
+        for base in thing.bases:
+            generic = isinstance(base, griffe.ExprSubscript)
+            left = base.left if generic else base
+            ancestor = self._known(left.canonical_path) if isinstance(left, griffe.Expr) else None
+            if ancestor is None or not ancestor.is_class:
+                continue
+            given: dict[str, str] = {}
+            if generic:
+                inside = base.slice.elements if isinstance(base.slice, griffe.ExprTuple) else [base.slice]
+                given = dict(
+                    zip(_variables(ancestor), (self._text(one, variables) or "" for one in inside), strict=False)
+                )
+            found += [(ancestor, given), *self._ancestors(ancestor, given)]
+        return found
+
+    def _foreign_bases(self, thing: Any) -> list[str]:
+        names: list[str] = []
+        for base in thing.bases:
+            left = base.left if isinstance(base, griffe.ExprSubscript) else base
+            path = left.canonical_path if isinstance(left, griffe.Expr) else str(left)
+            if self._known(path) is None and path.rsplit(".", 1)[-1] not in {"Generic", "Protocol"}:
+                names.append(path)
+        return names
+
+    def _text(self, annotation: Any, variables: dict[str, str]) -> str | None:
+        """Write an annotation out, with private names replaced by what they stand for."""
+        if annotation is None:
+            return None
+        meant = _meant(annotation)
+        tree = ast.parse(str(annotation), mode="eval")
+        return ast.unparse(_Names(self, meant, variables, 0).visit(tree))
+
+    def stands_for(self, path: str, name: str) -> Any:
+        """The value of a private type alias, or `None`."""
+        thing = self._known(path)
+        if thing is None or not thing.is_attribute or thing.canonical_path in self.public or _is_type_variable(thing):
+            return None
+        return thing.value if isinstance(thing.value, griffe.ExprSubscript | griffe.ExprBinOp) else None
+
+
+class _Names(ast.NodeTransformer):
+    """Replaces names in an annotation."""
+
+    def __init__(self, reader: _Reader, meant: dict[str, str], variables: dict[str, str], depth: int) -> None:
+        self.reader, self.meant, self.variables, self.depth = reader, meant, variables, depth
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in self.variables:
+            return ast.parse(self.variables[node.id], mode="eval").body
+        value = self.reader.stands_for(self.meant.get(node.id, ""), node.id) if self.depth < _MOST_NAMES else None
+        if value is None:
+            return node
+        meant = {
+            part.name: part.canonical_path for part in value.iterate(flat=True) if isinstance(part, griffe.ExprName)
+        }
+        inner = _Names(self.reader, meant, {}, self.depth + 1).visit(ast.parse(str(value), mode="eval"))
+        return inner.body  # type: ignore[no-any-return]
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        if isinstance(node.value, ast.Name) and node.value.id == "Literal":
+            return node
+        self.generic_visit(node)
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        # A name in quotes, for what is defined later.
+        if isinstance(node.value, str) and node.value.isidentifier():
+            return ast.Name(node.value)
+        return node
+
+
+def _target(member: Any) -> Any:
+    try:
+        return member.final_target if member.is_alias else member
+    except griffe.GriffeError:
+        return None
+
+
+def _meant(expression: Any) -> dict[str, str]:
+    """Each name in an expression, with the path of what it names."""
+    parts = expression.iterate(flat=True) if isinstance(expression, griffe.Expr) else ()
+    return {part.name: part.canonical_path for part in parts if isinstance(part, griffe.ExprName)}
+
+
+def _is_type_variable(thing: Any) -> bool:
+    value = thing.value if thing.is_attribute else None
+    return isinstance(value, griffe.ExprCall) and str(value.function) in {"TypeVar", "ParamSpec", "TypeVarTuple"}
+
+
+def _options(value: Any) -> dict[str, str]:
+    """The keyword arguments of `field(...)`, or nothing."""
+    if not isinstance(value, griffe.ExprCall) or str(value.function).lstrip("_") != "field":
+        return {}
+    return {part.name: str(part.value) for part in value.arguments if isinstance(part, griffe.ExprKeyword)}
+
+
+def _is_made_by_callers(thing: Any) -> bool:
+    text = thing.docstring.value if thing.docstring else ""
+    if "Args:" in text:
+        return True
+    other = re.search(r"see `(\w+)`", text)
+    named = thing.parent.members.get(other[1]) if other else None
+    return named is not None and named is not thing and named.is_class and _is_made_by_callers(named)
+
+
+def _variables(thing: Any) -> list[str]:
+    for base in thing.bases:
+        if isinstance(base, griffe.ExprSubscript) and str(base.left) in {"Generic", "Protocol"}:
+            inside = base.slice.elements if isinstance(base.slice, griffe.ExprTuple) else [base.slice]
+            return [str(one) for one in inside]
+    return []
+
+
+def _makes_constructor(thing: Any) -> bool:
+    decorators = {str(decorator.value).split("(")[0].rsplit(".", 1)[-1] for decorator in thing.decorators}
+    return bool(decorators & {"_define", "define", "dataclass", "frozen"}) or "NamedTuple" in map(str, thing.bases)
+
+
+__all__ = ["PACKAGES", "Surface", "read"]

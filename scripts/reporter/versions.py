@@ -1,0 +1,122 @@
+"""The version that follows from changes, and what the changelog says of them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from packaging.version import InvalidVersion, Version
+
+from .changes import Change, ReportError
+
+_WIDTH = 120
+
+
+def parse(text: str, what: str) -> Version:
+    """Read a version.
+
+    Raises:
+        ReportError: if it is none; the text names `what`.
+    """
+    try:
+        return Version(text)
+    except InvalidVersion:
+        raise ReportError(f"{what}: {text!r} is no version") from None
+
+
+def following(base: str, changes: Sequence[Change]) -> str:
+    """The lowest version that changes may be released as.
+
+    While the major version is 0, what breaks callers raises the minor version and all else the patch. From 1.0 on, what
+    breaks callers raises the major version, and what is added the minor one.
+    """
+    version = parse(base, "base")
+    if not changes:
+        return base
+    major, minor, patch = version.major, version.minor, version.micro
+    breaking = any(change.breaking for change in changes)
+    added = any(change.kind == "added" and change.area != "specification" for change in changes)
+    if breaking:
+        return f"{major + 1}.0.0" if major else f"0.{minor + 1}.0"
+    if added and major:
+        return f"{major}.{minor + 1}.0"
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def headline(change: Change, mark: str = "") -> str:
+    """What happened, as a sentence without its full stop.
+
+    Args:
+        change: the change.
+        mark: what stands around names and values, as a backquote in Markdown.
+    """
+    was, now = (None if text is None else f"{mark}{text}{mark}" for text in (change.was, change.now))
+    name, several = _named(change, mark)
+    be, were, ending = ("are", "were", "") if several else ("is", "was", "s")
+    if change.kind == "no longer holds":
+        return name
+    if change.area == "enum value" and change.kind in {"added", "removed"}:
+        values = now if change.kind == "added" else was
+        plural = "s" if values and "', '" in values else ""
+        argument = "=)" in change.name
+        if change.kind == "added":
+            return f"{name} {f'take{ending}' if argument else 'may be'} the new value{plural} {values}"
+        return (
+            f"{name} no longer {f'take{ending}' if argument else f'{be} documented to be'} the value{plural} {values}"
+        )
+    if change.kind == "added":
+        # What a new argument or field is needs no repeating of its documented name.
+        now = (change.now or "").partition(": ")[2] if change.area in {"parameter", "field"} else now
+        return f"{name} {be} new" + (f": {now}" if now else "")
+    if change.kind == "removed":
+        return f"{name} {be} gone"
+    if change.kind == "renamed":
+        return f"{name} {be} called {now} now"
+    if change.area == "sid":
+        name = f"the pattern of {name}"
+    if was and now:
+        return f"{name} {were} {was}, and {be} {now} now"
+    if now:
+        return f"{name} {be} {now} now"
+    return f"{name} {be} no longer {was}" if was else name
+
+
+def _named(change: Change, mark: str) -> tuple[str, bool]:
+    """The name of what changed, and whether that are several things."""
+    if change.area.startswith("released"):
+        return f"{mark}{change.name}{mark}", False
+    first, and_, rest = change.name.partition(" and ")
+    last = rest if rest.endswith(" more") else f"{mark}{rest}{mark}"
+    return f"{mark}{first}{mark}" + (f" and {last}" if and_ else ""), bool(and_)
+
+
+def changelog(changes: Sequence[Change]) -> str:
+    """The section of the changelog, in the form of Keep a Changelog and without a version heading."""
+    told = [change for change in changes if not change.quiet and not change.area.startswith("released")]
+    if not any(change.breaking for change in told):
+        # A released program fails and nothing else says why: this is what callers must know.
+        told += [change for change in changes if change.breaking]
+    sections: dict[str, list[str]] = {"Added": [], "Changed": [], "Removed": []}
+    for change in told:
+        section = {"added": "Added", "removed": "Removed"}.get(change.kind, "Changed")
+        # A new argument that every call must give, or a value that went, changes what there is.
+        if (change.kind == "added" and change.breaking) or (change.kind == "removed" and change.area == "enum value"):
+            section = "Changed"
+        sections[section].append(_entry(change))
+    if not told:
+        return "### Changed\n\n- Documentation only.\n" if changes else ""
+    parts = [f"### {title}\n\n" + "\n".join(entries) for title, entries in sections.items() if entries]
+    return "\n\n".join(parts) + "\n"
+
+
+def _entry(change: Change) -> str:
+    text = headline(change, "`")
+    if change.breaking:
+        text = f"**Breaking:** {text}; {change.reason}"
+    elif change.kind in {"changed", "renamed", "removed"}:
+        text = f"{text}; {change.reason}"
+    text = f"- {text[0].upper()}{text[1:]}."
+    return textwrap.fill(text, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+__all__ = ["changelog", "following", "headline", "parse"]

@@ -1,0 +1,339 @@
+"""What a checkpoint keeps, whom it serves, and whom it refuses."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invigilate import APIError, SmarterProctoring
+from invigilate.export import ExportArgumentError, ExportError, ExportProgress, export_report
+from invigilate.export.checkpoint import Checkpoint
+from invigilate.sandbox import Sandbox, faults
+from tests.support.exporting import BY_DATE, YEAR, Meddler, client_of, export_in_process, json_lines, rows_of
+
+REPORT = "getServiceDistribution"
+WINDOWS: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
+
+
+def break_off(sandbox: Sandbox, client: SmarterProctoring, path: Path, after: int = 4, **arguments: Any) -> None:
+    """Let an export break off after some requests."""
+    with sandbox.faults.during(REPORT, faults.unavailable(after=after)), pytest.raises(APIError):
+        export_report(client.with_options(max_retries=0), path, **{**WINDOWS, "parallel": 1, **arguments})
+
+
+def test_an_export_that_broke_off_reads_only_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        export_report(client, tmp_path / "undisturbed.jsonl", **WINDOWS)
+        break_off(sandbox, client, path)
+        folder = tmp_path / "r.jsonl.checkpoint"
+        assert not path.exists()
+        parts = sorted(each.name for each in folder.glob("part-*.jsonl"))
+        assert parts == ["part-00000.jsonl", "part-00001.jsonl", "part-00002.jsonl"]
+        rows = sum(len(json_lines(folder / part)) for part in parts)
+        before = len(sandbox.requests)
+        result = export_report(client, path, **WINDOWS)
+        assert len(sandbox.requests) - before == 1 + 4 + 1
+    assert (result.resumed_rows, result.windows) == (rows, 7)
+    assert result.rows == len(json_lines(path)) > rows > 0
+    assert path.read_bytes() == (tmp_path / "undisturbed.jsonl").read_bytes()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["r.jsonl", "undisturbed.jsonl"]
+
+
+def test_without_windows_an_install_is_read_anew_and_complete_ones_are_kept(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        installs = [sandbox.other_install_sid, sandbox.install_sid]
+        whole: dict[str, Any] = {"installs": installs, "filters": {}, "window_by": None, "window": "auto"}
+        first = len(rows_of(client.for_install(installs[0])))
+        assert 0 < first <= 20
+        break_off(sandbox, client, tmp_path / "r.jsonl", after=6, prefetch=1, page_size=20, **whole)
+        before = len(sandbox.requests)
+        result = export_report(client, tmp_path / "r.jsonl", page_size=20, **whole)
+        assert len(sandbox.requests) - before == 12
+    assert (result.resumed_rows, result.rows) == (first, first + 240)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"filters": {**BY_DATE, "statuses": ["Closed"]}}, "filter statuses"),
+        ({"filters": {**BY_DATE, "appointment_date_before": "2026-12-01T00:00:00Z"}}, "filter appointmentDateBefore"),
+        ({"filters": YEAR}, "filter sortKeys"),
+        ({"window": timedelta(days=61)}, "window"),
+        ({"window_by": None, "window": "auto"}, "window, window_by"),
+        ({"format": "csv"}, "csv_safe|format"),
+        ({"format": "parquet", "nested": "flatten"}, "format, nested"),
+        ({"installs": ["AI" + "0" * 32]}, "base URL or install, install_column, installs"),
+    ],
+)
+def test_another_export_is_refused_and_says_what_differs(tmp_path: Path, change: dict[str, Any], named: str) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        break_off(sandbox, client, tmp_path / "r.jsonl")
+        before, state = len(sandbox.requests), contents(tmp_path)
+        with pytest.raises(ExportError, match=rf"of another export; what differs: .*({named})"):
+            export_report(client, tmp_path / "r.jsonl", **{**WINDOWS, **change})
+        assert len(sandbox.requests) == before
+    assert contents(tmp_path) == state
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a folder."""
+    return {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+
+
+def test_another_install_or_address_is_refused(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, Sandbox() as elsewhere, client_of(sandbox) as client:
+        break_off(sandbox, client, tmp_path / "r.jsonl")
+        with pytest.raises(ExportError, match="base URL or install"):
+            export_report(client.for_install(sandbox.other_install_sid), tmp_path / "r.jsonl", **WINDOWS)
+        with client_of(elsewhere) as other, pytest.raises(ExportError, match="base URL or install"):
+            export_report(other, tmp_path / "r.jsonl", **WINDOWS)
+        assert len(elsewhere.requests) == 0
+
+
+def test_the_same_filters_written_otherwise_are_the_same(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        break_off(sandbox, client, tmp_path / "r.jsonl")
+        same = {**BY_DATE, "appointment_date_after": datetime(2026, 1, 1, tzinfo=UTC)}
+        assert export_report(client, tmp_path / "r.jsonl", **{**WINDOWS, "filters": same}).resumed_rows > 0
+
+
+def test_nothing_of_filters_and_no_token_can_be_read_in_the_state(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        user = client.reports.service_distribution().collect()[0].user
+        assert isinstance(user, dict)
+        given = {
+            **YEAR,
+            "user_sid": user["sid"],
+            "course_title": "Private Lessons of Ada",
+            "exam_sid": sandbox.exam_sid,
+        }
+        path = tmp_path / "r.jsonl"
+        break_off(sandbox, client, path, filters=given)
+        folder = tmp_path / "r.jsonl.checkpoint"
+        state = b"".join(each.read_bytes() for each in folder.iterdir() if each.suffix == ".json")
+        assert b"filter userSid" in state
+        for secret in (
+            user["sid"],
+            "Private Lessons",
+            sandbox.exam_sid,
+            sandbox.token,
+            sandbox.install_sid,
+            "127.0.0.1",
+        ):
+            assert str(secret).encode() not in state
+        if sys.platform != "win32":
+            assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_parts_that_are_not_as_recorded_are_read_anew(tmp_path: Path) -> None:
+    path, folder = tmp_path / "r.jsonl", tmp_path / "r.jsonl.checkpoint"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        export_report(client, tmp_path / "undisturbed.jsonl", **WINDOWS)
+        break_off(sandbox, client, path)
+        with (folder / "part-00000.jsonl").open("ab") as file:
+            file.write(b"{}\n")
+        (folder / "part-00001.json").write_text("{")
+        (folder / "part-00009.0123abcd.tmp").write_text("left by a process that was killed")
+        # Of the right size, and yet another content: that shows when the file is made.
+        damaged = (folder / "part-00002.jsonl").read_bytes()
+        (folder / "part-00002.jsonl").write_bytes(damaged.replace(b"Closed", b"Opened"))
+        assert damaged.count(b"Closed") > 0
+        with pytest.raises(
+            ExportError, match=r"part-00002\.jsonl: this part of the checkpoint is not what was written"
+        ):
+            export_report(client, path, **WINDOWS)
+        assert not path.exists()
+        export_report(client, path, **WINDOWS)
+    assert path.read_bytes() == (tmp_path / "undisturbed.jsonl").read_bytes()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["r.jsonl", "undisturbed.jsonl"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"layout": 1}', '{"layout": 1, "parts": 3}'])
+def test_a_state_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "r.csv.checkpoint"
+    folder.mkdir()
+    (folder / "state.json").write_text(content)
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with pytest.raises(ExportError, match="no state of an export"):
+            export_report(client, tmp_path / "r.csv")
+        (folder / "state.json").write_text('{"layout": 99}')
+        with pytest.raises(ExportError, match="another version"):
+            export_report(client, tmp_path / "r.csv")
+        assert len(sandbox.requests) == 0
+    assert (folder / "state.json").exists()
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    (tmp_path / "file").write_text("")
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with pytest.raises(ExportError, match="holds other things"):
+            export_report(client, tmp_path / "r.csv", checkpoint=tmp_path / "mine")
+        with pytest.raises(ExportError, match="has to be a folder"):
+            export_report(client, tmp_path / "r.csv", checkpoint=tmp_path / "file")
+    assert [each.name for each in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_checkpoint_may_be_elsewhere(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        break_off(sandbox, client, tmp_path / "r.csv", checkpoint=tmp_path / "elsewhere")
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["elsewhere"]
+        (tmp_path / "elsewhere" / "note").write_text("put there by somebody")
+        result = export_report(client, tmp_path / "r.csv", checkpoint=str(tmp_path / "elsewhere"), **WINDOWS)
+    assert result.resumed_rows > 0
+    # What is not ours stays.
+    assert [each.name for each in (tmp_path / "elsewhere").iterdir()] == ["note"]
+
+
+def test_a_checkpoint_in_use_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "r.csv.checkpoint"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        held = Checkpoint(folder, {})
+        try:
+            with pytest.raises(ExportError, match="another export is using this checkpoint"):
+                export_report(client, tmp_path / "r.csv")
+        finally:
+            held.close()
+        assert export_report(client, tmp_path / "r.csv").rows == 240
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "r.csv.checkpoint"
+    program = (
+        "import pathlib, sys\nfrom invigilate.export.checkpoint import Checkpoint\n"
+        "held = Checkpoint(pathlib.Path(sys.argv[1]), {})\nprint('held', flush=True)\nsys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(ExportError, match="another export is using"):
+            Checkpoint(folder, {})
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+    Checkpoint(folder, {}).close()
+    assert not folder.exists()
+
+
+def test_a_file_that_exists_is_kept_unless_it_may_be_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("precious")
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with pytest.raises(
+            ExportArgumentError, match="path: expected a file that does not exist yet, or overwrite=True"
+        ):
+            export_report(client, path)
+        assert (len(sandbox.requests), [each.name for each in tmp_path.iterdir()]) == (0, ["r.csv"])
+        # One that came meanwhile is kept, too, and so is what was read.
+        path.unlink()
+        break_off(sandbox, client, path)
+        path.write_text("precious")
+        before = len(sandbox.requests)
+        with pytest.raises(ExportArgumentError, match="overwrite=True"):
+            export_report(client, path, **WINDOWS)
+        assert len(sandbox.requests) == before
+        assert path.read_text() == "precious"
+        assert export_report(client, path, **WINDOWS, overwrite=True).resumed_rows > 0
+    assert path.read_text().startswith("sid,")
+
+
+def test_a_file_that_comes_while_the_report_is_read_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+
+    def come(progress: ExportProgress) -> None:
+        path.write_text("precious")
+
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with pytest.raises(ExportArgumentError, match="overwrite=True"):
+            export_report(client, path, on_progress=come)
+        assert path.read_text() == "precious"
+        path.unlink()
+        assert export_report(client, path).resumed_rows == 240
+
+
+def test_an_export_killed_after_it_had_finished_is_known_as_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "r.csv"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, "remove", lambda self: (_ for _ in ()).throw(SystemExit))
+            with pytest.raises(SystemExit):
+                export_report(client, path, **WINDOWS)
+        content, before = path.read_bytes(), len(sandbox.requests)
+        assert (tmp_path / "r.csv.checkpoint").exists()
+        result = export_report(client, path, **WINDOWS)
+        assert (len(sandbox.requests), path.read_bytes()) == (before, content)
+    assert (result.rows, result.resumed_rows, result.windows) == (174, 174, 7)
+    assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from invigilate.export import report
+
+    def full(*_: Any) -> dict[str, int]:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "r.csv"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(report, "write_file", full)
+            with pytest.raises(OSError, match="No space left"):
+                export_report(client, path)
+        assert [each.name for each in tmp_path.iterdir()] == ["r.csv.checkpoint"]
+        before = len(sandbox.requests)
+        assert export_report(client, path).resumed_rows == 240
+        assert len(sandbox.requests) == before
+
+
+def test_a_row_with_a_member_called_like_the_column_of_installs(tmp_path: Path) -> None:
+    given = [{"installSid": "AI" + "1" * 32}]
+
+    def page(page: dict[str, Any], query: dict[str, str]) -> None:
+        for row in page["results"]:
+            row.update(given[0])
+
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Meddler(page=page))
+        installs = [sandbox.install_sid]
+        with pytest.raises(ExportError, match=r"has a member 'installSid' of its own; name the column of installs"):
+            export_report(client, tmp_path / "r.jsonl", installs=installs)
+        assert export_report(client, tmp_path / "r.jsonl", installs=installs, install_column="from").rows == 240
+        # One that says the same is no difference.
+        given[0] = {"installSid": sandbox.install_sid}
+        export_report(client, tmp_path / "same.jsonl", installs=installs)
+    row = json_lines(tmp_path / "r.jsonl")[0]
+    assert (row["from"], row["installSid"]) == (sandbox.install_sid, "AI" + "1" * 32)
+    assert json_lines(tmp_path / "same.jsonl")[0]["installSid"] == sandbox.install_sid
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_without_a_checkpoint_a_killed_export_leaves_a_hidden_folder(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    with Sandbox() as sandbox:
+        settings = {
+            "token": sandbox.token,
+            "install_sid": sandbox.install_sid,
+            "base_url": sandbox.smarterproctoring_url,
+        }
+        arguments = {"checkpoint": False}
+        process = context.Process(
+            target=export_in_process, args=(settings, str(tmp_path / "r.csv"), arguments, 8, 0.0), daemon=True
+        )
+        process.start()
+        process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    left = [each.name for each in tmp_path.iterdir()]
+    assert len(left) == 1
+    assert left[0].startswith(".r.csv.")

@@ -1,0 +1,189 @@
+"""Windows are right however the server reads its bounds, and what they miss is an error."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invigilate import SmarterProctoring, parse_timestamp
+from invigilate.export import ExportError, export_report
+from invigilate.sandbox import Sandbox
+from tests.support.exporting import BY_DATE, YEAR, Meddler, client_of, json_lines, moved, rows_of
+
+MILLISECOND = timedelta(milliseconds=1)
+AFTER, BEFORE = "appointmentDateAfter", "appointmentDateBefore"
+
+
+def inclusive(query: dict[str, str]) -> None:
+    """A server whose upper bound is inclusive."""
+    if BEFORE in query:
+        query[BEFORE] = moved(query[BEFORE], MILLISECOND)
+
+
+def exclusive(query: dict[str, str]) -> None:
+    """A server whose lower bound is exclusive."""
+    if AFTER in query:
+        query[AFTER] = moved(query[AFTER], MILLISECOND)
+
+
+def both(query: dict[str, str]) -> None:
+    """A server of whose bounds each is the other way round."""
+    inclusive(query)
+    exclusive(query)
+
+
+def by_day(query: dict[str, str]) -> None:
+    """A server that reads the days of its bounds only, both inclusive."""
+    query[AFTER] = f"{query[AFTER][:10]}T00:00:00.000Z"
+    query[BEFORE] = moved(f"{query[BEFORE][:10]}T00:00:00.000Z", timedelta(days=1))
+
+
+def bounds_on_rows(client: SmarterProctoring) -> dict[str, Any]:
+    """Bounds on the dates of rows, so that windows of whole hours have bounds on the dates of rows, too."""
+    dates = sorted(row.appointment_date for row in rows_of(client, **YEAR, limit=1000))
+    return {"appointment_date_after": dates[10], "appointment_date_before": dates[-10]}
+
+
+@pytest.mark.parametrize("reading", [None, inclusive, exclusive, both])
+def test_bounds_may_be_inclusive_or_exclusive(tmp_path: Path, reading: Any) -> None:
+    with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
+        bounds = bounds_on_rows(client)
+        if reading is not None:
+            sandbox.interceptors.append(Meddler(query=reading))
+        result = export_report(
+            client,
+            tmp_path / "r.jsonl",
+            filters=bounds,
+            window_by="appointment_date",
+            window=timedelta(hours=24),
+            parallel=8,
+        )
+        expected = [row.sid for row in rows_of(client, **bounds, limit=1000)]
+    rows = json_lines(tmp_path / "r.jsonl")
+    assert sorted(row["sid"] for row in rows) == sorted(expected)
+    assert result.rows == len(expected) > 200
+    # Otherwise this would prove nothing: some rows are on the bounds between windows.
+    start = parse_timestamp(bounds["appointment_date_after"])
+    on_bounds = [
+        row for row in rows if (parse_timestamp(row["appointmentDate"]) - start) % timedelta(hours=24) == timedelta(0)
+    ]
+    assert len(on_bounds) > 5
+
+
+def test_a_server_that_reads_days_only(tmp_path: Path) -> None:
+    days = {"appointment_date_after": "2026-03-01T00:00:00Z", "appointment_date_before": "2026-03-31T00:00:00Z"}
+    with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Meddler(query=by_day))
+        result = export_report(
+            client, tmp_path / "r.jsonl", filters=days, window_by="appointment_date", window=timedelta(hours=6)
+        )
+        expected = {row.sid for row in rows_of(client, **days, limit=1000)}
+    assert {row["sid"] for row in json_lines(tmp_path / "r.jsonl")} == expected
+    assert result.rows == len(expected) > 10
+
+
+def whole(query: dict[str, str]) -> bool:
+    """Whether a request is for the report between the outer bounds."""
+    return query[AFTER][:10] == "2026-01-01" and query[BEFORE][:10] == "2027-01-01"
+
+
+def test_rows_without_a_date_make_a_difference_that_is_said(tmp_path: Path) -> None:
+    def page(page: dict[str, Any], query: dict[str, str]) -> None:
+        if whole(query):
+            page["total"] += 2  # rows that no window has
+
+    path = tmp_path / "r.csv"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        meddler = Meddler(page=page)
+        sandbox.interceptors.append(meddler)
+        arguments: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
+        with pytest.raises(ExportError) as caught:
+            export_report(client, path, **arguments)
+        total = 174
+        assert f"the windows have {total} rows, and the report has {total + 2} under the same bounds" in str(
+            caught.value
+        )
+        assert not path.exists()
+        kept = sorted(each.name for each in (tmp_path / "r.csv.checkpoint").glob("part-*.jsonl"))
+        assert len(kept) == 7
+        # Called again it asks which windows have changed, and reads none, since none has.
+        before = len(sandbox.requests)
+        with pytest.raises(ExportError, match=r"the windows have \d+ rows"):
+            export_report(client, path, **arguments)
+        queries = [request.query for request in list(sandbox.requests)[before:]]
+        assert len(queries) == 1 + 7 + 1
+        assert all("limit=1" in query.split("&") for query in queries)
+        # Without a checkpoint nothing is left.
+        with pytest.raises(ExportError) as caught:
+            export_report(client, tmp_path / "other.csv", checkpoint=False, **arguments)
+        assert "kept" not in str(caught.value)
+        assert [each.name for each in tmp_path.iterdir()] == ["r.csv.checkpoint"]
+        sandbox.interceptors.remove(meddler)
+        assert export_report(client, path, **arguments).resumed_rows == total
+
+
+def test_windows_that_changed_are_read_anew(tmp_path: Path) -> None:
+    """A session is booked while the report is read, in a window that has been read."""
+    path = tmp_path / "r.jsonl"
+    arguments: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+
+        def book(page: dict[str, Any], query: dict[str, str]) -> None:
+            if query[BEFORE][:10] == "2027-01-01" and query[AFTER][:7] == "2026-12" and not booked:
+                booked.append(sandbox.session_sid)
+                client.exam_sessions.schedule(
+                    exam_sid=sandbox.exam_sid, session_sid=sandbox.session_sid, type_="automated",
+                    appointment_date_time="2026-01-15T10:00:00Z",
+                )  # fmt: skip
+
+        booked: list[str] = []
+        sandbox.interceptors.append(Meddler(page=book))
+        with pytest.raises(ExportError, match="changed while it was read"):
+            export_report(client, path, **arguments, parallel=1)
+        before = len(sandbox.requests)
+        result = export_report(client, path, **arguments)
+        reads = [request.query for request in list(sandbox.requests)[before:] if "limit=1000" in request.query]
+    assert booked[0] in {row["sid"] for row in json_lines(path)}
+    assert len(reads) == 1
+    assert 0 < result.resumed_rows < result.rows
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_dates_of_other_windows_make_a_difference_that_is_said(tmp_path: Path) -> None:
+    def page(page: dict[str, Any], query: dict[str, str]) -> None:
+        for row in page["results"]:
+            row["appointmentDate"] = "2031-01-01T00:00:00.000Z"
+
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Meddler(page=page))
+        with pytest.raises(ExportError, match=r"\d+ more were left out, since their own date is in another window"):
+            export_report(client, tmp_path / "r.csv", filters=YEAR, window_by="appointment_date")
+
+
+def test_rows_whose_own_date_cannot_be_read_stay_where_they_came(tmp_path: Path) -> None:
+    def page(page: dict[str, Any], query: dict[str, str]) -> None:
+        for row in page["results"]:
+            row["appointmentDate"] = "soon"
+
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Meddler(page=page))
+        result = export_report(client, tmp_path / "r.csv", filters=YEAR, window_by="appointment_date")
+        assert result.rows == result.total == 174
+
+
+def test_without_a_total_windows_cannot_be_checked(tmp_path: Path) -> None:
+    def page(page: dict[str, Any], query: dict[str, str]) -> None:
+        page["total"] = None
+
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Meddler(page=page))
+        with pytest.raises(ExportError, match="does not say how many rows"):
+            export_report(client, tmp_path / "r.csv", filters=YEAR, window_by="appointment_date")
+        assert len(sandbox.requests) == 1
+        result = export_report(client, tmp_path / "r.csv", filters=YEAR)
+    assert result.total is None
+    assert result.rows > 100
+    assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]

@@ -1,0 +1,150 @@
+"""Options that are made from the generated operations."""
+
+from __future__ import annotations
+
+import inspect
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import typer
+
+from invigilate._resources import CourseOfferings, ExamSessions, JobTraining, Reports
+from invigilate.cli.app import application
+from invigilate.cli.exits import ExitCode, Failure
+from invigilate.cli.fields import help_texts, is_repeated, masked, operation_of, option_name, summary, value_of
+from invigilate.cli.secrets import secret_values, variable
+from invigilate.errors import InvalidArgumentError
+from smarterproctoring_client.calls import Field
+
+COMMANDS: dict[tuple[str, ...], Any] = {
+    ("report",): Reports.service_distribution.describe,
+    ("sessions", "show"): ExamSessions.get.describe,
+    ("sessions", "list"): ExamSessions.list_for_enrollment.describe,
+    ("sessions", "schedule"): ExamSessions.schedule.describe,
+    ("sessions", "reschedule"): ExamSessions.reschedule.describe,
+    ("sessions", "cancel"): ExamSessions.cancel.describe,
+    ("offerings", "update"): CourseOfferings.update.describe,
+    ("training", "results"): JobTraining.list_session_results.describe,
+}
+
+
+def command(path: tuple[str, ...]) -> Any:
+    found: Any = typer.main.get_command(application())
+    for name in path:
+        found = found.commands[name]
+    return found
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_each_argument_of_an_operation_is_an_option(path: tuple[str, ...]) -> None:
+    parameters = {parameter.name: parameter for parameter in command(path).params}
+    for field in operation_of(COMMANDS[path]).fields:
+        if field.sensitive:
+            # It would stand in the list of processes.
+            assert field.name not in parameters
+            assert option_name(field.name) not in [name for other in parameters.values() for name in other.opts]
+            assert field.name in parameters["secret"].help
+        elif field.name == "limit" and path == ("report",):
+            assert "--page-size" in parameters["page_size"].opts
+        else:
+            parameter = parameters[field.name]
+            assert option_name(field.name) in parameter.opts
+            assert parameter.multiple is (is_repeated(field) or (field.name == "install_sid" and path == ("report",)))
+            assert len(parameter.help) > 5
+            assert not parameter.required
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_operation_describes_all_that_the_options_say(path: tuple[str, ...]) -> None:
+    describe = COMMANDS[path]
+    texts = help_texts(describe)
+    assert set(texts) == set(inspect.signature(describe).parameters)
+    for text in texts.values():
+        assert text.endswith(".")
+        assert "RFC 3339" not in text
+        assert "  " not in text
+    assert summary(describe)
+
+
+def test_no_credential_is_an_option() -> None:
+    def options(found: Any) -> list[str]:
+        names = [name for parameter in found.params for name in parameter.opts]
+        return names + [name for other in getattr(found, "commands", {}).values() for name in options(other)]
+
+    every = options(typer.main.get_command(application()))
+    assert "--exam-sid" in every
+    words = ("token", "secret-", "client-secret", "password", "card", "voucher", "base-url")
+    assert [name for name in every if any(word in name for word in words)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("string", "null", "null"),
+        ("integer", "-12", -12),
+        ("number", "12.50", Decimal("12.50")),
+        ("boolean", "TRUE", True),
+        ("boolean", "false", False),
+        ("object", '{"a": [1]}', {"a": [1]}),
+        ("array", "one", ["one"]),
+        ("array", '["one", "two"]', ["one", "two"]),
+        ("union", "one", "one"),
+        ("union", '["one"]', ["one"]),
+        ("comma", "A,B", "A,B"),
+    ],
+)
+def test_texts_become_values(kind: str, text: str, value: Any) -> None:
+    made = value_of(Field("name", "name", "body", kind), text, None)
+    assert (made, type(made)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "given"),
+    [
+        ("integer", "1.5", "'1.5'"),
+        ("integer", "١٢", "a 2-character text"),
+        ("number", "twelve", "'twelve'"),
+        ("boolean", "yes", "'yes'"),
+        ("object", "{", "a 1-character text"),
+        ("array", "[1", "a 2-character text"),
+    ],
+)
+def test_texts_that_become_none(kind: str, text: str, given: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        value_of(Field("name", "name", "body", kind), text, None)
+    assert str(caught.value).endswith(f"got {given}")
+    with pytest.raises(InvalidArgumentError) as caught:
+        value_of(Field("name", "name", "body", kind, sensitive=True), text, None)
+    assert text not in str(caught.value).partition("got ")[2] or len(text) < 3
+
+
+def test_null_stands_for_null_where_it_is_documented() -> None:
+    nullable = Field("start_date", "startDate", "body", "timestamp", nullable=True)
+    assert value_of(nullable, "null", None) is None
+    with pytest.raises(InvalidArgumentError):
+        value_of(nullable._replace(nullable=False), "null", None)
+
+
+def test_masking_reaches_nested_members() -> None:
+    inner = Field("", "inner", "", "object", fields=(Field("", "pin", "", "string", sensitive=True),))
+    fields = (inner, Field("", "list", "", "array", items=inner), Field("", "card", "", "string", sensitive=True))
+    body = {"inner": {"pin": "1", "other": 2}, "list": [{"pin": "3"}], "card": "4", "free": None}
+    shown = {"inner": {"pin": "***", "other": 2}, "list": [{"pin": "***"}], "card": "***", "free": None}
+    assert masked(fields, body) == shown
+
+
+CARD = Field("card_token", "cardToken", "body", "string", sensitive=True)
+
+
+def test_a_secret_comes_from_the_environment_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable("card_token"), "tok_1")
+    assert secret_values([CARD], []) == {}
+    assert secret_values([CARD], ["card-token"]) == {"card_token": "tok_1"}
+
+
+@pytest.mark.parametrize(("wanted", "problem"), [("pin", "expected one of card_token"), ("card_token", "set INVIGI")])
+def test_a_secret_that_cannot_be_had(wanted: str, problem: str) -> None:
+    with pytest.raises(Failure, match=problem) as caught:
+        secret_values([CARD], [wanted])
+    assert caught.value.code is ExitCode.USAGE

@@ -1,0 +1,145 @@
+"""The result file of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invigilate._resources import CourseOfferings, ExamSessions
+from invigilate.cli.exits import Failure
+from invigilate.cli.plans import Plan, plan
+from invigilate.cli.results import ResultFile, State
+
+INSTALL = "AI" + "0" * 32
+EXAM = "EX" + "1" * 32
+SECRET = "tok_very_secret_1"
+
+
+def booking(number: int = 2, **other: Any) -> Plan:
+    arguments = {"install_sid": INSTALL, "exam_sid": EXAM, "session_sid": f"ES{number:032x}", "card_token": SECRET}
+    return plan(ExamSessions.schedule.describe, {**arguments, **other}, number)
+
+
+def update(number: int = 2, title: str = "Fall") -> Plan:
+    arguments = {"install_sid": INSTALL, "offering_sid": f"CO{number:032x}", "title": title, "match_strings": "FA"}
+    return plan(CourseOfferings.update.describe, arguments, number)
+
+
+def opened(path: Path, item: Plan, *, writing: bool = True) -> ResultFile:
+    operation = item.call.operation
+    return ResultFile(path, operation.id, safe=operation.repeat == "safe", writing=writing)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path, items = tmp_path / "r.jsonl", [booking(number) for number in range(2, 6)]
+    with opened(path, items[0]) as results:
+        assert [results.state(item) for item in items] == [None] * 4
+        for item in items[:3]:
+            results.write(item, State.STARTED)
+        results.write(items[0], State.SUCCEEDED)
+        results.write(items[1], State.REFUSED, status_code=409, message="taken", read_back=None)
+    with opened(path, items[0]) as results:
+        results.check(items)
+        states = [State.SUCCEEDED, State.REFUSED, State.STARTED, None]
+        assert [results.state(item) for item in items] == states
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert events[0]["operation"] == "scheduleExamSession"
+    assert [event["event"] for event in events[1:]] == ["started"] * 3 + ["succeeded", "refused"]
+    assert events[5]["status_code"] == 409
+    assert "read_back" not in events[5]
+    assert SECRET not in path.read_text()
+
+
+def test_a_safe_row_that_was_cut_off_is_sent_again(tmp_path: Path) -> None:
+    path, item = tmp_path / "r.jsonl", update()
+    with opened(path, item) as results:
+        results.write(item, State.STARTED)
+    with opened(path, item) as results:
+        results.check([update(title="Spring")])
+        assert results.state(item) is State.NOT_SENT
+
+
+@pytest.mark.parametrize("state", [State.STARTED, State.UNKNOWN, State.SUCCEEDED, State.CONFIRMED])
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ([booking(2, notes="other")], "line 2 was changed after it was sent"),
+        ([booking(2, card_token="tok_other")], "line 2 was changed after it was sent"),
+        ([booking(3)], "a row that was sent from line 2 is not among the rows any more"),
+    ],
+    ids=["changed", "another card", "missing"],
+)
+def test_rows_that_were_sent_must_stay(tmp_path: Path, state: State, changed: list[Plan], problem: str) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    with opened(path, item) as results:
+        results.write(item, state)
+    with opened(path, item) as results, pytest.raises(Failure, match=problem):
+        results.check(changed)
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.NOT_SENT, State.RELEASED])
+def test_rows_that_changed_nothing_may_be_corrected(tmp_path: Path, state: State) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    with opened(path, item) as results:
+        results.write(item, state)
+        results.check([booking(2, notes="other")])
+        results.check([booking(3)])
+
+
+def test_a_success_that_was_changed_is_refused_for_safe_operations_too(tmp_path: Path) -> None:
+    path, item = tmp_path / "r.jsonl", update()
+    with opened(path, item) as results:
+        results.write(item, State.SUCCEEDED)
+        with pytest.raises(Failure, match="was changed"):
+            results.check([update(title="Spring")])
+
+
+def test_a_torn_line_is_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    with opened(path, item) as results:
+        results.write(item, State.STARTED)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"event": "succ')
+    with opened(path, item, writing=False) as results:
+        assert results.state(item) is State.STARTED
+    assert path.read_bytes() != whole  # a dry run changes nothing
+    with opened(path, item) as results:
+        assert results.state(item) is State.STARTED
+        results.write(item, State.CONFIRMED)
+    assert "its last line is torn" in capsys.readouterr().err
+    assert path.read_bytes().startswith(whole)
+    assert [json.loads(line) for line in path.read_text().splitlines()][-1]["event"] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [("no json", 1), ("[]", 1), ('{"invigilate_results": 2}', 1), ("{}", 3), ('{"event": "other"}', 3)],
+)
+def test_damaged_files_are_refused(tmp_path: Path, line: str, number: int) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    with opened(path, item) as results:
+        results.write(item, State.STARTED)
+    lines = path.read_text().splitlines()
+    lines.insert(number - 1, line)
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(Failure, match=f"line {number} is no line of a result file"):
+        opened(path, item, writing=False)
+
+
+def test_results_of_another_operation(tmp_path: Path) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    with opened(path, item) as results:
+        results.write(item, State.STARTED)
+    with pytest.raises(Failure, match="results of scheduleExamSession, and this is updateCourseOffering"):
+        opened(path, update(), writing=False)
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    with opened(path, item), pytest.raises(Failure, match="another run is using it"):
+        opened(path, item)
+    with opened(path, item) as results:
+        results.write(item, State.STARTED)

@@ -1,0 +1,98 @@
+"""Rows of a CSV file, checked before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invigilate._resources import CourseOfferings, ExamSessions
+from invigilate.cli.exits import ExitCode, Failure
+from invigilate.cli.rows import read_plans
+
+SCHEDULE = ExamSessions.schedule.describe
+INSTALL = {"install_sid": "AI" + "0" * 32}
+EXAM = "EX" + "1" * 32
+SESSIONS = [f"ES{number:032x}" for number in range(20)]
+HEAD = "exam_sid,session_sid,type_,card_token,appointment_date_time\n"
+
+
+def row(number: int, rest: str = "automated,tok_1,2026-12-01T09:00:00Z") -> str:
+    return f"{EXAM},{SESSIONS[number]},{rest}\n"
+
+
+def read(folder: Path, text: str | bytes, common: dict[str, Any] | None = None, describe: Any = SCHEDULE) -> list[Any]:
+    path = folder / "rows.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_plans(path, describe, INSTALL if common is None else common, None)
+
+
+def test_rows_become_calls(tmp_path: Path) -> None:
+    text = "\ufeff" + HEAD.replace("type_", "type") + row(1) + "\n" + row(2, ',"tok\n2",')
+    first, second = read(tmp_path, text)
+    assert (first.line, second.line) == (2, 4)
+    assert first.path == f"/v1/installs/{INSTALL['install_sid']}/exams/{EXAM}/sessions/{SESSIONS[1]}"
+    assert first.body() == {
+        "type": "automated", "cardToken": "***", "appointmentDateTime": "2026-12-01T09:00:00.000Z"
+    }  # fmt: skip
+    # Empty cells are not sent, and nothing of a value is lost.
+    assert second.prepared.request.content == b'{"cardToken":"tok\\n2"}'
+
+
+def test_a_value_for_all_rows(tmp_path: Path) -> None:
+    plans = read(tmp_path, f"session_sid\n{SESSIONS[1]}\n{SESSIONS[2]}\n", {**INSTALL, "exam_sid": EXAM, "notes": "x"})
+    assert [plan.body() for plan in plans] == [{"notes": "x"}] * 2
+
+
+def test_null_clears_what_can_be_null(tmp_path: Path) -> None:
+    text = "offering_sid,title,match_strings,start_date\nCO" + "2" * 32 + ',Fall,"FA,AU",null\n'
+    (plan,) = read(tmp_path, text, describe=CourseOfferings.update.describe)
+    assert plan.body() == {"title": "Fall", "matchStrings": "FA,AU", "startDate": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "it is empty"),
+        ("\n\n", "it is empty"),
+        (HEAD, "it has no rows"),
+        (HEAD + "\n , , , ,\n", "it has no rows"),
+        (HEAD + row(1) + row(1), "line 3: it is about the same thing as line 2"),
+        (HEAD + f"{EXAM},{SESSIONS[1]}\n", "line 2: 2 cells below 5 names"),
+        (HEAD + row(1) + row(2, "car,,"), "line 3: type: expected one of 'b-virtual'"),
+        (HEAD + row(1) + row(2, "car,,") + row(3, ",,2026-12-01"), "line 3: .*; also wrong: line 4 .1 in all."),
+        (HEAD + row(1, ",,2026-12-01T09:00"), "line 2: appointment_date_time: .* --timezone"),
+        (HEAD + f"{SESSIONS[1]},{EXAM},,,\n", "line 2: exam_sid: .*seem to be exchanged"),
+        (HEAD + f",{SESSIONS[1]},,,\n", "line 2: exam_sid: expected a value, since it is required, got none"),
+        (HEAD + f"{EXAM} ,{SESSIONS[1]},,,\n", "line 2: exam_sid: .*with white space around it"),
+        (HEAD + f'{EXAM},"{SESSIONS[1]},,,\n', "line 2: unexpected end of data"),
+        (HEAD.replace(",type_", ",typ") + row(1), "line 1: a column is called 'typ'; expected some of install_sid"),
+        (HEAD.replace(",", ";") + row(1), "line 1: a column is called .*; they are separated by commas"),
+        (HEAD.replace("type_", "exam_sid") + row(1), "line 1: the column exam_sid comes twice"),
+        (HEAD.replace("type_", "install_sid") + row(1), "line 1: install_sid is a column, and given as --install"),
+        ("exam_sid\n".encode("utf-16"), "it is not in UTF-8"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> None:
+    with pytest.raises(Failure, match=problem) as caught:
+        read(tmp_path, text)
+    assert caught.value.code is ExitCode.USAGE
+    assert "\n" not in caught.value.message
+
+
+def test_no_value_of_a_sensitive_column_is_repeated(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as caught:
+        read(tmp_path, HEAD + row(1, "automated,tok_very_secret,tok_very_secret"))
+    assert "tok_very" not in caught.value.message
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="No such file"):
+        read_plans(tmp_path / "none.csv", SCHEDULE, INSTALL, None)
+
+
+def test_without_an_install(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="SMARTERPROCTORING_INSTALL_SID") as caught:
+        read(tmp_path, HEAD + row(1), {})
+    assert caught.value.code is ExitCode.SETTINGS

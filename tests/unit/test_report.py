@@ -1,0 +1,525 @@
+"""What each change means: found in the specification, found in the Python surface, told once, and what follows."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from reporter import spec_rest, surface_changes, versions
+from reporter.changes import Change, ReportError
+from reporter.merging import merge
+from reporter.spec_changes import SpecComparison
+from reporter.specification import Specification
+from reporter.surface import Surface
+
+Node = dict[str, Any]
+BOUND = {("shop_client", "get_book"): "client.books.get", ("shop_client", "list_books"): "client.books.list"}
+PATH = "/shops/{shopSid}/books/{bookSid}"
+
+
+def document() -> Node:
+    """A specification of two operations."""
+    capture = {"page": "https://example.invalid", "date": "2026-11-21", "extent": "full"}
+    shop = {"name": "shopSid", "in": "path", "required": True, "schema": {"$ref": "#/components/schemas/ShopSid"}}
+    book = {"name": "bookSid", "in": "path", "required": True, "schema": {"type": "string"}}
+    kind = {"name": "kind", "in": "query", "schema": {"type": "string", "enum": ["old", "new"]}}
+    most = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10}}
+    answer = {"application/json": {"schema": {"$ref": "#/components/schemas/Book"}}}
+    body = {"application/json": {"schema": {"$ref": "#/components/schemas/Search"}}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Shop", "version": "1"},
+        "paths": {
+            PATH: {
+                "get": {
+                    "operationId": "getBook",
+                    "tags": ["books"],
+                    "summary": "Get a book",
+                    "x-capture": capture,
+                    "x-repeat": {"class": "safe", "reason": "it reads"},
+                    "parameters": [shop, book, kind, most],
+                    "responses": {"200": {"description": "the book", "content": answer}},
+                }
+            },
+            "/books": {
+                "post": {
+                    "operationId": "listBooks",
+                    "tags": ["books"],
+                    "summary": "List books",
+                    "x-capture": capture,
+                    "x-repeat": {"class": "unsafe", "reason": "it is counted"},
+                    "requestBody": {"required": True, "content": body},
+                    "responses": {"200": {"description": "the books", "content": answer}},
+                }
+            },
+        },
+        "components": {
+            "schemas": {
+                "ShopSid": {"type": "string", "pattern": "^SH[a-f0-9]{4}$"},
+                "Book": {
+                    "type": "object",
+                    "required": ["title"],
+                    "properties": {
+                        "title": {"type": "string", "description": "Its title."},
+                        "state": {"type": "string", "enum": ["in", "out"]},
+                        "author": {"type": "object", "properties": {"name": {"type": "string"}}},
+                    },
+                },
+                "Search": {
+                    "type": "object",
+                    "properties": {
+                        "text": {"type": "string"},
+                        "secret": {"type": "string", "x-sensitive": True},
+                        "range": {
+                            "type": "object",
+                            "required": ["from"],
+                            "properties": {"from": {"type": "string", "pattern": "^[0-9]+$"}, "to": {"type": "string"}},
+                        },
+                    },
+                },
+            }
+        },
+    }
+
+
+def specified(edit: Callable[[Node], object]) -> list[Change]:
+    """The changes that an edit of the specification means, without a Python surface."""
+    new = document()
+    edit(new)
+    old = Specification(document(), "shop_client", "shop.yaml")
+    after = Specification(new, "shop_client", "shop.yaml")
+    return merge([*SpecComparison(old, after, BOUND).changes(), *spec_rest.compare(old, after)], [], [])
+
+
+def get(node: Node) -> Node:
+    found: Node = node["paths"][PATH]["get"]
+    return found
+
+
+def schema(node: Node, name: str) -> Node:
+    found: Node = node["components"]["schemas"][name]
+    return found
+
+
+def properties(node: Node, name: str) -> Node:
+    found: Node = schema(node, name)["properties"]
+    return found
+
+
+def rename(node: Node, old: str, new: str) -> None:
+    kept = {new if key == old else key: value for key, value in node.items()}
+    node.clear()
+    node.update(kept)
+
+
+def query(name: str, required: bool = False) -> Node:
+    return {"name": name, "in": "query", "required": required, "schema": {"type": "string"}}
+
+
+def repeat(node: Node, path: str, method: str, kind: str) -> None:
+    node["paths"][path][method]["x-repeat"]["class"] = kind
+
+
+# What is edited -> kind, area, name, whether it breaks callers, and a piece of the reason.
+Expected = tuple[str, str, str, bool, str]
+CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
+    "optional parameter": (
+        lambda n: get(n)["parameters"].append(query("lang")),
+        ("added", "parameter", "client.books.get(lang=)", False, "without it"),
+    ),
+    "required parameter": (
+        lambda n: get(n)["parameters"].append(query("lang", True)),
+        ("added", "parameter", "client.books.get(lang=)", True, "TypeError"),
+    ),
+    "required parameter that the client gives": (
+        lambda n: get(n)["parameters"].append(query("lang", True) | {"x-client-default": "lang"}),
+        ("added", "parameter", "client.books.get(lang=)", False, "without it"),
+    ),
+    "parameter removed": (
+        lambda n: get(n)["parameters"].pop(2),
+        ("removed", "parameter", "client.books.get(kind=)", True, "TypeError"),
+    ),
+    "parameter renamed": (
+        lambda n: get(n)["parameters"][2].update(name="kindOf"),
+        ("renamed", "parameter", "client.books.get(kind=)", True, "documented as kind, now kindOf"),
+    ),
+    "another spelling with the same name in Python": (
+        lambda n: get(n)["parameters"][1].update(name="book_sid"),
+        ("renamed", "parameter", "client.books.get(book_sid=)", False, "the name in Python stays"),
+    ),
+    "parameter required": (
+        lambda n: get(n)["parameters"][2].update(required=True),
+        ("changed", "parameter", "client.books.get(kind=)", True, "TypeError"),
+    ),
+    "field of an argument optional": (
+        lambda n: schema(n, "Search")["properties"]["range"].update(required=[]),
+        ("changed", "field", "SearchRange.from_", False, "left out"),
+    ),
+    "enum value of an argument added": (
+        lambda n: get(n)["parameters"][2]["schema"]["enum"].append("rare"),
+        ("added", "enum value", "client.books.get(kind=)", False, "still is"),
+    ),
+    "enum value of an argument removed": (
+        lambda n: get(n)["parameters"][2]["schema"]["enum"].remove("old"),
+        ("removed", "enum value", "client.books.get(kind=)", True, "refused"),
+    ),
+    "enum of an argument dropped": (
+        lambda n: get(n)["parameters"][2]["schema"].pop("enum"),
+        ("changed", "enum value", "client.books.get(kind=)", False, "any value"),
+    ),
+    "enum of an argument introduced": (
+        lambda n: properties(n, "Search")["text"].update(enum=["a"]),
+        ("changed", "enum value", "client.books.list(text=)", True, "refused"),
+    ),
+    "enum value of an answer added": (
+        lambda n: properties(n, "Book")["state"]["enum"].append("lost"),
+        ("added", "enum value", "Book.state", False, "`case _`"),
+    ),
+    "enum value of an answer removed": (
+        lambda n: properties(n, "Book")["state"]["enum"].remove("out"),
+        ("removed", "enum value", "Book.state", False, "still accept"),
+    ),
+    "field of an answer added": (
+        lambda n: properties(n, "Book").update(price={"type": "number"}),
+        ("added", "field", "Book.price", False, "additional_properties"),
+    ),
+    "field of an answer removed": (
+        lambda n: properties(n, "Book").pop("state"),
+        ("removed", "field", "Book.state", True, "AttributeError"),
+    ),
+    "field of an answer renamed": (
+        lambda n: rename(properties(n, "Book"), "state", "status"),
+        ("renamed", "field", "Book.state", True, "documented as state, now status"),
+    ),
+    "nested field of an answer added": (
+        lambda n: properties(n, "Book")["author"]["properties"].update(age={"type": "integer"}),
+        ("added", "field", "BookAuthor.age", False, "attribute"),
+    ),
+    "field of an argument removed": (
+        lambda n: properties(n, "Search")["range"]["properties"].pop("to"),
+        ("removed", "field", "SearchRange.to", True, "fails"),
+    ),
+    "field of an argument required": (
+        lambda n: properties(n, "Search")["range"].update(required=["from", "to"]),
+        ("changed", "field", "SearchRange.to", True, "TypeError"),
+    ),
+    "required field of an argument added": (
+        lambda n: (
+            properties(n, "Search")["range"].update(required=["from", "by"])
+            or properties(n, "Search")["range"]["properties"].update(by={"type": "string"})
+        ),
+        ("added", "field", "SearchRange.by", True, "refused"),
+    ),
+    "pattern narrowed": (
+        lambda n: properties(n, "Search")["range"]["properties"]["from"].update(pattern="^[0-9]{1,9}$"),
+        ("changed", "field", "SearchRange.from_", True, "no longer takes"),
+    ),
+    "pattern widened": (
+        lambda n: properties(n, "Search")["range"]["properties"]["from"].update(pattern="^[0-9a-f]+$"),
+        ("changed", "field", "SearchRange.from_", False, "and more"),
+    ),
+    "pattern dropped": (
+        lambda n: properties(n, "Search")["range"]["properties"]["from"].pop("pattern"),
+        ("changed", "field", "SearchRange.from_", False, "any text"),
+    ),
+    "pattern that is not decided": (
+        lambda n: properties(n, "Search")["range"]["properties"]["from"].update(pattern="^(?=.)[0-9]+$"),
+        ("changed", "field", "SearchRange.from_", True, "not decided"),
+    ),
+    "pattern in an answer": (
+        lambda n: properties(n, "Book")["title"].update(pattern="^x$"),
+        ("changed", "field", "Book.title", False, "not checked in answers"),
+    ),
+    "SID narrowed": (
+        lambda n: schema(n, "ShopSid").update(pattern="^SH[a-f]{4}$"),
+        ("changed", "sid", "ShopSid", True, "no longer takes"),
+    ),
+    "SID added": (
+        lambda n: n["components"]["schemas"].update(PenSid={"type": "string", "pattern": "^PE$"}),
+        ("added", "sid", "PenSid", False, "pattern of its own"),
+    ),
+    "smallest value raised": (
+        lambda n: get(n)["parameters"][3]["schema"].update(minimum=2),
+        ("changed", "parameter", "client.books.get(limit=)", True, "refused"),
+    ),
+    "largest value raised": (
+        lambda n: get(n)["parameters"][3]["schema"].update(maximum=500),
+        ("changed", "parameter", "client.books.get(limit=)", False, "still are"),
+    ),
+    "another documented default": (
+        lambda n: get(n)["parameters"][3]["schema"].update(default=25),
+        ("changed", "parameter", "client.books.get(limit=)", False, "never sent"),
+    ),
+    "no longer masked": (
+        lambda n: properties(n, "Search")["secret"].pop("x-sensitive"),
+        ("changed", "parameter", "client.books.list(secret=)", False, "is shown in logs"),
+    ),
+    "masked": (
+        lambda n: properties(n, "Book")["title"].update({"x-sensitive": True}),
+        ("changed", "field", "Book.title", False, "is masked in logs"),
+    ),
+    "safe to unsafe": (
+        lambda n: repeat(n, PATH, "get", "unsafe"),
+        ("changed", "operation", "client.books.get()", True, "OutcomeUnknownError"),
+    ),
+    "unsafe to safe": (
+        lambda n: repeat(n, "/books", "post", "safe"),
+        ("changed", "operation", "client.books.list()", True, "more than once"),
+    ),
+    "another path": (
+        lambda n: n["paths"].update({"/volumes": n["paths"].pop("/books")}),
+        ("changed", "operation", "client.books.list()", False, "elsewhere"),
+    ),
+    "another operationId": (
+        lambda n: n["paths"]["/books"]["post"].update(operationId="findBooks"),
+        ("renamed", "operation", "shop_client.find_books()", True, "generated package"),
+    ),
+    "operation added": (
+        lambda n: n["paths"].update(
+            {"/pens": {"post": copy.deepcopy(n["paths"]["/books"]["post"]) | {"operationId": "listPens"}}}
+        ),
+        ("added", "operation", "shop_client.list_pens()", False, "new call"),
+    ),
+    "operation removed": (
+        lambda n: n["paths"].pop("/books"),
+        ("removed", "operation", "client.books.list()", True, "AttributeError"),
+    ),
+    "type that Python does not show": (
+        lambda n: properties(n, "Book")["title"].update(type=["string", "null"]),
+        ("changed", "field", "Book.title", False, "stay as they are"),
+    ),
+    "text": (
+        lambda n: properties(n, "Book")["title"].update(description="The title."),
+        ("changed", "documentation", "Book", False, "title.description"),
+    ),
+    "inferred": (
+        lambda n: properties(n, "Book")["title"].update({"x-inferred": "guessed"}),
+        ("changed", "documentation", "Book", False, "title.x-inferred"),
+    ),
+    "answer of an error": (
+        lambda n: get(n)["responses"].update({"404": {"description": "none"}}),
+        ("added", "specification", "getBook: answer 404", False, "by their status"),
+    ),
+    "what nothing depends on": (
+        lambda n: properties(n, "Book")["title"].update(maxLength=5),
+        ("added", "specification", "Book: title.maxLength", False, "does not depend"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_change_of_the_specification(case: str) -> None:
+    edit, (kind, area, name, breaking, reason) = CASES[case]
+    changes = specified(edit)
+    # Whatever Search loses, SearchRange is asked about; some edits mean more than one thing, never something else.
+    found = [change for change in changes if (change.kind, change.area, change.name) == (kind, area, name)]
+    assert len(found) == len(changes) == 1, changes
+    assert found[0].breaking is breaking
+    assert reason in found[0].reason
+
+
+def test_nothing_changed() -> None:
+    assert specified(lambda node: None) == []
+    assert versions.following("0.1.0", []) == "0.1.0"
+    assert versions.changelog([]) == ""
+
+
+def signature(*parameters: list[Any], returns: str = "str") -> Node:
+    return {"kind": "function", "signatures": [{"parameters": list(parameters), "returns": returns}]}
+
+
+def given(name: str, type_: str = "str", default: str | None = None, kind: str = "positional or keyword") -> list[Any]:
+    return [name, kind, type_, default]
+
+
+SURFACE: Surface = {
+    "shop": {"kind": "module"},
+    "shop.Base": {"kind": "class", "bases": []},
+    "shop.Base.handed": signature(),
+    "shop.Error": {"kind": "class", "bases": ["ValueError", "shop.Base"]},
+    "shop.Error.code": {"kind": "attribute", "type": "int"},
+    "shop.Kind": {"kind": "class", "bases": ["enum.Enum"]},
+    "shop.Kind.OLD": {"kind": "attribute", "value": "'old'"},
+    "shop.buy": signature(given("a"), given("b", "int", "1"), given("c", "str", None, "keyword-only")),
+    "shop.errors": {"kind": "module"},
+    "shop.errors.Error": {"kind": "alias", "of": "shop.Error"},
+}
+
+
+def surfaced(edit: Callable[[Surface], object]) -> list[Change]:
+    new = copy.deepcopy(SURFACE)
+    edit(new)
+    return merge([], surface_changes.compare(SURFACE, new), [])
+
+
+def buy(surface: Surface) -> Node:
+    found: Node = surface["shop.buy"]["signatures"][0]
+    return found
+
+
+SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool, str]]] = {
+    "added": (lambda s: s.update({"shop.sell": signature()}), ("added", "shop.sell", False, "nothing that was goes")),
+    "removed": (lambda s: s.pop("shop.buy"), ("removed", "shop.buy", True, "ImportError")),
+    "member removed": (lambda s: s.pop("shop.Error.code"), ("removed", "shop.Error.code", True, "AttributeError")),
+    "class removed with its members": (
+        lambda s: [s.pop(name) for name in ("shop.Kind", "shop.Kind.OLD")],
+        ("removed", "shop.Kind", True, "ImportError"),
+    ),
+    "alias removed": (lambda s: s.pop("shop.errors.Error"), ("removed", "shop.errors.Error", True, "ImportError")),
+    "alias added": (
+        lambda s: s.update({"shop.errors.Base": {"kind": "alias", "of": "shop.Base"}}),
+        ("added", "shop.errors.Base", False, "another name"),
+    ),
+    "optional parameter": (
+        lambda s: buy(s)["parameters"].append(given("d", "str", "''", "keyword-only")),
+        ("added", "shop.buy(d=)", False, "without it"),
+    ),
+    "required parameter": (
+        lambda s: buy(s)["parameters"].append(given("d", "str", None, "keyword-only")),
+        ("added", "shop.buy(d=)", True, "TypeError"),
+    ),
+    "parameter removed": (lambda s: buy(s)["parameters"].pop(), ("removed", "shop.buy(c=)", True, "TypeError")),
+    "default removed": (
+        lambda s: buy(s)["parameters"][1].__setitem__(3, None),
+        ("changed", "shop.buy(b=)", True, "without it raise TypeError"),
+    ),
+    "default added": (
+        lambda s: buy(s)["parameters"][2].__setitem__(3, "''"),
+        ("changed", "shop.buy(c=)", False, "left out"),
+    ),
+    "another default": (
+        lambda s: buy(s)["parameters"][1].__setitem__(3, "2"),
+        ("changed", "shop.buy(b=)", False, "new default"),
+    ),
+    "keyword only": (
+        lambda s: buy(s)["parameters"][1].__setitem__(1, "keyword-only"),
+        ("changed", "shop.buy(b=)", True, "by position"),
+    ),
+    "takes more": (
+        lambda s: buy(s)["parameters"][0].__setitem__(2, "str | None"),
+        ("changed", "shop.buy(a=)", False, "and more"),
+    ),
+    "takes less": (
+        lambda s: buy(s)["parameters"][1].__setitem__(2, "Literal[1]"),
+        ("changed", "shop.buy(b=)", True, "no longer takes"),
+    ),
+    "order": (
+        lambda s: buy(s)["parameters"].insert(0, buy(s)["parameters"].pop(1)),
+        ("changed", "shop.buy", True, "elsewhere"),
+    ),
+    "gives less": (
+        lambda s: buy(s).update(returns="Literal['a']"),
+        ("changed", "shop.buy", False, "accepted everywhere"),
+    ),
+    "gives more": (lambda s: buy(s).update(returns="str | None"), ("changed", "shop.buy", True, "more types")),
+    "gives another type": (lambda s: buy(s).update(returns="bytes"), ("changed", "shop.buy", True, "another type")),
+    "async": (lambda s: buy(s).update({"async": True}), ("changed", "shop.buy", True, "awaited")),
+    "an overload more": (
+        lambda s: s["shop.buy"]["signatures"].append({"parameters": [], "returns": "str"}),
+        ("changed", "shop.buy", False, "stays"),
+    ),
+    "attribute of another type": (
+        lambda s: s["shop.Error.code"].update(type="int | None"),
+        ("changed", "shop.Error.code", True, "more types"),
+    ),
+    "value of an enum": (
+        lambda s: s["shop.Kind.OLD"].update(value="'aged'"),
+        ("changed", "shop.Kind.OLD", True, "old value"),
+    ),
+    "no longer derived": (
+        lambda s: s["shop.Error"].update(bases=["shop.Base"]),
+        ("changed", "shop.Error", True, "no longer include it"),
+    ),
+    "another kind of thing": (
+        lambda s: s.update({"shop.Error.code": signature()}),
+        ("changed", "shop.Error.code", True, "another way"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SURFACE_CASES)
+def test_a_change_of_the_surface(case: str) -> None:
+    edit, (kind, name, breaking, reason) = SURFACE_CASES[case]
+    changes = surfaced(edit)
+    assert [(change.kind, change.name, change.breaking) for change in changes] == [(kind, name, breaking)], changes
+    assert reason in changes[0].reason
+
+
+def handed_down(surface: Surface) -> None:
+    surface["shop.Base.code"] = surface.pop("shop.Error.code")
+
+
+def moved_with_an_alias(surface: Surface) -> None:
+    surface["shop.errors.Error"] = surface.pop("shop.Error")
+    surface["shop.errors.Error.code"] = surface.pop("shop.Error.code")
+    surface["shop.Error"] = {"kind": "alias", "of": "shop.errors.Error"}
+
+
+def spelt_otherwise(surface: Surface) -> None:
+    buy(surface)["parameters"][0][2] = "Union[str]"
+
+
+@pytest.mark.parametrize("edit", [handed_down, moved_with_an_alias, spelt_otherwise])
+def test_what_is_no_break_to_callers(edit: Callable[[Surface], object]) -> None:
+    assert [change for change in surfaced(edit) if change.breaking or change.kind == "removed"] == []
+
+
+def test_the_same_change_of_several_things_is_told_once() -> None:
+    def edit(surface: Surface) -> None:
+        for name in ("shop.Base", "shop.Error", "shop.Kind"):
+            surface[f"{name}.show"] = signature()
+
+    changes = surfaced(edit)
+    assert [change.name for change in changes] == ["shop.Base.show and 2 more"]
+    assert set(changes[0].where) == {"shop.Base.show", "shop.Error.show", "shop.Kind.show"}
+
+
+CHANGE = Change("changed", "surface", "shop.buy", False, "why")
+BREAKING = Change("removed", "parameter", "client.buy(a=)", True, "calls that give it raise TypeError", "a: str")
+ADDED = Change("added", "operation", "client.sell()", False, "a new call", None, "GET /sell")
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "expected"),
+    [
+        ("0.1.0", [CHANGE], "0.1.1"),
+        ("0.1.0", [ADDED], "0.1.1"),
+        ("0.1.7", [ADDED, BREAKING], "0.2.0"),
+        ("1.2.3", [CHANGE], "1.2.4"),
+        ("1.2.3", [CHANGE, ADDED], "1.3.0"),
+        ("1.2.3", [ADDED, BREAKING], "2.0.0"),
+        ("1.2.3", [], "1.2.3"),
+    ],
+)
+def test_the_version_that_follows(base: str, changes: list[Change], expected: str) -> None:
+    assert versions.following(base, changes) == expected
+
+
+def test_a_version_that_is_none() -> None:
+    with pytest.raises(ReportError, match=r"base: 'newest' is no version"):
+        versions.following("newest", [CHANGE])
+
+
+def test_the_changelog() -> None:
+    quiet = Change("changed", "documentation", "Book", False, "title", quiet=True)
+    held = Change("no longer holds", "released types", "accepted.py:3", True, "mypy: no", "x")
+    assert versions.changelog([BREAKING, held, ADDED, CHANGE, quiet]) == (
+        "### Added\n\n- `client.sell()` is new: `GET /sell`.\n\n"
+        "### Changed\n\n- `shop.buy`; why.\n\n"
+        "### Removed\n\n- **Breaking:** `client.buy(a=)` is gone; calls that give it raise TypeError.\n"
+    )
+    assert versions.changelog([quiet]) == "### Changed\n\n- Documentation only.\n"
+    # Nothing else says what breaks.
+    assert "accepted.py:3" in versions.changelog([held])
+
+
+def test_what_breaks_in_python_alone_is_not_hidden_by_something_harmless() -> None:
+    """A template changed at the same time: its effect is a change of its own."""
+    about = frozenset({("argument", "shop_client", "get_book", "kind")})
+    harmless = Change("changed", "parameter", "client.books.get(kind=)", False, "default", subjects=about)
+    effect = Change("changed", "surface", "shop_client.api.books.get_book.sync(kind=)", True, "less", subjects=about)
+    assert {change.name for change in merge([harmless], [effect], [])} == {harmless.name, effect.name}
+    gone = Change("removed", "parameter", "client.books.get(kind=)", True, "gone", subjects=about)
+    assert [change.name for change in merge([gone], [effect], [])] == [gone.name]
