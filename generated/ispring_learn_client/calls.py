@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -274,21 +273,29 @@ def load_json(content: bytes) -> Any:
         ValueError: if it is none.
         RecursionError: if it is nested too deeply.
     """
-    global _loads
-    if _loads is None:
+    loads = _loads or _choose_loads()
+    if loads is not json.loads:
         try:
-            # Late, since importing it takes time, and by name, since whoever checks the types may not have it.
-            _loads = import_module("msgspec.json").Decoder().decode
-        except ImportError:
-            _loads = json.loads
-    if _loads is not json.loads:
-        try:
-            return _loads(content)
+            return loads(content)
         except Exception:
             # It refuses some that json.loads takes: NaN, numbers that no float holds, halves of surrogate pairs, all
             # encodings but UTF-8. And what json.loads refuses too, it is to refuse in its own words.
             pass
     return json.loads(content)
+
+
+def _choose_loads() -> Callable[[bytes], Any]:
+    global _loads
+    loads: Callable[[bytes], Any] = json.loads
+    try:
+        # Late, since importing it takes time, and not everybody decodes anything.
+        from msgspec.json import Decoder
+    except ImportError:
+        pass
+    else:
+        loads = Decoder().decode
+    _loads = loads
+    return loads
 
 
 def read_text(content: bytes) -> str:

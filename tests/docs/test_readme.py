@@ -19,7 +19,7 @@ from invigilate.sandbox import __main__ as sandbox_command
 from tests.docs.blocks import ROOT, Block, expected, read, run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# Other tests carry out what these pages show: test_downstream.py here, test_generated_alone.py, test_capture_docs.py and
+# Other tests carry out what these pages show: test_downstream.py, test_generated_alone.py, test_capture_docs.py and
 # test_report_golden.py.
 RUN_ELSEWHERE = {
     "downstream.md": {"bash", "yaml"},
