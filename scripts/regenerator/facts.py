@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pagecheck.captured import capture_problems
 
 from .schemas import Fact, Node, Schemas, SpecError
 
@@ -39,6 +43,8 @@ class Document(Schemas):
 
     def operations(self) -> list[OperationFacts]:
         """Read all operations, in the order of the document."""
+        if unfinished := [place for place, text in _texts(self.root, "") if text.lstrip().startswith("TODO")]:
+            raise SpecError(f"still to be written: {', '.join(unfinished[:5])}{', ...' if unfinished[5:] else ''}")
         found = [
             self._operation(path, method, item)
             for path, item in self.root.get("paths", {}).items()
@@ -61,12 +67,8 @@ class Document(Schemas):
         if repeat.get("class") not in {"safe", "unsafe"} or not repeat.get("reason"):
             raise SpecError(f"{where}: x-repeat needs class (safe or unsafe) and reason")
         capture = node["x-capture"]
-        if (
-            not capture.get("page")
-            or not capture.get("date")
-            or capture.get("extent") not in {"full", "partial", "guide"}
-        ):
-            raise SpecError(f"{where}: x-capture needs page, date and extent (full, partial or guide)")
+        if problems := capture_problems(capture):
+            raise SpecError(f"{where}: x-capture: {'; '.join(problems)}")
         if len(node["tags"]) != 1:
             raise SpecError(f"{where}: exactly one tag names the resource")
         if not _PATH.fullmatch(path):
@@ -179,3 +181,15 @@ def _writable(fact: Fact, *, listed: bool) -> bool:
 
 
 __all__ = ["Document", "OperationFacts"]
+
+
+def _texts(node: Any, place: str) -> Iterator[tuple[str, str]]:
+    """All texts below a node, with where they stand."""
+    if isinstance(node, str):
+        yield place, node
+    elif isinstance(node, dict):
+        for name, inner in node.items():
+            yield from _texts(inner, f"{place}.{name}" if place else str(name))
+    elif isinstance(node, list):
+        for index, inner in enumerate(node):
+            yield from _texts(inner, f"{place}[{index}]")

@@ -205,7 +205,27 @@ REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
     "half an x-repeat": (having(**{"x-repeat": {"class": "safe"}}), "x-repeat needs class (safe or unsafe) and reason"),
     "another x-repeat": (having(**{"x-repeat": {"class": "maybe", "reason": "x"}}), "x-repeat needs class"),
     "no x-capture": (without("x-capture"), "PUT /things/{id} has no x-capture"),
-    "half an x-capture": (having(**{"x-capture": {"page": "x", "date": "y"}}), "x-capture needs page, date and extent"),
+    "half an x-capture": (
+        having(**{"x-capture": {"page": "x", "date": "y"}}),
+        "PUT /things/{id}: x-capture: page must be an https address; date must be a day, as 2026-11-21; extent must be",
+    ),
+    "a partial page without what was not seen": (
+        having(
+            **{
+                "x-capture": {
+                    "page": "https://small.invalid/put",
+                    "date": "2026-11-21",
+                    "extent": "partial",
+                    "notes": ["x"],
+                }
+            }
+        ),
+        "unseen must be there, since extent is partial",
+    ),
+    "a draft that nobody finished": (
+        having(description="TODO"),
+        "still to be written: paths./things/{id}.put.description",
+    ),
     "no operationId": (without("operationId"), "PUT /things/{id} has no operationId"),
     "two tags": (having(tags=["a", "b"]), "exactly one tag names the resource"),
     "servers of an operation": (having(servers=[{"url": "https://else.invalid"}]), "servers of its own"),

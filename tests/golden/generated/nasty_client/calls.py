@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -289,11 +290,10 @@ def _choose_loads() -> Callable[[bytes], Any]:
     loads: Callable[[bytes], Any] = json.loads
     try:
         # Late, since importing it takes time, and not everybody decodes anything.
-        from msgspec.json import Decoder
+        # By its name, so that type checkers need not know it either.
+        loads = import_module("msgspec.json").Decoder().decode
     except ImportError:
         pass
-    else:
-        loads = Decoder().decode
     _loads = loads
     return loads
 
