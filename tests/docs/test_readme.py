@@ -25,6 +25,7 @@ RUN_ELSEWHERE = {
     "downstream.md": {"bash", "yaml"},
     "generated-packages.md": {"bash"},
     "capturing.md": set(),
+    "performance.md": set(),
     "spec-changes.md": set(),
 }
 LANGUAGES = {"python", "text", "console", ""}
