@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -134,8 +135,12 @@ class Operation(Generic[P, S, A, T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
-        # So that Python reports a wrong keyword under the name that was called.
-        self.describe.__name__, self.describe.__qualname__ = name, f"{owner.__name__}.{name}"
+        # Python is to report a wrong keyword under the name that was called; a copy, since others may bind the function.
+        given = self.describe
+        copy: Any = FunctionType(given.__code__, given.__globals__, name, given.__defaults__, given.__closure__)
+        copy.__kwdefaults__ = given.__kwdefaults__
+        self.describe = functools.update_wrapper(copy, given)
+        copy.__name__, copy.__qualname__ = name, f"{owner.__name__}.{name}"
 
     @overload
     def __get__(self, resource: None, owner: Any = None) -> Self: ...

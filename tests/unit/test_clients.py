@@ -6,7 +6,7 @@ import inspect
 import ssl
 from enum import Enum, IntEnum
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import anyio
 import httpx
@@ -23,10 +23,13 @@ from invigilate import (
     NotFoundError,
     Pager,
     RawResponse,
+    Resource,
     ResponseDecodeError,
     SmarterProctoring,
+    operation,
 )
 from smarterproctoring_client.api.exam_sessions import schedule_exam_session
+from smarterproctoring_client.api.installs import get_install_settings
 from smarterproctoring_client.api.reports import get_service_distribution
 from smarterproctoring_client.calls import Call, Field, Operation
 from smarterproctoring_client.models import CourseOffering, ExamSession
@@ -666,3 +669,23 @@ def test_resources_are_made_once_and_belong_to_their_client() -> None:
     assert client.exam_sessions.schedule is client.exam_sessions.schedule
     assert client.for_install(OTHER).exam_sessions is not client.exam_sessions
     assert ispring(Script(GOOD)).job_training is not None
+
+
+def test_a_wrong_keyword_is_reported_under_the_name_that_was_called() -> None:
+    with SmarterProctoring("token", install_sid=INSTALL) as client:
+        call: Any = client.exam_sessions.get
+        with pytest.raises(TypeError, match=r"^ExamSessions\.get\(\) got an unexpected keyword argument 'exam'$"):
+            call(exam="x")
+
+
+def test_a_function_that_is_bound_twice_keeps_its_own_name() -> None:
+    mode = TypeVar("mode")
+
+    class Rooms(Resource[mode]):
+        settings = operation(get_install_settings.describe)
+        again = operation(get_install_settings.describe)
+
+    assert get_install_settings.describe.__name__ == "describe"
+    assert Rooms.settings.describe.__qualname__.endswith("Rooms.settings")
+    assert Rooms.again.describe.__qualname__.endswith("Rooms.again")
+    assert inspect.signature(Rooms.again.describe) == inspect.signature(get_install_settings.describe)

@@ -110,7 +110,14 @@ def _remark(tally: Tally) -> str:
 
 def _values(table: Mapping[str, Mapping[str, int]], statuses: Sequence[str]) -> list[dict[str, Any]]:
     return [
-        {"what": what, "status": status, "sessions": parts[status], "order": statuses.index(status)}
+        {
+            "what": what,
+            "status": status,
+            "sessions": parts[status],
+            "order": statuses.index(status),
+            # What a screen reader says of the bar.
+            "text": f"{what}, {status}: {parts[status]:,}",
+        }
         for what, parts in table.items()
         for status in statuses
         if parts.get(status)
@@ -148,6 +155,7 @@ def _by_service(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colour
             color=_colour(alt, statuses, colours),
             order=alt.Order("order:Q"),
             tooltip=_tooltip(alt, "service type"),
+            description=alt.Description("text:N"),
         )
     )
     totals = [{"what": what, "all": sums(parts)} for what, parts in table.items()]
@@ -178,6 +186,7 @@ def _over_time(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours
             color=_colour(alt, statuses, colours),
             order=alt.Order("order:Q"),
             tooltip=_tooltip(alt, step),
+            description=alt.Description("text:N"),
         )
         .properties(width=_WIDTH, height=220, title=title)
     )
