@@ -26,7 +26,7 @@ PING = """
       operationId: getPing
       tags: [reports]
       summary: Ping
-      x-capture: {page: https://example.invalid/ping, date: 2026-11-21, extent: guide}
+      x-capture: {page: https://example.invalid/ping, date: 2026-11-21, extent: guide, notes: [no page], unseen: [all]}
       x-repeat: {class: safe, reason: it only reads}
       responses:
         '204': {description: pong}
@@ -37,7 +37,7 @@ PING = """
 def copy(tmp_path: Path) -> Path:
     """A repository of its own; the script finds everything from its own place."""
     root = tmp_path / "copy"
-    for name in ("openapi", "generated", "facade", "scripts/regenerator", "tests/golden"):
+    for name in ("openapi", "generated", "facade", "scripts/regenerator", "scripts/pagecheck", "tests/golden"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 

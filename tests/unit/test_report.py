@@ -21,7 +21,7 @@ PATH = "/shops/{shopSid}/books/{bookSid}"
 
 def document() -> Node:
     """A specification of two operations."""
-    capture = {"page": "https://example.invalid", "date": "2026-11-21", "extent": "full"}
+    capture = {"page": "https://example.invalid/page", "date": "2026-11-21", "extent": "full"}
     shop = {"name": "shopSid", "in": "path", "required": True, "schema": {"$ref": "#/components/schemas/ShopSid"}}
     book = {"name": "bookSid", "in": "path", "required": True, "schema": {"type": "string"}}
     kind = {"name": "kind", "in": "query", "schema": {"type": "string", "enum": ["old", "new"]}}

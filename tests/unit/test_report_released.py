@@ -46,7 +46,15 @@ def run(root: Path, *arguments: str, seed: str = "0") -> subprocess.CompletedPro
 def tree(tmp_path: Path) -> Path:
     """A repository of its own, with the scripts."""
     root = tmp_path / "tree"
-    for name in ("openapi", "generated", "facade", "scripts/regenerator", "scripts/reporter", "tests/typing"):
+    for name in (
+        "openapi",
+        "generated",
+        "facade",
+        "scripts/regenerator",
+        "scripts/pagecheck",
+        "scripts/reporter",
+        "tests/typing",
+    ):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "tests/released").mkdir()
     shutil.copyfile(ROOT / "tests/released" / CALLS, root / "tests/released" / CALLS)

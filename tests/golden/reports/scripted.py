@@ -120,7 +120,7 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 
 def copy_tree(tree: Path) -> None:
     """Copy what a report needs of the repository, as version 0.1.0."""
-    for name in ("openapi", "generated", "facade", "scripts/regenerator"):
+    for name in ("openapi", "generated", "facade", "scripts/regenerator", "scripts/pagecheck"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tree / "facade/invigilate/_version.py").write_text('"""The version."""\n\n__version__ = "0.1.0"\n')
     regenerate(tree)
