@@ -104,9 +104,9 @@ class _Report(Generic[R]):
 
         The first page tells the total and how many rows a page really has; then the next ones are asked for together,
         over connections of their own. Rows come in the same order, and errors at their place, as without. Without a
-        total, one page is fetched at a time. Whoever leaves the loop cancels what is in flight. Since reports have
-        no documented order, a change of the report while it is read is as visible as without, and no more: see
-        `warnings`.
+        total, one page is fetched at a time. Whoever leaves the loop cancels what is in flight; of a sync client,
+        requests that are on the wire end unseen, and nothing more is sent. Since reports have no documented order, a
+        change of the report while it is read is as visible as without, and no more: see `warnings`.
 
         Args:
             pages: how many at most are in flight, or have come and wait; 1 to 100. That many are held in memory
@@ -160,7 +160,7 @@ class Pager(_Report[R]):
 
     def first(self) -> R | None:
         """Fetch the first page and give its first row, or `None` if there is none."""
-        return next(iter(self), None)
+        return next(_Rows(_Pages[R](self._reading(), self._fetch)), None)
 
     def collect(self) -> list[R]:
         """Read all rows into a list."""
@@ -184,7 +184,7 @@ class AsyncPager(_Report[R]):
 
     async def first(self) -> R | None:
         """Fetch the first page and give its first row, or `None` if there is none."""
-        return await anext(aiter(self), None)
+        return await anext(_AsyncRows(_AsyncPages[R](self._reading(), self._fetch)), None)
 
     async def collect(self) -> list[R]:
         """Read all rows into a list."""
@@ -204,6 +204,7 @@ class Place:
         self.deadline = deadline
         self._total: int | None = _UNREAD
         self._sids: set[str] = set()
+        self._rows: list[Any] = []
 
     def passed(self, page: Page[R]) -> Page[R] | None:
         """Go on behind a page; `None` if it has no rows, which is the end."""
@@ -214,14 +215,17 @@ class Place:
             raise self.short(f"an empty page at row {offset} of {page.total}: the rest is missing", page.total)
         sids = {sid for sid in map(sid_of, page.rows) if sid is not None}
         again = sorted(sids & self._sids)
-        if page.total is None and len(sids) > 1 and sids == self._sids:
+        repeated = (len(sids) > 1 and sids == self._sids) or (len(page.rows) > 1 and page.rows == self._rows)
+        if page.total is None and repeated:
             raise self.short(f"the page at row {offset} is the page before again, and nothing says where to end", None)
-        self.offset, self._total, self._sids = following.offset, page.total, sids
         if before not in (_UNREAD, page.total):
             self.warn(f"the total changed from {before} to {page.total}", offset)
         if again:
             more = f" and {len(again) - 3} more" if len(again) > 3 else ""
             self.warn(f"{', '.join(again[:3])}{more} came on the page before, too", offset)
+        # At last, since a warning may be an error to the caller, who then is given this page if there is a next time.
+        self.offset, self._total, self._sids = following.offset, page.total, sids
+        self._rows = page.rows if page.total is None else []
         return page if page.rows else None
 
     def short(self, message: str, total: int | None) -> IncompleteResultError:
@@ -235,7 +239,7 @@ class Place:
         warning = ReportWarning(f"{message}: at row {offset}; rows may be missing or double", offset)
         self.pager.warnings.append(warning)
         level, frame = 1, sys._getframe()  # pyright: ignore[reportPrivateUsage]
-        while frame.f_back is not None and frame.f_globals["__name__"].startswith("invigilate."):
+        while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("invigilate."):
             level, frame = level + 1, frame.f_back
         warnings.warn(warning, stacklevel=level)
 

@@ -63,7 +63,8 @@ def spawn(run: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], object]:
         with scope:
             await run()
 
-    trio.lowlevel.spawn_system_task(scoped)
+    # A token callable may look at the variables of its context.
+    trio.lowlevel.spawn_system_task(scoped, context=copy_context())
     return scope.cancel
 
 
@@ -124,9 +125,11 @@ class _Ahead(Generic[J]):
             self._now = 1
         if offset is not None and total is not None:
             following = self._jobs[-1].offset + len(page) if self._jobs else offset
-            while len(self._jobs) < self._now and following < total:
-                self._jobs.append(self._start(following))
-                following += len(page)
+            # No more threads to be had: go on with those that there are.
+            with contextlib.suppress(RuntimeError):
+                while len(self._jobs) < self._now and following < total:
+                    self._jobs.append(self._start(following))
+                    following += len(page)
         return found
 
     def close(self) -> None:

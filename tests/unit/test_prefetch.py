@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import anyio
@@ -469,3 +470,120 @@ def test_the_pager_itself_stays_as_it_is() -> None:
 def test_what_is_no_number_of_pages(pages: Any) -> None:
     with clients(Server(plain(1))) as client, pytest.raises(InvalidArgumentError, match="pages: expected an integer"):
         client.reports.service_distribution().prefetch(pages)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_first_row_costs_one_page_though_more_might_be_in_flight(mode: Mode) -> None:
+    server = Server(plain(100))
+
+    async def main() -> Any:
+        async with AsyncSmarterProctoring(TOKEN, INSTALL, transport=server) as client:
+            return await client.reports.service_distribution().prefetch(8).first()
+
+    if mode == "sync":
+        with clients(server) as client:
+            row: Any = client.reports.service_distribution().prefetch(8).first()
+    else:
+        row = anyio.run(main, backend=mode)
+    assert row.sid == sid(0)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("ahead", [None, 3])
+def test_a_warning_that_is_an_error_loses_no_page(ahead: int | None) -> None:
+    server = Server(plain(30, total=lambda offset: 30 if offset < 20 else 31))
+    with clients(server) as client, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pager = client.reports.service_distribution()
+        pages = (pager if ahead is None else pager.prefetch(ahead)).pages()
+        assert [next(pages).offset for _ in range(2)] == [0, 10]
+        with pytest.raises(ReportWarning, match="the total changed from 30 to 31: at row 20"):
+            next(pages)
+        warnings.simplefilter("ignore")
+        assert next(pages).offset == 20
+
+
+def test_without_more_threads_it_goes_on_with_those_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(plain(60))
+    start, started = threading.Thread.start, 0
+
+    def limited(thread: threading.Thread) -> None:
+        nonlocal started
+        if thread.name == "invigilate-page":
+            started += 1
+            if started % 3 == 0:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with clients(server) as client:
+        pages = client.reports.service_distribution().prefetch(4).pages()
+        found: list[str] = []
+        while True:
+            try:
+                found += [row.sid for row in next(pages)]  # type: ignore[misc]
+            except RuntimeError:
+                continue
+            except StopIteration:
+                break
+    assert found == [sid(number) for number in range(60)]
+
+
+def test_a_warning_in_code_that_belongs_to_no_module() -> None:
+    server = Server(plain(20, total=lambda offset: 20 + offset))
+    with clients(server) as client, warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        pager = client.reports.service_distribution()
+        with pytest.raises(IncompleteResultError):
+            exec("for _ in pager: pass", {"pager": pager})
+    assert str(seen[0].message).startswith("the total changed from 20 to 30: at row 10")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_rows_without_sids_that_come_again_and_again(mode: Mode) -> None:
+    server = Server(lambda asked: (200, {"results": [{"name": "a"}, {"name": "b"}]}))
+
+    async def main() -> Any:
+        async with AsyncSmarterProctoring(TOKEN, INSTALL, transport=server) as client:
+            return await client.paginate("/v1/anything").collect()
+
+    def read_all() -> None:
+        if mode == "sync":
+            with clients(server) as client:
+                client.paginate("/v1/anything").collect()
+        else:
+            anyio.run(main, backend=mode)
+
+    with pytest.raises(IncompleteResultError, match="the page at row 2 is the page before again"):
+        read_all()
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_token_callable_sees_the_variables_of_the_reader(mode: Mode) -> None:
+    variable: ContextVar[str] = ContextVar("tenant", default="none")
+    seen: list[str] = []
+
+    def token() -> str:
+        seen.append(variable.get())
+        return TOKEN
+
+    def pager_of(client: Any) -> Any:
+        return client.reports.service_distribution().prefetch(3)
+
+    async def main() -> Any:
+        variable.set("north")
+        async with AsyncSmarterProctoring(token, INSTALL, transport=server) as client:
+            return await pager_of(client).collect()
+
+    server = Server(plain(50))
+    if mode == "sync":
+        reset = variable.set("north")
+        with SmarterProctoring(token, INSTALL, transport=server) as client:
+            rows = pager_of(client).collect()
+        variable.reset(reset)
+    else:
+        rows = anyio.run(main, backend=mode)
+    assert len(rows) == 50
+    assert set(seen) == {"north"}
+    assert len(seen) >= 5
