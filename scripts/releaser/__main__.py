@@ -86,7 +86,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     for name in ("prepare", "build-only", "upload-only", "dry-run"):
         steps.add_argument(f"--{name}", action="store_true", help="see below")
     parser.add_argument("--version", help="with --prepare: the version; by default what the report of changes demands")
-    parser.add_argument("--date", help="with --prepare: the date of the release; by default today's in UTC")
+    parser.add_argument(
+        "--date", help="with --prepare: the date of the release, where none stands; by default today's in UTC"
+    )
     parser.add_argument(
         "--python", action="append", default=[], metavar="3.N", help="try the wheel only on these Pythons (repeatable)"
     )

@@ -58,9 +58,19 @@ def target(repository_url: str | None, index_url: str | None) -> Target:
             raise Refused(f"{option} holds credentials: give them in TWINE_USERNAME and TWINE_PASSWORD")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise Refused(f"{option}: an address like https://index.example/simple/ was expected")
+        if parts.hostname.rstrip(".") in _trusting_hosts():
+            raise Refused(f"{option}: {parts.hostname} is uploaded to with trusted publishing only, as the default")
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise Refused(f"{option}: http is for this machine alone, and {parts.hostname} is another one; use https")
     return Target(repository_url, index_url.rstrip("/") + "/")
+
+
+def _trusting_hosts() -> set[str | None]:
+    """The hosts of twine's own repositories, which need no password and shall be given none."""
+    from twine import repository, utils
+
+    own = (utils.DEFAULT_REPOSITORY, utils.TEST_REPOSITORY, repository.WAREHOUSE_WEB)
+    return {urlsplit(url).hostname for url in own}
 
 
 def check_publisher(where: Target, environment: Mapping[str, str]) -> None:

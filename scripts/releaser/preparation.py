@@ -18,7 +18,7 @@ def prepare(repository: Repository, wanted: str | None, date: str | None) -> Non
         repository: the working tree.
         wanted: the version; None for the lowest one that the report of changes allows, or, where _version.py names one
             that has no tag yet and is high enough, that.
-        date: the date of the release like 2026-03-04; None for the one that stands, or else today's in UTC.
+        date: the date of the release like 2026-03-04; None for today's in UTC. A date that stands already stays.
 
     Raises:
         Refused: if the version is too low or released already, or the changelog cannot be dated.
@@ -43,7 +43,7 @@ def prepare(repository: Repository, wanted: str | None, date: str | None) -> Non
     text = path.read_text(encoding="utf-8")
     written = changelog.dated(text, version, date or today, report.changelog if report else "")
 
-    # The record before the version that refers to it; each of the three is either the old or the new one.
+    # Each of the three is either the old or the new one, whenever this ends.
     if repository.version != version:
         repository.write_version(version)
     if written != text:

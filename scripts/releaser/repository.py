@@ -90,7 +90,7 @@ class Repository:
 
     def changes(self) -> list[str]:
         """What differs from the commit, files that git does not know included; as `git status` has it."""
-        return self.git("status", "--porcelain").splitlines()
+        return self.git("status", "--porcelain", "--untracked-files=all").splitlines()
 
     def files(self) -> list[Path]:
         """All files but the ignored ones, relative to the root. In a clean tree they are the commit's."""

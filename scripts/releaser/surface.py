@@ -37,9 +37,10 @@ class Report:
 def base_of(version: str, records: Sequence[Version]) -> str | None:
     """The release that a version is compared with: the newest recorded one below it, or None for the first release.
 
-    The record of the version itself is made while it is prepared, and is no base.
+    The record of the version itself is made while it is prepared, and is no base. Nor is that of a pre-release, with
+    which nobody is promised anything: the version after it would have to be counted from it.
     """
-    lower = [record for record in records if record < Version(version)]
+    lower = [record for record in records if record < Version(version) and not record.is_prerelease]
     return str(max(lower)) if lower else None
 
 

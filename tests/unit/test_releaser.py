@@ -10,6 +10,7 @@ from packaging.version import Version
 from releaser import archives, changelog, index, installation, record, surface
 from releaser.process import Failed, Refused, run
 from releaser.repository import checked_version
+from twine import repository, utils
 
 # ----------------------------------------------------------------------------------------------------------- changelog
 
@@ -93,7 +94,8 @@ def test_versions_that_are_none(text: str) -> None:
     [("0.1.0", None), ("0.1.1", "0.1.0"), ("0.2.0", "0.1.1"), ("0.11.0", "0.10.0"), ("0.2.0rc1", "0.1.1")],
 )
 def test_the_base_is_the_newest_release_below(version: str, base: str | None) -> None:
-    records = [Version(text) for text in ("0.10.0", "0.2.0", "0.1.1", "0.1.0")]
+    # That of a pre-release is none: what 0.11.0rc1 may contain, 0.11.0 may.
+    records = [Version(text) for text in ("0.11.0rc1", "0.10.0", "0.2.0", "0.2.0.dev1", "0.1.1", "0.1.0")]
     assert surface.base_of(version, records) == base
 
 
@@ -195,6 +197,14 @@ def test_where_nothing_is_uploaded_to(repository_url: str | None, index_url: str
     with pytest.raises(Refused, match=says) as caught:
         index.target(repository_url, index_url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("own", [utils.DEFAULT_REPOSITORY, utils.TEST_REPOSITORY, repository.WAREHOUSE_WEB])
+def test_what_trusts_publishers_takes_no_password(own: str) -> None:
+    other = "https://a.example/simple/"
+    for pair in ((own, other), (other, own), (own.upper(), other)):
+        with pytest.raises(Refused, match="is uploaded to with trusted publishing only"):
+            index.target(*pair)
 
 
 def test_the_default_repository_is_twines_own() -> None:

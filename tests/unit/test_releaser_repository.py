@@ -83,6 +83,8 @@ def test_what_a_repository_says(repository: Repository) -> None:
     (repository.root / "new.md").write_text("new")
     (repository.root / "dist").mkdir()
     (repository.root / "dist" / "ignored").write_text("")
+    # Whatever the user's git shows.
+    repository.git("config", "status.showUntrackedFiles", "no")
     assert repository.changes() == ["?? new.md"]
     assert Path("new.md") in repository.files()
     assert Path("dist/ignored") not in repository.files()
