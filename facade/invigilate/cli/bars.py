@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .output import console, for_people, to_json
-from .tally import Tally, sums
+from .tally import Tally, places, sessions, sums
 
 _LONGEST = 60
 _STYLES = ("bright_blue", "green", "yellow", "magenta", "cyan", "red")
@@ -28,8 +28,11 @@ def print_bars(tally: Tally, *, as_json: bool) -> None:
 
     screen, statuses = console(), tally.statuses()
     signs = _ASCII if screen.options.ascii_only else _SIGNS
-    marks = {status: (signs[i % len(signs)], _STYLES[i % len(_STYLES)]) for i, status in enumerate(statuses)}
-    screen.print(Text.assemble((f"{tally.total:,} sessions", "bold")))
+    place = places(statuses)
+    marks = {name: (signs[place[name] % len(signs)], _STYLES[place[name] % len(_STYLES)]) for name in statuses}
+    screen.print(Text.assemble((sessions(tally.total), "bold")))
+    if not tally.total:
+        return
     screen.print(Text("  ").join(Text(f"{sign} {status}", style) for status, (sign, style) in marks.items()))
     for by, table in _tables(tally):
         screen.print()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from .tally import Tally, sums
+from .tally import Tally, places, sums
 
 Look = Literal["light", "dark"]
 _WIDTH = 640
@@ -78,11 +78,11 @@ def specification(tally: Tally, look: Look) -> dict[str, Any]:
 
     colours = COLOURS[look]
     statuses = tally.statuses()
-    charts = [_by_service(alt, tally, statuses, colours)]
+    charts = [_by_service(alt, tally, statuses, colours) if tally.total else _nothing(alt)]
     if tally.days:
         charts.append(_over_time(alt, tally, statuses, colours))
     title = alt.TitleParams(
-        f"{tally.total:,} exam sessions",
+        _title(tally),
         subtitle=_remark(tally),
         anchor="start",
         fontSize=20,
@@ -100,7 +100,13 @@ def _plain(chart: dict[str, Any]) -> dict[str, Any]:
     return chart
 
 
+def _title(tally: Tally) -> str:
+    return f"{tally.total:,} exam session{'' if tally.total == 1 else 's'}"
+
+
 def _remark(tally: Tally) -> str:
+    if not tally.total:
+        return "the report has no rows"
     if not tally.days:
         return "none of them has an appointment"
     days = [day for day, _ in tally.days]
@@ -125,7 +131,8 @@ def _values(table: Mapping[str, Mapping[str, int]], statuses: Sequence[str]) -> 
 
 
 def _colour(alt: Any, statuses: Sequence[str], colours: Colours) -> Any:
-    palette = [colours.statuses[place % len(colours.statuses)] for place in range(len(statuses))]
+    place = places(statuses)
+    palette = [colours.statuses[place[status] % len(colours.statuses)] for status in statuses]
     return alt.Color(
         "status:N",
         scale=alt.Scale(domain=list(statuses), range=palette),
@@ -135,6 +142,16 @@ def _colour(alt: Any, statuses: Sequence[str], colours: Colours) -> Any:
 
 def _tooltip(alt: Any, name: str) -> list[Any]:
     return [alt.Tooltip("what:N", title=name), alt.Tooltip("status:N"), alt.Tooltip("sessions:Q", format=",d")]
+
+
+def _nothing(alt: Any) -> Any:
+    # A chart without marks has no size, of which no picture can be made.
+    return alt.Chart(alt.Data(values=[{}])).mark_point(opacity=0).properties(width=_WIDTH, height=20)
+
+
+def _axis(alt: Any, sums_of_bars: list[int], ticks: int) -> Any:
+    # Not more ticks than sessions, or the labels of halves would be rounded.
+    return alt.Axis(tickCount=min(ticks, max(sums_of_bars, default=1)), tickMinStep=1, format=",d")
 
 
 def _by_service(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours) -> Any:
@@ -150,7 +167,7 @@ def _by_service(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colour
                 title="sessions",
                 # Room for the number behind the longest bar.
                 scale=alt.Scale(domain=[0, max(map(sums, table.values()), default=1) * 1.09], nice=False),
-                axis=alt.Axis(tickCount=6, tickMinStep=1, format=",d"),
+                axis=_axis(alt, [sums(parts) for parts in table.values()], 6),
             ),
             color=_colour(alt, statuses, colours),
             order=alt.Order("order:Q"),
@@ -182,7 +199,7 @@ def _over_time(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours
         .mark_bar(stroke=colours.background, strokeWidth=0.5 if len(names) > 60 else 1)
         .encode(
             x=alt.X("what:N", title=None, axis=axis, scale=alt.Scale(domain=names, paddingInner=0.12)),
-            y=alt.Y("sessions:Q", title="sessions", axis=alt.Axis(tickCount=5, tickMinStep=1, format=",d")),
+            y=alt.Y("sessions:Q", title="sessions", axis=_axis(alt, [sums(parts) for parts in table.values()], 5)),
             color=_colour(alt, statuses, colours),
             order=alt.Order("order:Q"),
             tooltip=_tooltip(alt, step),
@@ -226,6 +243,7 @@ _PAGE = """<!doctype html>
 {styles}
 body {{ margin: 0; font-family: {font}; background: var(--background); color: var(--text); }}
 main {{ max-width: 62rem; margin: 0 auto; padding: 1rem; overflow-x: auto; }}
+#chart svg {{ max-width: 100%; height: auto; }}
 table {{ border-collapse: collapse; margin: 0.5rem 0 2rem; font-size: 0.9rem; }}
 th, td {{ padding: 0.2rem 0.9rem 0.2rem 0; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
@@ -270,7 +288,7 @@ def _page(tally: Tally, charts: Mapping[Look, dict[str, Any]]) -> str:
         styles += f"\n@media (prefers-color-scheme: dark) {{ {variables('dark')} }}"
     tables = [("service type", tally.by_service()), (tally.step(), tally.stretches())]
     return _PAGE.format(
-        title=html.escape(f"{tally.total:,} exam sessions, {_remark(tally)}"),
+        title=html.escape(f"{_title(tally)}, {_remark(tally)}"),
         scheme=" ".join(looks),
         styles=styles,
         font=_FONT,

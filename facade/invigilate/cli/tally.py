@@ -133,6 +133,17 @@ def _starts(first: date, last: date, step: Step) -> Iterator[date]:
         day = _start(day + timedelta(days=longer), step)
 
 
+def places(statuses: Iterable[str]) -> dict[str, int]:
+    """Number the statuses, for colours and signs: the documented ones are the same in every chart, whichever occur."""
+    others = [status for status in statuses if status not in _FIRST]
+    return {status: place for place, status in enumerate([*_FIRST, *others])}
+
+
+def sessions(number: int) -> str:
+    """Write a number of sessions."""
+    return f"{number:,} session{'' if number == 1 else 's'}"
+
+
 def sums(parts: Mapping[str, int]) -> int:
     """Add up the numbers of all statuses."""
     return sum(parts.values())
