@@ -300,5 +300,5 @@ def _given(field: Field, value: Any) -> str:
     if isinstance(value, str):
         if field.enum and not field.sensitive and re.fullmatch(r"[A-Za-z][A-Za-z _-]{0,39}", value):
             return repr(value)
-        return describe_given(value)
-    return "None" if value is None else f"a value of type {type(value).__name__}"
+    sensitive = field.sensitive and value is not None and not isinstance(value, str)
+    return f"a value of type {type(value).__name__}" if sensitive else describe_given(value)

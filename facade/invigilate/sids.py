@@ -156,9 +156,13 @@ def expected_sid(schema: str, pattern: str) -> str:
 
 
 def describe_given(value: Any) -> str:
-    """Say what was given, repeating only what has the shape of a SID: anything else may be a card number."""
+    """Say what was given, repeating only SIDs and small numbers: anything else may be a card number."""
     if not isinstance(value, str):
-        return "None" if value is None else f"a value of type {type(value).__name__}"
+        # No card, telephone or student has a number so small.
+        if value is None:
+            return "None"
+        small = value.__class__ in (int, float) and -1000 < value < 1000
+        return f"{value if small else 'a value'} of type {type(value).__name__}"
     for name, kind in _classes().items():
         if matches(kind.pattern, value):
             return f"{expected_sid(name, kind.pattern).split(' (')[0]}, {value}"

@@ -99,7 +99,7 @@ def test_commands_exist(block: Block, command: list[str]) -> None:
                 ).stdout
                 assert [option for option in options if option not in text] == [], str(block)
         case ["python", "-m", "invigilate.sandbox", *arguments]:
-            assert isinstance(sandbox_command._parser().parse_args(arguments), argparse.Namespace)
+            assert isinstance(sandbox_command.parser().parse_args(arguments), argparse.Namespace)
         case ["pip", "install", what]:
             match = re.fullmatch(r"invigilate(?:\[(\w+)\])?", what)
             assert match, f"{block}: {what}"

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from invigilate.sandbox import (
+from invigilate.sandbox.__main__ import main as serve
     INVENTED,
     Sandbox,
 )
@@ -127,3 +128,16 @@ def test_without_the_extra() -> None:
     done = subprocess.run(run("-c", code), capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "pip install 'invigilate[sandbox]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "most"), [("--port", "65,535"), ("--ispring-port", "65,535"), ("--report-rows", "1,000,000")]
+)
+@pytest.mark.parametrize("value", ["-1", "9999999", "x"])
+def test_numbers_that_are_none(option: str, value: str, most: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        serve([option, value], "program")
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: program ")
+    assert said.endswith(f"program: error: argument {option}: expected a whole number from 0 to {most}\n")

@@ -266,3 +266,19 @@ def test_a_value_that_is_no_text_is_named_by_its_type(given: Any) -> None:
         schedule(proctoring(Script(page([]))), exam_sid=given)
     assert "exam SID" in caught.value.expected
     assert type(given).__name__ in caught.value.given
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (-1, "-1 of type int"),
+        (2.5, "2.5 of type float"),
+        (True, "a value of type bool"),
+        (4242424242424242, "a value of type int"),
+        (1000, "a value of type int"),
+        (float("nan"), "a value of type float"),
+        (None, "None"),
+    ],
+)
+def test_small_numbers_are_repeated_and_others_are_not(value: Any, said: str) -> None:
+    assert sids.describe_given(value) == said

@@ -9,7 +9,7 @@ import typer
 from .exits import ExitCode, Failure
 from .options import add
 
-_MODULE = "python -m invigilate.sandbox"
+_PROGRAM = "invigilate sandbox"
 _EXAMPLE = "invigilate sandbox --report-rows 1000"
 
 
@@ -41,12 +41,10 @@ def _serve(context: typer.Context) -> None:
     from invigilate.sandbox import __main__ as served
 
     if {"-h", "--help"} & set(context.args):
-        # Its own help names the module, and this is another way in.
-        text = served._parser().format_help()  # pyright: ignore[reportPrivateUsage]
-        print(f"{text.replace(_MODULE, 'invigilate sandbox')}\nExample: {_EXAMPLE}")
+        print(f"{served.parser(_PROGRAM).format_help()}\nExample: {_EXAMPLE}")
         return
     try:
-        code = served.main(context.args)
+        code = served.main(context.args, _PROGRAM)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else ExitCode.FAILED
     raise typer.Exit(code)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from . import BEHAVIOURS, Behaviour, Sandbox
@@ -16,17 +17,20 @@ from .behaviours import behaviour_of
 from .faults import Fault
 from .faults.command import parse, table
 
+_MOST_ROWS = 1_000_000
 
-def main(arguments: Sequence[str] | None = None) -> int:
+
+def main(arguments: Sequence[str] | None = None, program: str = "python -m invigilate.sandbox") -> int:
     """Run the command.
 
     Args:
         arguments: the command line, by default the process's own.
+        program: what it was called as.
 
     Returns:
         The exit status.
     """
-    options = _parser().parse_args(arguments)
+    options = parser(program).parse_args(arguments)
     if options.list_faults:
         print(table())
         return 0
@@ -62,17 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m invigilate.sandbox",
+def parser(program: str = "python -m invigilate.sandbox") -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog=program,
         description="Serves SmarterProctoring and iSpring Learn on 127.0.0.1, with made-up data, until Ctrl-C.",
     )
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="of SmarterProctoring")
-    parser.add_argument("--ispring-port", type=int, default=0, metavar="N", help="of iSpring Learn")
-    parser.add_argument("--seed", type=int, default=7, metavar="N", help="decides all data")
-    parser.add_argument("--report-rows", type=int, default=240, metavar="N", help="default 240")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
-    parser.add_argument(
+    made.add_argument("--port", type=_number(65535), default=0, metavar="N", help="of SmarterProctoring")
+    made.add_argument("--ispring-port", type=_number(65535), default=0, metavar="N", help="of iSpring Learn")
+    made.add_argument("--seed", type=int, default=7, metavar="N", help="decides all data")
+    made.add_argument("--report-rows", type=_number(_MOST_ROWS), default=240, metavar="N", help="default 240")
+    made.add_argument("--json", action="store_true", help="print one line of JSON")
+    made.add_argument(
         "--fault",
         action="append",
         default=[],
@@ -80,11 +85,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="OPERATION:FAULT,OPTION=VALUE,...",
         help='as in "scheduleExamSession:drop_answer,times=1" or "*:html_502,probability=0.05"; can be repeated',
     )
-    parser.add_argument("--list-faults", action="store_true", help="print all faults and their options")
-    parser.add_argument(
+    made.add_argument("--list-faults", action="store_true", help="print all faults and their options")
+    made.add_argument(
         "--behaviour", type=_behaviour, default="default", metavar="NAME", help=f"{', '.join(BEHAVIOURS)}, joined by +"
     )
-    return parser
+    return made
+
+
+def _number(most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {most:,}")
+        return int(text)
+
+    return number
 
 
 def _fault(text: str) -> tuple[str, Fault]:
