@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from invigilate.sandbox import (
-from invigilate.sandbox.__main__ import main as serve
     INVENTED,
     Sandbox,
 )
+from invigilate.sandbox.__main__ import main as serve
 from invigilate.sandbox.documents import load
 from invigilate.sandbox.validation import Specification
 from tests.support.caller import Caller
