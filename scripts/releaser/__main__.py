@@ -13,7 +13,7 @@ from typing import Any
 
 from . import archives, bill, changelog, index, installation, preparation, record, surface
 from .process import Failed, Refused, outside, python, run, say
-from .repository import RECORDS, Repository
+from .repository import RECORDS, Repository, checked_version
 
 ROOT = Path(__file__).resolve().parents[2]
 DIST = "dist"
@@ -107,6 +107,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if (options.version or options.date) and not options.prepare:
         parser.error("--version and --date go with --prepare")
+    if options.version:
+        try:
+            checked_version(options.version, "--version")
+        except Refused as error:
+            parser.error(str(error))
+    if options.date and not changelog.is_date(options.date):
+        parser.error(f"--date: a date like 2026-03-04 was expected, and {options.date!r} was given")
     if options.python and (options.prepare or options.upload_only):
         parser.error("--python goes with what builds")
     unknown = sorted(set(options.python) - set(Repository(ROOT).supported_pythons()))
@@ -143,6 +150,7 @@ def compare_surface(repository: Repository) -> str | None:
         say(f"{version}: no older release is recorded in {RECORDS}, there is nothing to compare the surface with")
         return None
     say(f"{version}: comparing the surface with {base}")
+    surface.check_record(repository, base)
     if wrong := surface.problem(version, surface.compare(repository, base)):
         raise Refused(wrong)
     return base

@@ -74,12 +74,17 @@ def _trusting_hosts() -> set[str | None]:
 
 
 def check_publisher(where: Target, environment: Mapping[str, str]) -> None:
-    """Make sure that the default repository is only uploaded to with trusted publishing, in GitHub Actions.
+    """Make sure that the default repository is only uploaded to with trusted publishing, in GitHub Actions, and another
+    one with a name and a password.
 
     Raises:
-        Refused: if this is no such job, or a password or token is around, which must not exist at all.
+        Refused: if this is no such job, or a password or token is around, which must not exist at all; or if there is
+            none for another repository.
     """
     if where.repository_url is not None:
+        lacking = [name for name in ("TWINE_USERNAME", "TWINE_PASSWORD") if not environment.get(name)]
+        if lacking:
+            raise Refused(f"{' and '.join(lacking)} must be set; an index that asks for neither takes any")
         return
     if environment.get("GITHUB_ACTIONS") != "true" or not environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
         raise Refused(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import shutil
 
+from packaging.version import Version
+
 from . import changelog, surface
 from .process import Refused, say
 from .repository import RECORDS, Repository, checked_version, replace
@@ -24,11 +26,10 @@ def prepare(repository: Repository, wanted: str | None, date: str | None) -> Non
         Refused: if the version is too low or released already, or the changelog cannot be dated.
         Failed: if the report or the record cannot be made.
     """
-    if date is not None and not changelog.is_date(date):
-        raise Refused(f"--date: a date like 2026-03-04 was expected, and {date!r} was given")
     version, report = _version(repository, wanted)
-    if repository.tagged(version) not in {None, repository.commit}:
-        raise Refused(f"v{version} is the tag of another commit: that version is released")
+    if tagged := repository.tagged(version):
+        here = "this" if tagged == repository.commit else "another"
+        raise Refused(f"v{version} is the tag of {here} commit: that version is released")
     if report is not None and (wrong := surface.problem(version, report)):
         raise Refused(wrong)
     current = repository.version
@@ -60,20 +61,37 @@ def prepare(repository: Repository, wanted: str | None, date: str | None) -> Non
 def _version(repository: Repository, wanted: str | None) -> tuple[str, surface.Report | None]:
     """The version to prepare, and the report of what changed since the release before it."""
     current = repository.version
-    if wanted is None and repository.tagged(current) not in {None, repository.commit}:
-        # It is released; what changed since then decides.
+    if wanted is None and repository.tagged(current) is not None:
+        # It is released, or about to be; what changed since then decides.
         if current not in {str(record) for record in repository.records()}:
             raise Refused(f"{current} is tagged, and {RECORDS}/{current} is missing: there is nothing to compare with")
+        surface.check_record(repository, current)
         since = surface.compare(repository, current)
-        if since.next == current:
-            raise Refused(f"nothing changed for callers since {current}: name the version with --version")
-        return since.next, since
+        if since.next != current:
+            return since.next, since
+        text = (repository.root / "CHANGELOG.md").read_text(encoding="utf-8")
+        waiting = changelog.section(text, changelog.UNRELEASED)
+        if waiting is None or not waiting.body:
+            raise Refused(
+                f"nothing changed for callers since {current}, and CHANGELOG.md has nothing under "
+                f"[{changelog.UNRELEASED}]: write there what did change, and the patch version follows, or name one "
+                f"with --version"
+            )
+        return _patch(current), since
     version = checked_version(wanted, "--version") if wanted is not None else current
     base = surface.base_of(version, repository.records())
+    if base is not None:
+        surface.check_record(repository, base)
     report = surface.compare(repository, base) if base is not None else None
     if wanted is None and report is not None and surface.problem(version, report):
         return report.next, report
     return version, report
+
+
+def _patch(version: str) -> str:
+    """The version of a release that changes nothing for callers."""
+    major, minor, micro = (*Version(version).release, 0, 0)[:3]
+    return f"{major}.{minor}.{micro + 1}"
 
 
 def _keep_record(repository: Repository, version: str) -> None:

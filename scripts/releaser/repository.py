@@ -105,6 +105,11 @@ class Repository:
             return None
         return self.git("rev-parse", f"{tag}^{{commit}}").strip()
 
+    def record_was_changed(self, version: str) -> bool:
+        """Whether the record of a tagged version is another one than its tag has."""
+        folder = f"{RECORDS}/{version}"
+        return bool(self.git("diff", "--name-only", f"refs/tags/v{version}", "--", folder).strip())
+
     def version_tags_here(self) -> list[str]:
         """The tags on this commit that look like the tag of a version."""
         return [tag for tag in self.git("tag", "--points-at", "HEAD").split() if re.match(r"v\d", tag)]

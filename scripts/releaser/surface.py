@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from .process import Failed, outside, python, run
+from .process import Failed, Refused, outside, python, run
 from .repository import RECORDS, Repository
 
 CHANGES_SHOWN = 10
@@ -42,6 +42,19 @@ def base_of(version: str, records: Sequence[Version]) -> str | None:
     """
     lower = [record for record in records if record < Version(version) and not record.is_prerelease]
     return str(max(lower)) if lower else None
+
+
+def check_record(repository: Repository, version: str) -> None:
+    """Make sure that a release is compared with what was released, and not with what was recorded anew since.
+
+    Raises:
+        Refused: if the record of a tagged version is not what its tag has.
+    """
+    if repository.tagged(version) is not None and repository.record_was_changed(version):
+        raise Refused(
+            f"{RECORDS}/{version} is not what v{version} has, and {version} is released: "
+            f"git restore --source v{version} {RECORDS}/{version}"
+        )
 
 
 def problem(version: str, report: Report) -> str | None:

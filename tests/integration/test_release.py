@@ -133,7 +133,12 @@ def unfinished(clone: Clone) -> str:
 
 
 # An index that does not exist: what is refused is refused before it is asked.
-NOWHERE = {"TWINE_REPOSITORY_URL": "http://127.0.0.1:9/", "INVIGILATE_INDEX_URL": "http://127.0.0.1:9/simple/"}
+NOWHERE = {
+    "TWINE_REPOSITORY_URL": "http://127.0.0.1:9/",
+    "INVIGILATE_INDEX_URL": "http://127.0.0.1:9/simple/",
+    "TWINE_USERNAME": "me",
+    "TWINE_PASSWORD": "any",
+}
 
 
 @pytest.fixture(scope="module")

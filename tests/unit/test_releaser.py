@@ -237,7 +237,12 @@ def test_who_may_not_upload_to_the_default_repository(environment: dict[str, str
 
 def test_who_may_upload() -> None:
     index.check_publisher(index.target(None, None), ACTIONS)
-    index.check_publisher(index.target("https://a.example/", "https://a.example/simple/"), {})
+    own = index.target("https://a.example/", "https://a.example/simple/")
+    index.check_publisher(own, {"TWINE_USERNAME": "me", "TWINE_PASSWORD": "secret"})
+    with pytest.raises(Refused, match=r"^TWINE_PASSWORD must be set"):
+        index.check_publisher(own, {"TWINE_USERNAME": "me"})
+    with pytest.raises(Refused, match=r"^TWINE_USERNAME and TWINE_PASSWORD must be set"):
+        index.check_publisher(own, {})
 
 
 def test_credentials_go_only_where_they_belong(monkeypatch: pytest.MonkeyPatch) -> None:

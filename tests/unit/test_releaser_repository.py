@@ -181,7 +181,6 @@ def test_what_is_compared_with_what(repository: Repository, monkeypatch: pytest.
         ("0.1.1", None, "0.1.1 cannot follow 0.1.0: these changes need 0.2.0 or later"),
         ("0.1.0", None, "v0.1.0 is the tag of another commit: that version is released"),
         ("v0.2.0", None, "--version: a version like"),
-        ("0.2.0", "4.3.2026", "--date: a date like 2026-03-04 was expected"),
     ],
 )
 def test_what_is_not_prepared(
@@ -207,6 +206,37 @@ def test_where_nothing_changed_the_version_must_be_named(
     reports(monkeypatch, "0.1.0")
     with pytest.raises(Refused, match=r"nothing changed for callers since 0\.1\.0"):
         preparation.prepare(repository, None, None)
+    # A fix is said in the changelog, and is a patch.
+    path = repository.root / "CHANGELOG.md"
+    path.write_text(path.read_text().replace("Nothing yet.", "### Fixed\n\n- F."))
+    preparation.prepare(repository, None, "2026-03-05")
+    assert repository.version == "0.1.1"
+    assert "## [0.1.1] - 2026-03-05\n\n### Fixed\n\n- F.\n" in content(repository)["CHANGELOG.md"]
+
+
+def test_a_tag_on_this_commit_is_a_release(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    preparation.prepare(repository, None, "2026-03-04")
+    commit(repository)
+    repository.git("tag", "v0.1.0")
+    reports(monkeypatch, "0.1.0")
+    with pytest.raises(Refused, match=r"nothing changed for callers since 0\.1\.0"):
+        preparation.prepare(repository, None, None)
+    with pytest.raises(Refused, match=r"v0\.1\.0 is the tag of this commit: that version is released"):
+        preparation.prepare(repository, "0.1.0", None)
+
+
+@pytest.mark.parametrize("wanted", [None, "0.1.1"])
+def test_what_was_released_is_not_recorded_anew(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, wanted: str | None
+) -> None:
+    preparation.prepare(repository, None, "2026-03-04")
+    commit(repository)
+    repository.git("tag", "v0.1.0")
+    (repository.root / "tests" / "released" / "0.1.0" / "surface.json").write_text("of another tree")
+    commit(repository)
+    reports(monkeypatch, "0.1.1")
+    with pytest.raises(Refused, match=r"tests/released/0\.1\.0 is not what v0\.1\.0 has"):
+        preparation.prepare(repository, wanted, None)
 
 
 def test_a_record_that_is_missing_or_another_one(repository: Repository) -> None:
@@ -265,6 +295,8 @@ def test_every_option_and_variable_is_on_the_page(capsys: pytest.CaptureFixture[
         ["--date", "2026-03-04", "--dry-run"],
         ["--python", "3.11", "--upload-only"],
         ["--python", "3.7"],
+        ["--prepare", "--version", "v0.2.0x"],
+        ["--prepare", "--date", "4.3.2026"],
         ["--dry-run", "dist"],
     ],
 )
