@@ -81,6 +81,7 @@ class Components:
             self.unread.append(f"{where}: its type; taken for a string, as every header is one")
         if field.nullable:
             self.unread.append(f"{where}: how null is written outside of JSON")
+        self.unread += [f"{where}: {told}" for told in (*field.gaps, *field.unread)]
         shown = Field(name=field.name, types=types, nullable=field.nullable, facets=facets)
         node["schema"] = self.schema(shown, where)
         if field.examples:
@@ -184,7 +185,7 @@ class Components:
             reasons.append("the page shows one value and speaks of several; that several go out as an array is assumed")
         elif any("any[]" in kind for kind in types):
             self.unread.append(f"{where}: the type of the array's items")
-        self.unread += [f"{where}: {gap}" for gap in field.gaps]
+        self.unread += [f"{where}: {told}" for told in (*field.gaps, *field.unread)]
         if reasons:
             node["x-inferred"] = "; ".join(reasons)
         if is_sensitive(field.name):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pagecheck.comparison import Comparison
+from pagecheck.comparison import UNREAD, Comparison
 from pagecheck.facts import Body, Page, SpecError
 from pagecheck.specification import Spec, find_operation
 from pagecheck.values import as_object, first_of
@@ -60,7 +60,7 @@ def draft(page: Page, specs: Sequence[Spec], *, address: str | None = None, date
     made.document = _document(page, name, target, components, address, date or datetime.date.today().isoformat())
     _add_examples(page, made.document)
     made.reused = components.reused
-    made.unread = [*_never_on_a_page(page, target, address), *components.unread]
+    made.unread = [*_never_on_a_page(page, target, address), *_not_understood(page), *components.unread]
     made.prose = _prose(page)
     made.suggested = {key: places for key, places in components.suggested.items() if places}
     for place, key in _todos(made.document):
@@ -160,6 +160,10 @@ def _extent(page: Page) -> str:
             return f"{TODO}: full, partial or guide; list and sample of the page differ"
         if body and any("the saved page has none" in gap for item in body.fields for gap in item.gaps):
             return f"{TODO}: full, partial or guide; a list of values is lost"
+    fields = [field for fields in page.parameters.values() for field in fields]
+    fields += [field for body in (page.body, *page.answers.values()) if body for field in body.fields]
+    if _not_understood(page) or any(field.unread for field in fields):
+        return f"{TODO}: full, partial or guide; not everything on the page is understood"
     return "full"
 
 
@@ -194,6 +198,13 @@ def _never_on_a_page(page: Page, target: Spec | None, address: str | None) -> li
     if all(status == "default" or status.startswith("2") for status in page.answers):
         found.append("the errors; where guides tell them, refer to the answers that the spec has for them (x-inferred)")
     return found
+
+
+def _not_understood(page: Page) -> list[str]:
+    """What the page says of no single parameter or member, and in a way that is not understood."""
+    found = [f"{place}: {item}" for place, told in page.unread.items() for item in told]
+    bodies = [("request body", page.body), *((f"answer {status}", body) for status, body in page.answers.items())]
+    return [*found, *(f"{place}: {item}" for place, body in bodies if body for item in body.unread)]
 
 
 def _prose(page: Page) -> list[str]:
@@ -241,7 +252,11 @@ def _contradictions(page: Page, document: Node) -> list[str]:
         comparison.run()
     except SpecError as error:
         return [str(error)]
-    return [f"{item.place}: page says {item.page_says}, draft says {item.spec_says}" for item in comparison.differences]
+    return [
+        f"{item.place}: page says {item.page_says}, draft says {item.spec_says}"
+        for item in comparison.differences
+        if item.kind != UNREAD  # told among what cannot be read off the page
+    ]
 
 
 __all__ = ["Draft", "draft"]

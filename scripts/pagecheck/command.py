@@ -13,6 +13,7 @@ from pathlib import Path
 from .comparison import KINDS, Comparison
 from .facts import Difference, Page, PageError, SpecError
 from .help_page import is_help_page, read_help_page
+from .lines import plain
 from .reference_page import is_reference_page, read_reference_page
 from .specification import Spec, find_operation, load_specs
 
@@ -34,11 +35,12 @@ class Result:
 
 def read_page(file: str, text: str) -> Page:
     """All facts of a saved page, of either vendor."""
-    lines = [line.strip() for line in text.splitlines()]
+    raw = text.splitlines()
+    lines = [plain(line) for line in raw]
     if is_reference_page(lines):
-        return read_reference_page(file, lines)
+        return read_reference_page(file, raw)
     if is_help_page(lines):
-        return read_help_page(file, lines)
+        return read_help_page(file, raw)
     raise PageError("this is no documentation page of a known form")
 
 

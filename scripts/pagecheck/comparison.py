@@ -18,6 +18,8 @@ from .facts import MISSING, Body, Difference, Field, Page, fields_of_sample, jso
 from .specification import Media, Node, Operation, Spec, SpecField
 from .values import as_object, first_of, is_placeholder, leaves, readable, same
 
+UNREAD = "unread"
+"""The kind of a difference that is no fact: what the page says there is not understood."""
 _INFERRED = "x-inferred"
 _CAPTURED = ("permissions", "subscription")
 _STYLES = frozenset({"style", "explode"})
@@ -71,6 +73,8 @@ class Comparison:
         self._compare_parameters()
         self._compare_request()
         self._compare_answers()
+        for place, told in self.page.unread.items():
+            self._tell_unread(place, told)
         for place in self._beyond:
             if place not in self._excused:
                 self._check(
@@ -86,6 +90,12 @@ class Comparison:
         if not agree:
             self.differences.append(Difference(self.page.file, place, readable(page), readable(spec), kind))
         return agree
+
+    def _tell_unread(self, place: str, told: Iterable[str]) -> None:
+        """What is not understood is no fact that could be compared, and must not be passed over."""
+        self.differences += [
+            Difference(self.page.file, f"{place}: not understood", item, readable(MISSING), UNREAD) for item in told
+        ]
 
     def _compare_operation(self) -> None:
         page, operation = self.page, self.operation
@@ -122,15 +132,10 @@ class Comparison:
 
     def _compare_request(self) -> None:
         said, stands = self.page.body, self.operation.request()
+        self._tell_unread("request body", said.unread if said else ())
         if said is None:
             if stands is not None:
-                self._check(
-                    "names",
-                    "request body",
-                    page=MISSING,
-                    spec="a body",
-                    agree=_INFERRED in stands[0],
-                )
+                self._check("names", "request body", page=MISSING, spec="a body", agree=_INFERRED in stands[0])
             return
         if stands is None:
             self._check("names", "request body", page="a body", spec=MISSING, agree=False)
@@ -151,6 +156,7 @@ class Comparison:
         for status, said in self.page.answers.items():
             place = f"answer {status}"
             there = status in responses
+            self._tell_unread(place, said.unread if said else ())
             if not self._check("answers", place, page="there", spec="there" if there else MISSING, agree=there):
                 continue
             node, media = responses[status]
@@ -162,13 +168,7 @@ class Comparison:
                 self._check("answers", f"{place} {name}", page=MISSING, spec="there", agree=marked)
         for status, (node, _) in responses.items():
             if status not in self.page.answers:
-                self._check(
-                    "answers",
-                    f"answer {status}",
-                    page=MISSING,
-                    spec="there",
-                    agree=_INFERRED in node,
-                )
+                self._check("answers", f"answer {status}", page=MISSING, spec="there", agree=_INFERRED in node)
 
     def _compare_body(self, place: str, said: Body, node: Node, media: Mapping[str, Media]) -> None:
         there = said.media_type in media
@@ -219,6 +219,8 @@ class Comparison:
             ):
                 assert item is not None
                 self.compare_field(f"{place} {field.name}", field, item, container_inferred)
+            else:
+                self._tell_unread(f"{place} {field.name}", field.unread)
         for name in by_name:
             if name not in names:
                 self._check(
@@ -236,6 +238,7 @@ class Comparison:
     def compare_field(self, place: str, said: Field, item: SpecField, container_inferred: bool) -> None:
         """Compares one parameter or member."""
         stands = item.field
+        self._tell_unread(place, said.unread)
         if said.types:
             self._check(
                 "types",

@@ -47,6 +47,8 @@ class Field:
     """The page's own description. It belongs to the vendor: nothing compares it, and no spec repeats it."""
     gaps: tuple[str, ...] = ()
     """What the page announces of the value and does not show."""
+    unread: tuple[str, ...] = ()
+    """What the page says of the value in a way that is not understood. A spec cannot agree with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ class Body:
     """Whether a member that is missing from the sample is missing from the body, too."""
     words: str = ""
     """The page's own description, as in `Field`."""
+    unread: tuple[str, ...] = ()
+    """What is not understood of the body as a whole, as in `Field`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +90,8 @@ class Page:
     """Whether the page's sample uses https; None where it does not say."""
     remarks: tuple[str, ...] = ()
     """Where the page says something in prose that belongs to no parameter and no member."""
+    unread: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """What is not understood and belongs to no parameter, member or body, by its place."""
 
 
 @dataclass(frozen=True)

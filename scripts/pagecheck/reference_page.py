@@ -9,19 +9,27 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from .facts import MISSING, Body, Field, Page, PageError
 from .fieldlists import FieldListReader, is_type, read_types, starts_field
+from .lines import looks_like_fact, not_understood, plain, trimmed
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+_SKIP_LINK = "Skip to main content"
 _BANNER = "Documentation Index"
+_BANNER_LINES = re.compile(
+    r"Fetch the complete documentation index at: \S+|Use this file to discover .+ exploring further\."
+)
 _PARAMETER_SECTIONS = {"Path Parameters": "path", "Query Parameters": "query", "Headers": "header"}
-_SECTIONS = ("Authorizations", *_PARAMETER_SECTIONS, "Cookies", "Body", "Response")
+# In the order of the page, which tells the title "Headers" from a description of one word.
+_SECTIONS = ("Authorizations", "Headers", "Path Parameters", "Query Parameters", "Cookies", "Body", "Response")
+_FOLDED_TITLES = frozenset(title.casefold() for title in _SECTIONS)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+*-]+")
 _STATUS = re.compile(r"(?P<status>default|[1-5](?:\d\d|XX))(?: - (?P<media>[\w.+-]+/[\w.+*-]+))?")
+_PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 _BARE_TYPE = re.compile(r"The response is of type (?P<type>.+)\.")
 _SAMPLE_OPTIONS = frozenset({"--request", "--url", "--header", "--data", "--data-raw"})
 
@@ -31,28 +39,38 @@ def is_reference_page(lines: list[str]) -> bool:
     return any(line.startswith("curl ") for line in lines) and any(line in _METHODS for line in lines[:5])
 
 
-def read_reference_page(file: str, lines: list[str]) -> Page:
-    """All facts of a reference page."""
-    method, path, index = _read_address(lines)
+def read_reference_page(file: str, raw: list[str]) -> Page:
+    """All facts of a reference page, given by its lines with the blanks that they begin with."""
+    lines = [plain(line) for line in raw]
+    unread: dict[str, list[str]] = {}
+    method, path, index = _read_address(lines, unread)
     title = lines[index] if index < len(lines) else ""
     start = _find(lines, index, lambda line: line.startswith("curl "), "the cURL sample")
-    words = sum(1 for line in lines[index + 1 : start] if line)
-    curl, index = _read_curl(lines, start)
-    sections = _split_sections(lines, index)
-    answer_sample = _read_answer_sample(lines, index, min(start for start, _ in sections.values()))
+    prose = [line for line in lines[index + 1 : start] if line]
+    # Prose of the operation stands below a blank line.
+    close = lines[index + 1 : start] if prose and lines[index + 1] else []
+    close = close[: close.index("")] if "" in close else close
+    odd = [line for line in [title, *prose] if looks_like_fact(line) and line not in close]
+    _note(unread, "heading", [*close, *odd])
+    # Within samples each blank counts.
+    exact = [trimmed(line) for line in raw]
+    curl, index = _read_curl(exact, start)
+    sections = _split_sections(lines, raw, index)
+    answer_sample = _read_answer_sample(exact, index, min(start for start, _ in sections.values()), unread)
     url = urlsplit(curl["--url"][0])
     if curl["--request"] != [method] or url.path != path:
         raise PageError(f"the cURL sample is for another operation than {method} {path}")
 
-    security = _read_security(sections)
+    security = _read_security(sections, unread)
     parameters = {
-        place: FieldListReader(sections[title][1], place=title).read()
+        place: _read_parameters(sections[title][1], place, unread)
         for title, place in _PARAMETER_SECTIONS.items()
         if title in sections
     }
     if "Cookies" in sections:
         raise PageError("cookies are not expected on a page of this API")
-    _check_curl_headers(curl, security, parameters.get("header", ()), "Body" in sections)
+    _check_placeholders(path, parameters.get("path", ()))
+    _check_curl(curl, security, parameters, "Body" in sections)
     return Page(
         file=file,
         method=method,
@@ -61,11 +79,18 @@ def read_reference_page(file: str, lines: list[str]) -> Page:
         security=security,
         parameters=parameters,
         body=_read_body(sections, curl),
-        answers=_read_answers(sections, answer_sample),
+        answers=_read_answers(sections, answer_sample, unread),
         title=title,
         secure=url.scheme == "https",
-        remarks=_remarks(sections, words),
+        remarks=_remarks(sections, len(prose)),
+        unread=unread,
     )
+
+
+def _note(unread: dict[str, list[str]], place: str, lines: Iterable[str]) -> None:
+    found = [not_understood(line) for line in lines]
+    if found:
+        unread.setdefault(place, []).extend(found)
 
 
 def _find(lines: list[str], start: int, test: Callable[[str], bool], what: str) -> int:
@@ -75,8 +100,9 @@ def _find(lines: list[str], start: int, test: Callable[[str], bool], what: str) 
     raise PageError(f"no sign of {what}")
 
 
-def _read_address(lines: list[str]) -> tuple[str, str, int]:
+def _read_address(lines: list[str], unread: dict[str, list[str]]) -> tuple[str, str, int]:
     index = _find(lines, 0, lambda line: line in _METHODS, "the method")
+    _note(unread, "above the method", [line for line in lines[:index] if line and line != _SKIP_LINK])
     method = lines[index]
     index += 1
     pieces: list[str] = []
@@ -112,39 +138,59 @@ def _read_curl(lines: list[str], start: int) -> tuple[dict[str, list[str]], int]
     return options, end
 
 
-def _split_sections(lines: list[str], start: int) -> dict[str, tuple[int, list[str]]]:
-    """The lines of each section by title. A title counts only where its section can follow."""
+def _split_sections(lines: list[str], raw: list[str], start: int) -> dict[str, tuple[int, list[str]]]:
+    """The raw lines of each section by title. A title counts only where its section can follow."""
     found: list[tuple[str, int]] = []
     for index in range(start, len(lines)):
         line = lines[index]
-        if line not in _SECTIONS or any(line == title for title, _ in found):
+        if line.casefold() not in _FOLDED_TITLES:
             continue
-        below = _find_text(lines, index + 1)
-        if below is None or lines[index - 1]:
-            continue
-        if line == "Body":
-            fits = _MEDIA_TYPE.fullmatch(lines[below]) is not None
-        elif line == "Response":
-            fits = _STATUS.fullmatch(lines[below]) is not None
-        else:
-            fits = starts_field(lines, below)
-        if fits:
+        due = _SECTIONS[_SECTIONS.index(found[-1][0]) + 1 :] if found else _SECTIONS
+        if line in due and not lines[index - 1] and _section_fits(lines, index):
             found.append((line, index))
+        elif not _may_be_something_else(lines, index):
+            raise PageError(f"{line!r} is no section of the known form")
     titles = [title for title, _ in found]
     if "Response" not in titles or "Authorizations" not in titles:
         raise PageError("the section Authorizations or Response is missing; is the page cut off?")
     ends = [index for _, index in found[1:]] + [len(lines)]
-    return {title: (index, lines[index + 1 : end]) for (title, index), end in zip(found, ends, strict=True)}
+    return {title: (index, raw[index + 1 : end]) for (title, index), end in zip(found, ends, strict=True)}
+
+
+def _section_fits(lines: list[str], index: int) -> bool:
+    below = _find_text(lines, index + 1)
+    if below is None:
+        return False
+    if lines[index] == "Body":
+        return _MEDIA_TYPE.fullmatch(lines[below]) is not None
+    if lines[index] == "Response":
+        return _STATUS.fullmatch(lines[below]) is not None
+    return starts_field(lines, below)
+
+
+def _may_be_something_else(lines: list[str], index: int) -> bool:
+    """Whether a title can be the name of a member, a listed value, or a description of one word below a type."""
+    above = lines[index - 1] or lines[index - 2]
+    if starts_field(lines, index) or above == "Available options:" or lines[index - 1].endswith(","):
+        return True
+    attributes = index - 2
+    while lines[attributes] in {"required", "deprecated"} or lines[attributes].startswith("default:"):
+        attributes -= 1
+    return " " not in lines[index] and not lines[index - 1] and is_type(lines[attributes])
 
 
 def _find_text(lines: list[str], start: int) -> int | None:
     return next((index for index in range(start, len(lines)) if lines[index]), None)
 
 
-def _read_answer_sample(lines: list[str], start: int, end: int) -> Any:
+def _read_answer_sample(lines: list[str], start: int, end: int, unread: dict[str, list[str]]) -> Any:
     """The JSON sample between the cURL sample and the sections (before the banner, if any)."""
     block = lines[start:end]
     if _BANNER in block:
+        below = block[block.index(_BANNER) + 1 :]
+        _note(
+            unread, "above the sections", [line for line in below if line and not _BANNER_LINES.fullmatch(plain(line))]
+        )
         block = block[: block.index(_BANNER)]
     text = "\n".join(block).strip()
     if not text:
@@ -158,10 +204,10 @@ def _read_answer_sample(lines: list[str], start: int, end: int) -> Any:
 def _remarks(sections: dict[str, tuple[int, list[str]]], words: int) -> tuple[str, ...]:
     """Where the page has words that belong to no parameter and no body."""
     found = [f"{words} line{'s' if words > 1 else ''} between the heading and the cURL sample"] if words else []
-    credentials = FieldListReader(sections["Authorizations"][1], place="Authorizations").read()
+    credentials = FieldListReader(sections["Authorizations"][1], place="Authorizations", credentials=True).read()
     found += [f"the authorization {item.name}" for item in credentials if item.words]
     status = ""
-    for line in sections["Response"][1]:
+    for line in map(plain, sections["Response"][1]):
         head = _STATUS.fullmatch(line)
         if head is not None:
             status = "" if head["media"] else head["status"]
@@ -172,33 +218,63 @@ def _remarks(sections: dict[str, tuple[int, list[str]]], words: int) -> tuple[st
 
 
 def _read_security(
-    sections: dict[str, tuple[int, list[str]]],
+    sections: dict[str, tuple[int, list[str]]], unread: dict[str, list[str]]
 ) -> frozenset[tuple[str, str, str]]:
-    lines = sections["Authorizations"][1]
+    reader = FieldListReader(sections["Authorizations"][1], place="Authorizations", credentials=True)
     credentials: set[tuple[str, str, str]] = set()
-    for item in FieldListReader(lines, place="Authorizations").read():
-        below = lines.index(item.name) + 2
-        places = [line for line in lines[below : below + 2] if line in {"header", "query"}]
-        if list(item.types) != ["string"] or not item.required or len(places) != 1:
+    for item in reader.read():
+        place = reader.places.get(item.name)
+        if list(item.types) != ["string"] or not item.required or place not in {"header", "query"}:
             raise PageError(f"the authorization {item.name} is of an unknown kind")
-        credentials.add(("apiKey", item.name, places[0]))
+        credentials.add(("apiKey", item.name, place))
+        told = [*item.unread, *(f"its {name}" for name in item.facets), *(["its example"] if item.examples else [])]
+        if item.nullable or told:
+            unread[f"authorization {item.name}"] = [*(["that it may be null"] if item.nullable else []), *told]
+    _note_preface(unread, "Authorizations", reader)
     return frozenset(credentials)
 
 
-def _check_curl_headers(
+def _read_parameters(lines: list[str], place: str, unread: dict[str, list[str]]) -> tuple[Field, ...]:
+    reader = FieldListReader(lines, place=place)
+    fields = reader.read()
+    _note_preface(unread, f"{place} parameters", reader)
+    return fields
+
+
+def _note_preface(unread: dict[str, list[str]], place: str, reader: FieldListReader) -> None:
+    """Nothing is known to stand between the title of such a section and its first member."""
+    if reader.words or reader.unread:
+        unread[place] = [*reader.unread, *([not_understood(reader.words)] if reader.words else [])]
+
+
+def _check_placeholders(path: str, parameters: Sequence[Field]) -> None:
+    """A section whose title was not recognised would end up in the one above it."""
+    named, listed = set(_PLACEHOLDER.findall(path)), {item.name for item in parameters}
+    if named != listed:
+        raise PageError(f"the path names {sorted(named)}, and the section Path Parameters lists {sorted(listed)}")
+
+
+def _check_curl(
     curl: dict[str, list[str]],
     security: frozenset[tuple[str, str, str]],
-    headers: tuple[Field, ...],
+    parameters: Mapping[str, Sequence[Field]],
     has_body: bool,
 ) -> None:
     """The page must agree with itself, or it is not known which half to believe."""
-    known = {name for _, name, place in security if place == "header"}
-    known |= {item.name for item in headers}
+    known = {name.casefold() for _, name, place in security if place == "header"}
+    known |= {item.name.casefold() for item in parameters.get("header", ())}
     if has_body:
-        known.add("Content-Type")
-    sent = {header.split(":", 1)[0] for header in curl["--header"]}
+        known.add("content-type")
+    sent = {header.split(":", 1)[0].strip().casefold() for header in curl["--header"]}
     if sent - known:
         raise PageError(f"the cURL sample sends {sorted(sent - known)}, which no section explains")
+    asked = {name for name, _ in parse_qsl(urlsplit(curl["--url"][0]).query, keep_blank_values=True)}
+    listed = {name for _, name, place in security if place == "query"}
+    listed |= {item.name for item in parameters.get("query", ())}
+    if asked - listed:
+        raise PageError(f"the cURL sample asks for {sorted(asked - listed)}, which no section explains")
+    if len(curl["--data"] + curl["--data-raw"]) > 1:
+        raise PageError("the cURL sample sends several bodies")
 
 
 def _read_body(sections: dict[str, tuple[int, list[str]]], curl: dict[str, list[str]]) -> Body | None:
@@ -208,7 +284,7 @@ def _read_body(sections: dict[str, tuple[int, list[str]]], curl: dict[str, list[
             raise PageError("the cURL sample sends a body, and there is no section Body")
         return None
     lines = sections["Body"][1]
-    first = _find_text(lines, 0)
+    first = _find_text([plain(line) for line in lines], 0)
     assert first is not None  # the section was recognised by this line
     reader = FieldListReader(lines[first + 1 :], place="Body")
     fields = reader.read()
@@ -220,42 +296,64 @@ def _read_body(sections: dict[str, tuple[int, list[str]]], curl: dict[str, list[
             raise PageError("the body of the cURL sample is no JSON text") from None
     if not fields:
         raise PageError("the section Body lists no member")
-    whole = frozenset({"object"})
-    return Body(media_type=lines[first], types=whole, fields=fields, sample=sample, words=reader.words)
+    return Body(
+        media_type=plain(lines[first]),
+        types=frozenset({"object"}),
+        fields=fields,
+        sample=sample,
+        words=reader.words,
+        unread=tuple(reader.unread),
+    )
 
 
-def _read_answers(sections: dict[str, tuple[int, list[str]]], sample: Any) -> dict[str, Body | None]:
-    lines = sections["Response"][1]
+def _read_answers(
+    sections: dict[str, tuple[int, list[str]]], sample: Any, unread: dict[str, list[str]]
+) -> dict[str, Body | None]:
+    raw = sections["Response"][1]
+    lines = [plain(line) for line in raw]
     starts = [
-        index
+        (index, head)
         for index, line in enumerate(lines)
-        if _STATUS.fullmatch(line) is not None and (index == 0 or not lines[index - 1])
+        if (head := _STATUS.fullmatch(line)) is not None and (index == 0 or not lines[index - 1])
     ]
     answers: dict[str, Body | None] = {}
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        head = _STATUS.fullmatch(lines[start])
-        assert head is not None
+    ends = [*(index for index, _ in starts[1:]), len(lines)]
+    for (start, head), end in zip(starts, ends, strict=True):
+        if head["status"] in answers:
+            raise PageError(f"the answer {head['status']} stands there twice")
         # The page shows one sample, that of the answer which it lists first.
-        own_sample = sample if start == starts[0] else MISSING
-        answers[head["status"]] = _read_answer(head, lines[start + 1 : end], own_sample)
+        own_sample = sample if not answers else MISSING
+        answers[head["status"]] = _read_answer(head, raw[start + 1 : end], own_sample, unread)
     return answers
 
 
-def _read_answer(head: re.Match[str], lines: list[str], sample: Any) -> Body | None:
-    media_type = head["media"]
-    if media_type is None:
-        return None
-    bare = next((match for line in lines if (match := _BARE_TYPE.fullmatch(line))), None)
-    if bare is not None:
-        if not is_type(bare["type"]):
-            raise PageError(f"unknown type of an answer: {bare['type']!r}")
-        types, _, _ = read_types(bare["type"])
-        words = " ".join(line for line in lines if line and line != bare[0])
-        return Body(media_type=media_type, types=types, sample=sample, words=words)
-    reader = FieldListReader(lines, place="Response")
+def _read_answer(head: re.Match[str], lines: list[str], sample: Any, unread: dict[str, list[str]]) -> Body | None:
+    place = f"answer {head['status']}"
+    bare = [match for line in lines if (match := _BARE_TYPE.fullmatch(plain(line)))]
+    if head["media"] is None or bare:
+        # Such an answer has prose and no member.
+        rest = [line for line in lines if _BARE_TYPE.fullmatch(plain(line)) is None]
+        reader = FieldListReader(rest, place=place)
+        told = [*(f"its member {item.name}" for item in reader.read()), *reader.unread]
+        if head["media"] is None:
+            told += [not_understood(match[0]) for match in bare]
+            unread |= {place: told} if told else {}
+            return None
+        if len(bare) > 1 or not is_type(bare[0]["type"]):
+            raise PageError(f"unknown type of an answer: {bare[-1]['type']!r}")
+        types, nullable, facets = read_types(bare[0]["type"])
+        told += [not_understood(bare[0][0])] if nullable or facets or len(types) != 1 else []
+        return Body(media_type=head["media"], types=types, sample=sample, words=reader.words, unread=tuple(told))
+    reader = FieldListReader(lines, place=place)
     fields = reader.read()
     if not fields and sample is MISSING:
-        raise PageError(f"the answer {head['status']} has neither members nor a sample")
+        raise PageError(f"the {place} has neither members nor a sample")
     whole = "object[]" if isinstance(sample, list) else "object"
-    types = frozenset({whole})
-    return Body(media_type=media_type, types=types, fields=fields, sample=sample, words=reader.words)
+    return Body(
+        media_type=head["media"],
+        types=frozenset({whole}),
+        fields=fields,
+        sample=sample,
+        words=reader.words,
+        unread=tuple(reader.unread),
+    )

@@ -17,6 +17,7 @@ import jinja2
 import yaml
 
 from .build import GenerationError, Target, generate, module_name
+from .extensions import check_package
 from .facts import OperationFacts
 from .schemas import SpecError
 
@@ -55,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     own = (options.spec, options.package, options.output)
     if any(own) and (options.golden or not all(own)):
         parser.error("--spec, --package and --output go together, and without --golden")
+    if options.package and (wrong := check_package(options.package)):
+        parser.error(wrong)
     try:
         settings: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
         templates = ROOT / "openapi" / "templates"

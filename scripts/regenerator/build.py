@@ -24,6 +24,7 @@ from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties.model_property import ModelProperty
 from openapi_python_client.strings import PythonIdentifier
 
+from . import extensions
 from .facts import Document, OperationFacts
 from .operations import answer_models, model_view, operation_view, reachable
 from .schemas import Node, SpecError, sid_schemas
@@ -104,6 +105,8 @@ def generate(target: Target, output: Path, settings: dict[str, Any]) -> list[Ope
     """
     _check_versions(settings)
     document = Document(_load(target.spec))
+    if found := extensions.problems(document.root, settings["client-defaults"]):
+        raise SpecError("; ".join(found))
     operations = document.operations()
     stripped, marked = strip(document.root)
     data = GeneratorData.from_dict(stripped, config=_config(target, output, settings))

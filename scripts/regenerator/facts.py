@@ -12,6 +12,7 @@ from pagecheck.captured import capture_problems
 from .schemas import Fact, Node, Schemas, SpecError
 
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2}|\{[^{}/]+\})*)+")
+_UNFINISHED = re.compile(r"\bTODO\b")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
@@ -43,7 +44,7 @@ class Document(Schemas):
 
     def operations(self) -> list[OperationFacts]:
         """Read all operations, in the order of the document."""
-        if unfinished := [place for place, text in _texts(self.root, "") if text.lstrip().startswith("TODO")]:
+        if unfinished := [place for place, text in _texts(self.root, "") if _UNFINISHED.search(text)]:
             raise SpecError(f"still to be written: {', '.join(unfinished[:5])}{', ...' if unfinished[5:] else ''}")
         found = [
             self._operation(path, method, item)

@@ -100,7 +100,7 @@ CASES = {
         get_thing,
         {
             "thing_id_path": THING,
-            "account": "acme",
+            "account_url": "acme",
             "body": "a&b=c d",
             "client_query": "c",
             "url_query": "https://x/?y",

@@ -60,7 +60,7 @@ OPERATION: Operation[Thing] = Operation(
         Field("words", "words", "query", "comma"),
         Field("version", "version", "query", "string", enum=("v1",)),
         Field("x_trace_id", "X-Trace-Id", "header", "string"),
-        Field("account", "X-Account", "header", "string", required=True, client_default="account"),
+        Field("account_url", "X-Account", "header", "string", required=True, client_default="account_url"),
         Field("thing_id_path", "thing-id", "path", "string", required=True, pattern="^TH[a-f0-9]{4}$", sid="ThingSid"),
     ),
 )
@@ -89,7 +89,7 @@ def describe(
     words: str | Sequence[str] | Unset = UNSET,
     version: Literal["v1"] | Unset = UNSET,
     x_trace_id: str | Unset = UNSET,
-    account: str | Unset = UNSET,
+    account_url: str | Unset = UNSET,
 ) -> Call[Thing]:
     """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}.
 
@@ -118,7 +118,7 @@ def describe(
         words: `words`. Comma-separated text or a list of texts.
         version: `version`.
         x_trace_id: A header.
-        account: `X-Account`. By default the client's `account`.
+        account_url: `X-Account`. By default the client's `account_url`.
 
     Returns:
         When it is carried out, the call gives `Thing`.
@@ -153,7 +153,7 @@ def _call(
     words: str | Sequence[str] | Unset = UNSET,
     version: Literal["v1"] | Unset = UNSET,
     x_trace_id: str | Unset = UNSET,
-    account: str | Unset = UNSET,
+    account_url: str | Unset = UNSET,
 ) -> Call[Thing]:
     _arguments: dict[str, Any] = {
         "thing_id_path": thing_id_path,
@@ -177,7 +177,7 @@ def _call(
         "words": words,
         "version": version,
         "x_trace_id": x_trace_id,
-        "account": account,
+        "account_url": account_url,
     }
     return Call(OPERATION, _arguments)
 
@@ -206,7 +206,7 @@ def sync_detailed(
     words: str | Sequence[str] | Unset = UNSET,
     version: Literal["v1"] | Unset = UNSET,
     x_trace_id: str | Unset = UNSET,
-    account: str | Unset = UNSET,
+    account_url: str | Unset = UNSET,
 ) -> Response[Thing]:
     """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}. Gives the answer with its status and headers, whatever the status.
 
@@ -237,7 +237,7 @@ def sync_detailed(
             words=words,
             version=version,
             x_trace_id=x_trace_id,
-            account=account,
+            account_url=account_url,
         )
     )
 
@@ -266,7 +266,7 @@ def sync(
     words: str | Sequence[str] | Unset = UNSET,
     version: Literal["v1"] | Unset = UNSET,
     x_trace_id: str | Unset = UNSET,
-    account: str | Unset = UNSET,
+    account_url: str | Unset = UNSET,
 ) -> Thing:
     """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}. Gives the documented success.
 
@@ -299,7 +299,7 @@ def sync(
                 words=words,
                 version=version,
                 x_trace_id=x_trace_id,
-                account=account,
+                account_url=account_url,
             )
         )
     )
@@ -329,7 +329,7 @@ async def asyncio_detailed(
     words: str | Sequence[str] | Unset = UNSET,
     version: Literal["v1"] | Unset = UNSET,
     x_trace_id: str | Unset = UNSET,
-    account: str | Unset = UNSET,
+    account_url: str | Unset = UNSET,
 ) -> Response[Thing]:
     """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}. As `sync_detailed`, without blocking."""
     return await client.send_async(
@@ -355,7 +355,7 @@ async def asyncio_detailed(
             words=words,
             version=version,
             x_trace_id=x_trace_id,
-            account=account,
+            account_url=account_url,
         )
     )
 
@@ -384,7 +384,7 @@ async def asyncio(
     words: str | Sequence[str] | Unset = UNSET,
     version: Literal["v1"] | Unset = UNSET,
     x_trace_id: str | Unset = UNSET,
-    account: str | Unset = UNSET,
+    account_url: str | Unset = UNSET,
 ) -> Thing:
     """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}. As `sync`, without blocking."""
     return client.success(
@@ -411,7 +411,7 @@ async def asyncio(
                 words=words,
                 version=version,
                 x_trace_id=x_trace_id,
-                account=account,
+                account_url=account_url,
             )
         )
     )
