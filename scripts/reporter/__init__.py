@@ -10,7 +10,7 @@ Commands, all run in the root of the repository and also reachable through `./sc
     python -m reporter inferred [--format text|markdown]               ./scripts/regenerate --inferred
 
 `BASE` is a version below `tests/released/`, a folder made by `record`, or a git revision; by default the newest version
-below `tests/released/`.
+below `tests/released/` that is no pre-release.
 
 The JSON form of a report is a contract for other scripts. Members may be added to it, none goes:
 
@@ -21,7 +21,7 @@ The JSON form of a report is a contract for other scripts. Members may be added 
       "breaking": true,        whether any change breaks callers
       "changes": [             each change once, those that break first; [] if nothing changed
         {
-          "kind": "renamed",   added | removed | renamed | changed | no longer holds
+          "kind": "renamed",   added | removed | renamed | changed | deprecated | no longer holds
           "area": "field",     operation | parameter | field | enum value | sid | surface | released types |
                                released calls | documentation | specification
           "name": "JobTrainingSessionResult.checklist_title",

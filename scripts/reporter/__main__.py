@@ -45,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
         "base",
         nargs="?",
         metavar="BASE",
-        help="a version below tests/released/ (by default the newest), a folder with a record, or a git revision",
+        help="a version below tests/released/ (by default the newest that is no pre-release), a folder with a record, "
+        "or a git revision",
     )
     report.add_argument("--format", choices=("text", "markdown", "json"), default="text")
     record = commands.add_parser(

@@ -14,7 +14,7 @@ class Change:
     """One change, as people read it.
 
     Attributes:
-        kind: `added`, `removed`, `renamed`, `changed` or `no longer holds`.
+        kind: `added`, `removed`, `renamed`, `changed`, `deprecated` or `no longer holds`.
         area: what kind of thing changed; see the package's documentation.
         name: its name in Python, where it has one.
         breaking: whether callers must change their code; `None` while only the Python surface can tell.

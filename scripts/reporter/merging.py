@@ -12,7 +12,7 @@ _AREAS = (
     *("operation", "parameter", "field", "enum value", "sid", "surface", "released types", "released calls"),
     *("specification", "documentation"),
 )
-_KINDS = ("removed", "renamed", "changed", "added", "no longer holds")
+_KINDS = ("removed", "renamed", "changed", "added", "deprecated", "no longer holds")
 
 
 def merge(specified: Sequence[Change], surface: Sequence[Change], checked: Sequence[Change]) -> list[Change]:

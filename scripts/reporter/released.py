@@ -152,8 +152,9 @@ def base(root: Path, name: str | None) -> Iterator[Released]:
 
     Args:
         root: the tree.
-        name: a version below `tests/released/`, a folder made by `record`, or a git revision; the newest version if
-            it is `None`.
+        name: a version below `tests/released/`, a folder made by `record`, or a git revision. If it is `None`, the
+            newest version that is no pre-release: what a candidate promised, nobody relies on. If all are
+            pre-releases, the newest of them.
 
     Raises:
         ReportError: if there is no such thing.
@@ -162,7 +163,8 @@ def base(root: Path, name: str | None) -> Iterator[Released]:
     if name is None:
         if not records:
             raise ReportError("tests/released/ holds no record of a release; name a git revision to compare with")
-        yield read(list(records.values())[-1])
+        final = [path for number, path in records.items() if not versions.parse(number, number).is_prerelease]
+        yield read((final or list(records.values()))[-1])
     elif name in records:
         yield read(records[name])
     elif (Path(name) / "surface.json").is_file():

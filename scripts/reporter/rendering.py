@@ -112,12 +112,14 @@ def _version(report: Report) -> str:
     base, following = parse(report.base, "base"), parse(report.following, "next")
     if not report.changes:
         return f"{report.base}: nothing that callers could notice."
-    if report.breaking:
+    if base.is_prerelease and base.base_version == following.base_version:
+        part, why = "final", f"{report.base} came before it"
+    elif report.breaking:
         part = "major" if base.major else "minor"
         why = "callers break" + ("" if base.major else ", and the major version is 0")
     else:
         part = "minor" if following.minor != base.minor else "patch"
-        why = "something is new, and no caller breaks" if part == "minor" else "no caller breaks"
+        why = "something is new or deprecated, and no caller breaks" if part == "minor" else "no caller breaks"
     said = f"{report.following}, a new {part} version: {why}."
     if parse(report.current, "current") < following:
         said += f" facade/invigilate/_version.py still says {report.current}."

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from regenerator.schemas import Fact
+
 from .changes import Change, Subject
-from .judgements import falls, pattern, renamed, rises
+from .judgements import pattern, renamed
 from .specification import Call, Member, Model, Specification
+from .value_changes import differences, parts, refused
 
 
 class SpecComparison:
@@ -35,7 +38,7 @@ class SpecComparison:
                 dict.fromkeys(
                     self._call(call)
                     for call in self.new.calls.values()
-                    if any(member.leaf.sid == name for member in call.arguments.values())
+                    if any(part.sid == name for member in call.arguments.values() for part in parts(member.fact))
                 )
             )
             about: frozenset[Subject] = frozenset({("sid", self.new.package, name)})
@@ -145,6 +148,9 @@ class SpecComparison:
             if before is not None:
                 calls = tuple(self._call(self.new.calls[id_]) for id_ in after.calls)
 
+                if before.free != after.free:
+                    yield self._closing(name, _given(before, after), after.free, calls)
+
                 def shown(member: Member, model: str = name) -> str:
                     return f"{model}.{member.python}"
 
@@ -157,6 +163,14 @@ class SpecComparison:
                     answered=before.answered or after.answered,
                     calls=calls,
                 )
+
+    def _closing(self, name: str, given: bool, free: bool, where: tuple[str, ...]) -> Change:
+        reason = "answers keep what is not documented in `additional_properties` either way"
+        if given:
+            reason = f"members beyond the documented ones are {'taken' if free else 'refused'}"
+        was, now = ("closed", "open to other members") if free else ("open to other members", "closed")
+        about: frozenset[Subject] = frozenset({("member", self.new.package, name, "additional_properties")})
+        return Change("changed", "field", name, given and not free, reason, was, now, where, about)
 
     def _members(
         self,
@@ -248,11 +262,11 @@ class SpecComparison:
                 models = _models_of(old, self.old.package) | _models_of(new, self.new.package)
             return Change(kind, of, name, breaking, reason, _shown(was), _shown(now), where, about, models)
 
-        before, after = old.leaf, new.leaf
-        if old.type != new.type:
-            # What callers see of it, the Python surface tells.
-            reason = "its type changed" if given else "what comes may be of another type"
-            yield change(None, reason, old.type, new.type)
+        narrower = refused(old.fact, new.fact) if given else ""
+        if old.type != new.type or narrower:
+            # What else callers see of it, the Python surface tells.
+            reason = narrower or ("its type changed" if given else "what comes may be of another type")
+            yield change(True if narrower else None, reason, old.type, new.type)
         if _needed(old) != _needed(new):
             if given:
                 reason = "calls without it raise TypeError" if _needed(new) else "it may be left out now"
@@ -260,66 +274,19 @@ class SpecComparison:
             else:
                 reason = "it is documented to come always" if _needed(new) else "it may be missing: `UNSET` then"
                 yield change(None, reason, *(_optional(one) for one in (old, new)))
-        yield from self._values(before.enum, after.enum, given, change)
-        if before.pattern != after.pattern and not self._told_as_sid(old, new):
-            breaking, reason = pattern(before.pattern, after.pattern)
-            reason = reason if given else "it is not checked in answers"
-            yield change(breaking and given, reason, before.pattern, after.pattern)
-        for facet, narrower in (("minimum", rises), ("maximum", falls)):
-            was, now = getattr(before, facet), getattr(after, facet)
-            if was != now:
-                breaking = given and narrower(was, now)
-                reason = "values that were taken are refused" if breaking else "values that were taken still are"
-                yield change(
-                    breaking,
-                    reason if given else "it is not checked in answers",
-                    _range(facet, was),
-                    _range(facet, now),
-                )
+        for one in differences(old.fact, new.fact, given=given, elsewhere=self._told_as_sid):
+            yield change(one.breaking, one.reason, one.was, one.now, one.kind, one.area or area)
         if old.fact.default != new.fact.default:
             reason = "documented for what is left out; it is never sent, so that the server decides"
             yield change(False, reason, _default(old), _default(new))
-        if old.fact.sensitive != new.fact.sensitive:
-            reason = (
-                "it is masked in logs, errors and representations from now on"
-                if new.fact.sensitive
-                else "it is shown in logs, errors and representations from now on"
-            )
-            yield change(False, reason, *(_sensitive(one) for one in (old, new)))
         if old.fact.client_default != new.fact.client_default and _needed(old) == _needed(new):
             reason = "another option of the client stands in for it"
             yield change(None, reason, old.fact.client_default, new.fact.client_default)
 
-    def _values(self, before: tuple[Any, ...], after: tuple[Any, ...], given: bool, change: Any) -> Iterator[Change]:
-        more, fewer = [one for one in after if one not in before], [one for one in before if one not in after]
-        if not before or not after:
-            if before:
-                reason = "any value of its type is taken" if given else "any value of its type may come"
-                yield change(False, reason, _list(before), "any value", of="enum value")
-            elif after:
-                reason = "other values are refused" if given else "other values still come through"
-                yield change(given, reason, "any value", _list(after), of="enum value")
-            return
-        if more:
-            reason = (
-                "all that was taken still is"
-                if given
-                else "types of answers are open (`Literal[...] | str`), so that code already had to expect values that "
-                "it does not know; a `match` over the known ones needs its `case _`"
-            )
-            yield change(False, reason, None, _list(more), "added", "enum value")
-        if fewer:
-            reason = (
-                "calls that give it are refused, and type checkers object"
-                if given
-                else "type checkers still accept comparisons with it; it is no longer documented to come"
-            )
-            yield change(given, reason, _list(fewer), None, "removed", "enum value")
-
-    def _told_as_sid(self, old: Member, new: Member) -> bool:
+    def _told_as_sid(self, old: Fact, new: Fact) -> bool:
         """Whether the change of a pattern is told once, for all that refer to the SID."""
-        sid = new.leaf.sid
-        return sid is not None and sid == old.leaf.sid and self.old.sids.get(sid) != self.new.sids.get(sid)
+        sid = new.sid
+        return sid is not None and sid == old.sid and self.old.sids.get(sid) != self.new.sids.get(sid)
 
 
 def _given(old: Model, new: Model) -> bool:
@@ -349,24 +316,12 @@ def _optional(member: Member) -> str:
     return "required" if _needed(member) else "optional"
 
 
-def _sensitive(member: Member) -> str:
-    return "sensitive" if member.fact.sensitive else "not sensitive"
-
-
 def _default(member: Member) -> str | None:
     return None if member.fact.default is None else f"default {member.fact.default!r}"
 
 
-def _range(facet: str, value: float | None) -> str | None:
-    return None if value is None else f"{facet} {value:g}"
-
-
 def _shown(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-def _list(values: Any) -> str:
-    return ", ".join(repr(value) if isinstance(value, str) else str(value) for value in values)
 
 
 __all__ = ["SpecComparison"]

@@ -42,7 +42,10 @@ def compare(old: Specification, new: Specification) -> list[Change]:
     """List what the other comparison passes over."""
     texts: dict[str, dict[str, None]] = {}
     rest: list[Change] = []
-    for path, was, now in _differences(old.root, new.root, ()):
+    # Whether a model takes other members is told with its fields.
+    both = old.models.keys() & new.models.keys()
+    told = {id(listing) for spec in (old, new) for name in both for listing in spec.models[name].schemas}
+    for path, was, now in _differences(old.root, new.root, (), told):
         within, place = _place(path, new)
         if path[-1] in _TEXTS:
             texts.setdefault(within, {})[place or path[-1]] = None
@@ -61,7 +64,9 @@ def compare(old: Specification, new: Specification) -> list[Change]:
     return rest
 
 
-def _differences(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+def _differences(
+    old: Any, new: Any, path: tuple[str, ...], told: set[int]
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     """Each place where two documents differ, as deep as both have it, without what is compared elsewhere."""
     if old == new:
         return
@@ -70,20 +75,27 @@ def _differences(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[tuple[tu
         yield path, old, new
     elif isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
+            if key == "additionalProperties" and _told_of_a_model(old, new, told):
+                continue
             if key in old and key in new:
-                yield from _differences(old[key], new[key], (*path, key))
+                yield from _differences(old[key], new[key], (*path, key), told)
             elif not _holds_names(path) and key not in _COMPARED and key not in METHODS:
                 yield (*path, key), old.get(key), new.get(key)
     elif isinstance(old, list) and isinstance(new, list) and last in {"anyOf", "allOf", "oneOf"}:
         for index, (before, after) in enumerate(zip(old, new, strict=False)):
-            yield from _differences(before, after, (*path, str(index)))
+            yield from _differences(before, after, (*path, str(index)), told)
     elif isinstance(old, list) and isinstance(new, list) and last == "parameters":
         before_by_name, after_by_name = _by_name(old), _by_name(new)
         for name in before_by_name:
             if name in after_by_name:
-                yield from _differences(before_by_name[name], after_by_name[name], (*path, name))
+                yield from _differences(before_by_name[name], after_by_name[name], (*path, name), told)
     elif last not in _COMPARED:
         yield path, old, new
+
+
+def _told_of_a_model(old: dict[str, Any], new: dict[str, Any], told: set[int]) -> bool:
+    opened = bool(old.get("additionalProperties")) != bool(new.get("additionalProperties"))
+    return opened and {id(old.get("properties")), id(new.get("properties"))} <= told
 
 
 def _holds_names(path: tuple[str, ...]) -> bool:

@@ -46,12 +46,16 @@ class Model:
 
     Attributes:
         given: whether callers give it; `answered`: whether it comes in answers.
+        free: whether it is documented to hold other members as well.
+        schemas: what lists its members in the document.
         calls: the operations that it is in.
     """
 
     fields: dict[str, Member] = field(default_factory=dict)
     given: bool = False
     answered: bool = False
+    free: bool = False
+    schemas: list[Node] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
 
@@ -142,9 +146,15 @@ class Specification:
         return schema
 
     def _properties(self, node: Node) -> Iterator[tuple[str, Node]]:
+        for properties in self._listings(node):
+            yield from properties.items()
+
+    def _listings(self, node: Node) -> Iterator[Node]:
+        """What lists the members of an object: its own `properties`, and those of what it is made of."""
         for part in node.get("allOf", ()):
-            yield from self._properties(self.document.resolve(part)[0])
-        yield from node.get("properties", {}).items()
+            yield from self._listings(self.document.resolve(part)[0])
+        if "properties" in node:
+            yield node["properties"]
 
     def _member(
         self,
@@ -188,10 +198,14 @@ class Specification:
             inner = self._text(fact.items, node.get("items", {}), items, role, operation, trail, found)
             return f"array of {inner}"
         if fact.kind == "union":
-            options = [one for one in node.get("anyOf") or node.get("oneOf") or () if one.get("type") != "null"]
+            listed = [*enumerate([*node.get("anyOf", ()), *node.get("oneOf", ())])]
+            options = [(index, one) for index, one in listed if one.get("type") != "null"]
             if len(options) == len(fact.fields):
-                pairs = zip(fact.fields, options, strict=True)
-                texts = [self._text(one, part, hint, role, operation, trail, found) for one, part in pairs]
+                # As the generator calls the models in it.
+                texts = [
+                    self._text(one, part, f"{hint}_type_{index}", role, operation, trail, found)
+                    for one, (index, part) in zip(fact.fields, options, strict=True)
+                ]
             else:
                 texts = [one.kind for one in fact.fields]
             return " or ".join(texts)
@@ -211,6 +225,7 @@ class Specification:
         model = self.models.setdefault(name, Model())
         model.given |= role == "given"
         model.answered |= role == "answered"
+        model.free, model.schemas = fact.free, [*self._listings(node)]
         if operation not in model.calls:
             model.calls.append(operation)
         if name in trail:

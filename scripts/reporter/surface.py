@@ -18,7 +18,6 @@ private type aliases and the type variables of private base classes are replaced
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,8 @@ from typing import Any
 import griffe
 
 from .changes import ReportError
+from .constructors import is_made_by_callers, makes_constructor, options
+from .deprecations import notes, unwrapped
 
 PACKAGES = ("ispring_learn_client", "smarterproctoring_client", "invigilate", "invigilate_pytest")
 # How often a name is replaced by what it stands for; more would be a definition that turns in circles.
@@ -48,8 +49,11 @@ Surface = dict[str, dict[str, Any]]
 - `{"kind": "attribute", "type": ..., "value": ...}`, as far as they are known
 - `{"kind": "alias", "of": ...}`
 
-A signature is `{"parameters": [[name, kind, type, default], ...], "returns": ..., "async": true}`; what is not there is
-not annotated or has no default.
+A signature is `{"parameters": [[name, kind, type, default], ...], "returns": ..., "async": true, "method": ...}`; what
+is not there is not annotated, has no default, or is not so. `method` is `class` or `static`.
+
+What is deprecated has `deprecated` with the text of the warning, and a function or a call that takes an argument by an
+old name as well has `renamed`: `{old name: [new name, version that removes it]}`.
 """
 
 
@@ -143,7 +147,7 @@ class _Reader:
         lineage = [(thing, {}), *self._ancestors(thing, {})]
         external = {path for one, _ in lineage for path in self._foreign_bases(one)}
         known = {self.public[one.canonical_path] for one, _ in lineage[1:] if one.canonical_path in self.public}
-        self.found[name] = {"kind": "class", "bases": sorted(external | known)}
+        self.found[name] = {"kind": "class", "bases": sorted(external | known), **_deprecation(thing)}
         members: dict[str, tuple[Any, dict[str, str]]] = {}
         inherited: set[str] = set()
         for one, variables in lineage:
@@ -154,14 +158,14 @@ class _Reader:
                 if member_name not in inherited:
                     members.setdefault(member_name, (member, variables))
         model = ".models." in thing.path
-        if _makes_constructor(thing) and (model or _is_made_by_callers(thing)):
+        if makes_constructor(thing) and (model or is_made_by_callers(thing)):
             self._constructor(name, [one for one, _ in reversed(lineage)], model)
         for member_name, (member, variables) in members.items():
             path = f"{name}.{member_name}"
             target = _target(member)
             if path in self.found or target is None or target.is_class or target.is_module:
                 continue
-            if member_name == "__init__" and not _is_made_by_callers(thing):
+            if member_name == "__init__" and not is_made_by_callers(thing):
                 continue
             if member_name.startswith("_") and member_name not in _SPECIAL:
                 continue
@@ -184,23 +188,27 @@ class _Reader:
             if member.is_function:
                 self.found[f"{path}.{name}"] = self._function(member, name, {})
                 continue
-            described = self._described(member.value)
+            inner, calls = self._bound(member.value)
+            described = self._named(inner)
             if described is None:
                 self.found[f"{path}.{name}"] = self._attribute(member, {})
             else:
-                self.found[f"{path}.{name}"] = {"kind": "call", "describes": described.path}
+                self.found[f"{path}.{name}"] = {"kind": "call", "describes": described.path, **notes(calls)}
 
-    def _described(self, value: Any) -> Any:
+    def _bound(self, value: Any) -> tuple[Any, list[Any]]:
+        """What a call of a resource is bound to, and the deprecations around it."""
         if isinstance(value, griffe.ExprCall) and str(value.function) == "operation" and value.arguments:
-            argument = value.arguments[0]
-            return self._known(argument.canonical_path) if isinstance(argument, griffe.Expr) else None
-        return None
+            return unwrapped(value.arguments[0])
+        return None, []
+
+    def _named(self, expression: Any) -> Any:
+        return self._known(expression.canonical_path) if isinstance(expression, griffe.Expr) else None
 
     def _function(self, thing: Any, name: str, variables: dict[str, str]) -> dict[str, Any]:
         if "property" in thing.labels:
             return self._attribute(thing, variables)
-        parts = thing.overloads or [thing]
-        return {"kind": "function", "signatures": [self._signature(part, variables) for part in parts]}
+        signatures = [self._signature(part, variables) for part in thing.overloads or [thing]]
+        return {"kind": "function", "signatures": signatures, **_deprecation(thing)}
 
     def _signature(self, thing: Any, variables: dict[str, str]) -> dict[str, Any]:
         method = thing.parent is not None and thing.parent.is_class and "staticmethod" not in thing.labels
@@ -214,7 +222,12 @@ class _Reader:
             for parameter in list(thing.parameters)[1 if method else 0 :]
         ]
         signature: dict[str, Any] = {"parameters": parameters, "returns": self._text(thing.returns, variables)}
-        return {**signature, "async": True} if "async" in thing.labels else signature
+        if "async" in thing.labels:
+            signature["async"] = True
+        for kind in ("class", "static"):
+            if f"{kind}method" in thing.labels:
+                signature["method"] = kind
+        return signature
 
     def _constructor(self, name: str, lineage: list[Any], model: bool) -> None:
         """The constructor that attrs, dataclasses or a named tuple makes of annotated attributes.
@@ -222,18 +235,18 @@ class _Reader:
         Its parameters count as keywords in a model: where a member stands among its neighbours is no promise.
         """
         parameters: dict[str, list[Any]] = {}
-        for attribute in (member for one in lineage if _makes_constructor(one) for member in one.members.values()):
+        for attribute in (member for one in lineage if makes_constructor(one) for member in one.members.values()):
             if not attribute.is_attribute or attribute.annotation is None:
                 continue
             value = "" if attribute.value is None else str(attribute.value)
-            options = _options(attribute.value)
-            if str(attribute.annotation).startswith("ClassVar") or options.get("init") == "False":
+            given = options(attribute.value)
+            if str(attribute.annotation).startswith("ClassVar") or given.get("init") == "False":
                 continue
-            parameter = ast.literal_eval(options["alias"]) if "alias" in options else attribute.name
+            parameter = ast.literal_eval(given["alias"]) if "alias" in given else attribute.name
             if parameter.startswith("_"):
                 continue
-            default = options.get("default", options.get("factory")) if options else value or None
-            kind = "keyword-only" if model or options.get("kw_only") == "True" else "positional or keyword"
+            default = given.get("default", given.get("factory")) if given else value or None
+            kind = "keyword-only" if model or given.get("kw_only") == "True" else "positional or keyword"
             parameters[parameter] = [parameter, kind, self._text(attribute.annotation, {}), default]
         if parameters:
             signature = {"parameters": list(parameters.values()), "returns": None}
@@ -241,7 +254,12 @@ class _Reader:
 
     def _attribute(self, thing: Any, variables: dict[str, str]) -> dict[str, Any]:
         annotation = thing.returns if thing.is_function else thing.annotation
-        record: dict[str, Any] = {"kind": "attribute"}
+        inner, calls = unwrapped(None if thing.is_function else thing.value)
+        described = self._named(inner) if calls else None
+        if described is not None and described.is_function:
+            # The old name of a function: `old = deprecated("...")(new)`.
+            return {**self._function(described, described.name, variables), **notes(calls)}
+        record: dict[str, Any] = {"kind": "attribute", **(_deprecation(thing) if thing.is_function else {})}
         if annotation is not None:
             record["type"] = self._text(annotation, variables)
         value = None if thing.is_function else thing.value
@@ -333,6 +351,12 @@ class _Names(ast.NodeTransformer):
         return node
 
 
+def _deprecation(thing: Any) -> dict[str, Any]:
+    """What the decorators of a function or a class, or of its overloads, say of deprecations."""
+    parts = [*(thing.overloads or ()), thing] if thing.is_function else [thing]
+    return notes(decorator.value for part in parts for decorator in part.decorators)
+
+
 def _target(member: Any) -> Any:
     try:
         return member.final_target if member.is_alias else member
@@ -351,33 +375,12 @@ def _is_type_variable(thing: Any) -> bool:
     return isinstance(value, griffe.ExprCall) and str(value.function) in {"TypeVar", "ParamSpec", "TypeVarTuple"}
 
 
-def _options(value: Any) -> dict[str, str]:
-    """The keyword arguments of `field(...)`, or nothing."""
-    if not isinstance(value, griffe.ExprCall) or str(value.function).lstrip("_") != "field":
-        return {}
-    return {part.name: str(part.value) for part in value.arguments if isinstance(part, griffe.ExprKeyword)}
-
-
-def _is_made_by_callers(thing: Any) -> bool:
-    text = thing.docstring.value if thing.docstring else ""
-    if "Args:" in text:
-        return True
-    other = re.search(r"see `(\w+)`", text)
-    named = thing.parent.members.get(other[1]) if other else None
-    return named is not None and named is not thing and named.is_class and _is_made_by_callers(named)
-
-
 def _variables(thing: Any) -> list[str]:
     for base in thing.bases:
         if isinstance(base, griffe.ExprSubscript) and str(base.left) in {"Generic", "Protocol"}:
             inside = base.slice.elements if isinstance(base.slice, griffe.ExprTuple) else [base.slice]
             return [str(one) for one in inside]
     return []
-
-
-def _makes_constructor(thing: Any) -> bool:
-    decorators = {str(decorator.value).split("(")[0].rsplit(".", 1)[-1] for decorator in thing.decorators}
-    return bool(decorators & {"_define", "define", "dataclass", "frozen"}) or "NamedTuple" in map(str, thing.bases)
 
 
 __all__ = ["PACKAGES", "Surface", "read"]

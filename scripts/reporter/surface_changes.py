@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
+from . import signature_changes
 from .changes import Change, Subject
 from .surface import Surface
-from .type_relations import names, relation
+from .type_relations import names, result_relation
 
 _OPERATION = re.compile(r"(\w+)\.api\.(\w+)(?:\.(\w+)(?:\.\w+)?)?")
 _MODEL = re.compile(r"(\w+)\.models\.(\w+)(?:\.(\w+))?")
-_POSITIONAL = frozenset({"positional-only", "positional or keyword"})
 
 
 def compare(old: Surface, new: Surface) -> list[Change]:
@@ -55,7 +55,7 @@ class View:
             return None
         above = self.surface.get(parent)
         if above is None or above["kind"] == "alias":
-            whole = self._real(parent)
+            whole = self.real(parent)
             return self.find(f"{whole}.{last}") if whole not in (None, parent) else None
         for base in above.get("bases", ()):
             if f"{base}.{last}" in self.surface:
@@ -75,12 +75,13 @@ class View:
                         waiting += self._models(package, record.get("type"))
         return found
 
-    def _real(self, name: str) -> str | None:
+    def real(self, name: str) -> str | None:
+        """The name that a thing stands under, if there is one of this name."""
         record = self.surface.get(name)
         if record is not None:
             return str(record["of"]) if record["kind"] == "alias" else name
         parent, _, last = name.rpartition(".")
-        real = self._real(parent) if parent else None
+        real = self.real(parent) if parent else None
         return f"{real}.{last}" if real else None
 
     def _models(self, package: str, annotation: str | None) -> set[str]:
@@ -104,23 +105,6 @@ def subjects(name: str, record: dict[str, Any] | None, parameter: str = "") -> f
     return frozenset({("surface", name, parameter)})
 
 
-@dataclass(frozen=True)
-class _Parameter:
-    name: str
-    kind: str
-    type: str | None
-    default: str | None
-
-    @property
-    def needed(self) -> bool:
-        return self.default is None and not self.kind.startswith("variadic")
-
-    @property
-    def text(self) -> str:
-        annotation = f": {self.type}" if self.type else ""
-        return f"{self.name}{annotation}" + (f" = {self.default}" if self.default is not None else "")
-
-
 class _Comparison:
     def __init__(self, old: Surface, new: Surface) -> None:
         self.old, self.new = View(old), View(new)
@@ -128,16 +112,43 @@ class _Comparison:
     def changes(self) -> Iterator[Change]:
         for name, record in self.old.surface.items():
             now = self.new.find(name)
-            if now is not None:
-                # What an alias stands for is compared under its own name.
-                if record["kind"] != "alias":
-                    yield from self._same(name, record, now)
+            if self._another(name.rpartition(".")[0]):
+                continue  # it is in something else, and that is the change
+            if now is not None and self._another(name):
+                reason = "code that uses it gets something else"
+                was, is_ = self.old.real(name), self.new.real(name)
+                yield self._change(name, now, "changed", True, reason, was=was, now=is_)
+            elif now is not None and record["kind"] == "alias":
+                # What an alias stands for is compared under its own name, as long as it has that.
+                if self.new.find(record["of"]) is None:
+                    yield from self._moved(name, record["of"])
+            elif now is not None:
+                yield from self._same(name, record, now)
             elif self._stands_alone(name, self.new, self.old):
                 yield self._change(name, record, "removed", True, self._gone(name, record), shown_of=self.old)
         for name, record in self.new.surface.items():
             if self.old.find(name) is None and self._stands_alone(name, self.old, self.new):
                 reason = "another name for what there was" if record["kind"] == "alias" else "nothing that was goes"
                 yield self._change(name, record, "added", False, reason, shown_of=self.new)
+
+    def _another(self, name: str) -> bool:
+        """Whether a name stands for another thing than it did, whatever the names of both are now."""
+        was, now = self.old.real(name), self.new.real(name)
+        if was == now or was is None or now is None:
+            return False
+        moved = self.new.find(was) is not None and self.new.real(was) != now
+        return moved or (self.old.find(now) is not None and self.old.real(now) != was)
+
+    def _moved(self, name: str, target: str) -> Iterator[Change]:
+        """Compare what has lost the name under which it was kept, by another name of it."""
+        for path, record in self.old.surface.items():
+            if path == target or path.startswith(f"{target}."):
+                here = name + path.removeprefix(target)
+                now = self.new.find(here)
+                if now is not None:
+                    yield from self._same(here, record, now)
+                elif self._stands_alone(here, self.new, self.old):
+                    yield self._change(here, record, "removed", True, self._gone(path, record), shown_of=self.old)
 
     def _gone(self, name: str, record: dict[str, Any]) -> str:
         above = self.old.surface.get(name.rpartition(".")[0], {})
@@ -180,6 +191,7 @@ class _Comparison:
 
     def _same(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
         """Compare what has the same name."""
+        yield from self._notes(name, old, new)
         if "call" in (old["kind"], new["kind"]) and old["kind"] == new["kind"]:
             # The signature is that of the generated function, and compared there, unless it is another one.
             if old["describes"] != new["describes"]:
@@ -195,6 +207,39 @@ class _Comparison:
         elif old["kind"] == "function" and old != new:
             yield from self._function(name, new, old["signatures"], new["signatures"])
 
+    def _notes(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
+        """Compare the deprecations: of the thing itself, and of names of its arguments."""
+
+        def change(breaking: bool, reason: str, was: str | None, now: str | None, parameter: str = "") -> Change:
+            kind = "removed" if breaking else "deprecated"
+            one = self._change(name, new, kind, breaking, reason, was=was, now=now, parameter=parameter)
+            # Nothing else is told with it, nor it with anything else.
+            return one if breaking else replace(one, subjects=frozenset({("deprecated", name, parameter)}))
+
+        was, now = old.get("deprecated"), new.get("deprecated")
+        if was != now:
+            reason = "it works as before, with a DeprecationWarning" if now else "it raises no warning any more"
+            yield change(False, reason, was, now)
+        before, after = old.get("renamed", {}), new.get("renamed", {})
+        for argument, (called, until) in after.items():
+            if before.get(argument) != after[argument]:
+                reason = "it is still taken, with a DeprecationWarning; type checkers know the new name only"
+                text = f"use {called} instead of {argument}, which is removed in {until}"
+                yield change(False, reason, None, text, argument)
+        for argument, (called, _) in before.items():
+            if argument not in after:
+                if any(argument == entry[0] for entry in self._entries(new)):
+                    yield change(False, "it raises no warning any more", f"another name for {called}", None, argument)
+                else:
+                    reason = "calls that give it raise TypeError"
+                    yield change(True, reason, f"another name for {called}", None, argument)
+
+    def _entries(self, record: dict[str, Any]) -> list[list[Any]]:
+        """All parameters of a function, or of what a call is bound to."""
+        if record["kind"] == "call":
+            record = self.new.find(record["describes"]) or {}
+        return [entry for signature in record.get("signatures", ()) for entry in signature["parameters"]]
+
     def _rebound(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
         before, after = self.old.find(old["describes"]), self.new.find(new["describes"])
         if before and after:
@@ -209,20 +254,26 @@ class _Comparison:
             yield self._change(name, new, "changed", False, reason, now=f"derived from {base}")
 
     def _attribute(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-        if old.get("value") != new.get("value"):
-            reason = "code that holds the old value no longer finds it"
-            yield self._change(name, new, "changed", True, reason, was=old.get("value"), now=new.get("value"))
         was, now = old.get("type"), new.get("type")
-        if was is None or now is None or was == now:
-            return
         model = name.rpartition(".")[0]
         if ".models." in name and model in self.new.given and model not in self.new.answered:
             return  # callers give it, so that the constructor's parameter is what counts
-        kind = relation(was, now)
+        if was is not None and now is None:
+            reason = "type checkers no longer know its type, and strict ones object"
+            yield self._change(name, new, "changed", True, reason, was=was, now="without a type")
+            return
+        if old.get("value") != new.get("value"):
+            reason = "code that holds the old value no longer finds it"
+            yield self._change(name, new, "changed", True, reason, was=old.get("value"), now=new.get("value"))
+        elif was is None and now is not None:
+            reason = "its type was there to be inferred, and is declared now"
+            yield self._change(name, new, "changed", False, reason, now=now)
+        kind = result_relation(was, now) if was is not None and now is not None else "same"
         if kind != "same":
             reason = {
                 "wider": "code that reads it must be ready for more types",
                 "narrower": "what it can be is still accepted everywhere",
+                "checked": "type checkers let everything pass that was done with it, and hold code to this type now",
                 "other": "code that reads it finds another type",
             }[kind]
             yield self._change(name, new, "changed", kind != "narrower", reason, was=was, now=now)
@@ -239,70 +290,20 @@ class _Comparison:
             yield self._change(name, record, "changed", not kept, reason, was=_ways(old), now=_ways(new))
             return
         for before, after in zip(old, new, strict=True):
-            yield from self._parameters(name, record, before, after)
-            yield from self._returns(name, record, before, after)
-
-    def _parameters(
-        self, name: str, record: dict[str, Any], old: dict[str, Any], new: dict[str, Any]
-    ) -> Iterator[Change]:
-        before = {entry[0]: _Parameter(*entry) for entry in old["parameters"]}
-        after = {entry[0]: _Parameter(*entry) for entry in new["parameters"]}
-        takes_any = any(parameter.kind == "variadic keyword" for parameter in after.values())
-        for parameter in before.values():
-            if parameter.name in after:
-                yield from self._parameter(name, record, parameter, after[parameter.name])
-            elif not (takes_any and parameter.kind == "keyword-only"):
-                reason = "calls that give it raise TypeError"
-                yield self._change(name, record, "removed", True, reason, was=parameter.text, parameter=parameter.name)
-        for parameter in after.values():
-            if parameter.name not in before:
-                reason = "calls without it raise TypeError" if parameter.needed else "calls may go on without it"
+            if name.endswith(".__init__"):
+                # One that attrs or dataclasses make gives nothing as well, though nothing is annotated.
+                before, after = {**before, "returns": None}, {**after, "returns": None}
+            for found in signature_changes.compare(before, after, record.get("renamed", {})):
                 yield self._change(
-                    name, record, "added", parameter.needed, reason, now=parameter.text, parameter=parameter.name
+                    name,
+                    record,
+                    found.kind,
+                    found.breaking,
+                    found.reason,
+                    was=found.was,
+                    now=found.now,
+                    parameter=found.parameter,
                 )
-        order = [parameter.name for parameter in before.values() if parameter.kind in _POSITIONAL]
-        place = [parameter.name for parameter in after.values() if parameter.kind in _POSITIONAL]
-        stay = [one for one in order if one in place]
-        if stay != place[: len(stay)] and set(stay) == set(order):
-            reason = "arguments given by position arrive elsewhere"
-            yield self._change(name, record, "changed", True, reason, was=", ".join(order), now=", ".join(place))
-
-    def _parameter(self, name: str, record: dict[str, Any], old: _Parameter, new: _Parameter) -> Iterator[Change]:
-        found: list[tuple[bool, str]] = []
-        if old.kind in _POSITIONAL and new.kind == "keyword-only":
-            found.append((True, "it can no longer be given by position"))
-        elif old.kind == "keyword-only" and new.kind == "positional-only":
-            found.append((True, "it can no longer be given by name"))
-        if not old.needed and new.needed:
-            found.append((True, "calls without it raise TypeError"))
-        elif old.needed and not new.needed:
-            found.append((False, "it may be left out now"))
-        elif old.default != new.default:
-            found.append((False, "calls without it behave as the new default says"))
-        kind = relation(old.type, new.type) if old.type is not None and new.type is not None else "same"
-        if kind == "wider":
-            found.append((False, "it takes all that it took, and more"))
-        elif kind != "same":
-            found.append((True, "it no longer takes all that it took"))
-        if found:
-            breaking = any(breaks for breaks, _ in found)
-            reason = "; ".join(text for breaks, text in found if breaks or not breaking)
-            yield self._change(
-                name, record, "changed", breaking, reason, was=old.text, now=new.text, parameter=old.name
-            )
-
-    def _returns(self, name: str, record: dict[str, Any], old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-        if bool(old.get("async")) != bool(new.get("async")):
-            reason = "calls must be awaited" if new.get("async") else "calls must not be awaited any more"
-            yield self._change(name, record, "changed", True, reason)
-        was, now = old["returns"], new["returns"]
-        if was is not None and now is not None and (kind := relation(was, now)) != "same":
-            reason = {
-                "wider": "callers must be ready for more types",
-                "narrower": "what it gives is still accepted everywhere",
-                "other": "callers get another type",
-            }[kind]
-            yield self._change(name, record, "changed", kind != "narrower", reason, was=was, now=now)
 
 
 def _article(record: dict[str, Any]) -> str:

@@ -7,7 +7,8 @@ import json
 from .changes import ReportError
 from .surface import Surface
 
-FORMAT = 1
+# 2: signatures say whether they are of the class, and what is deprecated is recorded.
+FORMAT = 2
 
 
 def dump(surface: Surface, version: str, specifications: dict[str, str]) -> str:

@@ -72,6 +72,16 @@ def relation(old: str, new: str) -> Relation:
     return "wider" if more else "narrower" if fewer else "other"
 
 
+def result_relation(old: str, new: str) -> Relation | Literal["checked"]:
+    """How the types of two results compare: as `relation` says, or `checked`.
+
+    `checked` is a narrower type where there was `Any`. Type checkers let all code pass that uses an `Any`, and hold it
+    to the type from then on: a `str` is not indexed by a name.
+    """
+    found = relation(old, new)
+    return "checked" if found == "narrower" and not _within(parse(new), parse(old), any_is_known=False) else found
+
+
 def names(annotation: str) -> set[str]:
     """All names that an annotation mentions, the last part of each."""
     found: set[str] = set()
@@ -113,12 +123,12 @@ def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else ast.unparse(node)
 
 
-def _within(inner: Type, outer: Type) -> bool:
-    return all(any(_fits(one, other) for other in outer) for one in inner)
+def _within(inner: Type, outer: Type, any_is_known: bool = True) -> bool:
+    return all(any(_fits(one, other, any_is_known) for other in outer) for one in inner)
 
 
-def _fits(one: Atom, other: Atom) -> bool:
-    if one == other or (not other.literal and other.name in {"Any", "object"}):
+def _fits(one: Atom, other: Atom, any_is_known: bool) -> bool:
+    if one == other or (not other.literal and (other.name == "object" or (any_is_known and other.name == "Any"))):
         return True
     if other.literal:
         return False
@@ -128,11 +138,14 @@ def _fits(one: Atom, other: Atom) -> bool:
     if one.name != other.name and other.name not in _IS_ALSO.get(one.name, ()):
         return False
     if one.arguments is None or other.arguments is None:
-        return other.arguments is None
+        # Without arguments, a generic type holds `Any`.
+        return other.arguments is None and (any_is_known or one.arguments is None)
     if len(one.arguments) != len(other.arguments):
         return False
     pairs = zip(one.arguments, other.arguments, strict=True)
-    return all(_within(a, b) for a, b in pairs) if other.name in _COVARIANT else one.arguments == other.arguments
+    if other.name in _COVARIANT:
+        return all(_within(a, b, any_is_known) for a, b in pairs)
+    return one.arguments == other.arguments
 
 
 def _is_plain(source: str) -> bool:
@@ -143,4 +156,4 @@ def _is_plain(source: str) -> bool:
     return True
 
 
-__all__ = ["Relation", "names", "parse", "relation"]
+__all__ = ["Relation", "names", "parse", "relation", "result_relation"]

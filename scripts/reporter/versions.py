@@ -28,19 +28,31 @@ def following(base: str, changes: Sequence[Change]) -> str:
     """The lowest version that changes may be released as.
 
     While the major version is 0, what breaks callers raises the minor version and all else the patch. From 1.0 on, what
-    breaks callers raises the major version, and what is added the minor one.
+    breaks callers raises the major version, and what is added or deprecated the minor one. What follows a pre-release
+    is its final version, unless that may not hold such changes: 0.2.0 follows 0.2.0rc1, whatever changes.
     """
     version = parse(base, "base")
     if not changes:
         return base
     major, minor, patch = version.major, version.minor, version.micro
     breaking = any(change.breaking for change in changes)
-    added = any(change.kind == "added" and change.area != "specification" for change in changes)
-    if breaking:
-        return f"{major + 1}.0.0" if major else f"0.{minor + 1}.0"
-    if added and major:
-        return f"{major}.{minor + 1}.0"
-    return f"{major}.{minor}.{patch + 1}"
+    added = any(_adds(change) for change in changes)
+    # Of a 0.x version, the minor one counts as the major one, and the patch as the minor one.
+    place = min(2, (0 if breaking else 1 if added else 2) + (not major))
+    parts = [major, minor, patch]
+    # A pre-release of 0.2.0 raised the minor version already, one of 0.2.1 did not.
+    if not version.is_prerelease or any(parts[place + 1 :]):
+        parts = [*parts[:place], parts[place] + 1, 0, 0][:3]
+    return ".".join(map(str, parts))
+
+
+def _adds(change: Change) -> bool:
+    return (change.kind == "added" and change.area != "specification") or _deprecates(change)
+
+
+def _deprecates(change: Change) -> bool:
+    """Whether something is deprecated from now on; a deprecation that is taken back is of the same kind."""
+    return change.kind == "deprecated" and change.now is not None
 
 
 def headline(change: Change, mark: str = "") -> str:
@@ -70,6 +82,8 @@ def headline(change: Change, mark: str = "") -> str:
         return f"{name} {be} new" + (f": {now}" if now else "")
     if change.kind == "removed":
         return f"{name} {be} gone"
+    if change.kind == "deprecated":
+        return f"{name} {be} deprecated: {now}" if now else f"{name} {be} no longer deprecated"
     if change.kind == "renamed":
         return f"{name} {be} called {now} now"
     if change.area == "sid":
@@ -96,12 +110,14 @@ def changelog(changes: Sequence[Change]) -> str:
     if not any(change.breaking for change in told):
         # A released program fails and nothing else says why: this is what callers must know.
         told += [change for change in changes if change.breaking]
-    sections: dict[str, list[str]] = {"Added": [], "Changed": [], "Removed": []}
+    sections: dict[str, list[str]] = {"Added": [], "Changed": [], "Deprecated": [], "Removed": []}
     for change in told:
         section = {"added": "Added", "removed": "Removed"}.get(change.kind, "Changed")
         # A new argument that every call must give, or a value that went, changes what there is.
         if (change.kind == "added" and change.breaking) or (change.kind == "removed" and change.area == "enum value"):
             section = "Changed"
+        if _deprecates(change):
+            section = "Deprecated"
         sections[section].append(_entry(change))
     if not told:
         return "### Changed\n\n- Documentation only.\n" if changes else ""
@@ -113,7 +129,7 @@ def _entry(change: Change) -> str:
     text = headline(change, "`")
     if change.breaking:
         text = f"**Breaking:** {text}; {change.reason}"
-    elif change.kind in {"changed", "renamed", "removed"}:
+    elif change.kind in {"changed", "renamed", "removed", "deprecated"}:
         text = f"{text}; {change.reason}"
     text = f"- {text[0].upper()}{text[1:]}."
     return textwrap.fill(text, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -338,11 +339,15 @@ SURFACE: Surface = {
     "shop": {"kind": "module"},
     "shop.Base": {"kind": "class", "bases": []},
     "shop.Base.handed": signature(),
+    "shop.Base.made": {"kind": "function", "signatures": [{"parameters": [], "returns": "Base", "method": "class"}]},
+    "shop.Base.tag": {"kind": "attribute", "type": "Any"},
     "shop.Error": {"kind": "class", "bases": ["ValueError", "shop.Base"]},
     "shop.Error.code": {"kind": "attribute", "type": "int"},
     "shop.Kind": {"kind": "class", "bases": ["enum.Enum"]},
     "shop.Kind.OLD": {"kind": "attribute", "value": "'old'"},
     "shop.buy": signature(given("a"), given("b", "int", "1"), given("c", "str", None, "keyword-only")),
+    "shop.look": signature(given("where"), returns="Mapping[str, Any]")
+    | {"deprecated": "use find", "renamed": {"place": ["where", "1.2"]}},
     "shop.errors": {"kind": "module"},
     "shop.errors.Error": {"kind": "alias", "of": "shop.Error"},
 }
@@ -391,7 +396,7 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
     ),
     "another default": (
         lambda s: buy(s)["parameters"][1].__setitem__(3, "2"),
-        ("changed", "shop.buy(b=)", False, "new default"),
+        ("changed", "shop.buy(b=)", True, "something else"),
     ),
     "keyword only": (
         lambda s: buy(s)["parameters"][1].__setitem__(1, "keyword-only"),
@@ -432,6 +437,69 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
         lambda s: s["shop.Error"].update(bases=["shop.Base"]),
         ("changed", "shop.Error", True, "no longer include it"),
     ),
+    "positional only": (
+        lambda s: buy(s)["parameters"][0].__setitem__(1, "positional-only"),
+        ("changed", "shop.buy(a=)", True, "by name"),
+    ),
+    "by name too": (
+        lambda s: buy(s)["parameters"][2].__setitem__(1, "positional or keyword"),
+        ("changed", "shop.buy(c=)", False, "by position and by name"),
+    ),
+    "annotation of a parameter dropped": (
+        lambda s: buy(s)["parameters"][0].__setitem__(2, None),
+        ("changed", "shop.buy(a=)", True, "no longer know its type"),
+    ),
+    "annotation of what it gives dropped": (
+        lambda s: buy(s).update(returns=None),
+        ("changed", "shop.buy", True, "no longer know what it gives"),
+    ),
+    "annotation of an attribute dropped": (
+        lambda s: s.update({"shop.Error.code": {"kind": "attribute", "value": "1"}}),
+        ("changed", "shop.Error.code", True, "no longer know its type"),
+    ),
+    "no longer of the class": (
+        lambda s: s["shop.Base.made"]["signatures"][0].pop("method"),
+        ("changed", "shop.Base.made", True, "on the class"),
+    ),
+    "of the class": (
+        lambda s: s["shop.Base.handed"]["signatures"][0].update(method="static"),
+        ("changed", "shop.Base.handed", False, "as it was"),
+    ),
+    "an alias of another class": (
+        lambda s: s["shop.errors.Error"].update(of="shop.Base"),
+        ("changed", "shop.errors.Error", True, "something else"),
+    ),
+    "a class that is now the name of another": (
+        lambda s: (s.pop("shop.Error.code"), s.update({"shop.Error": {"kind": "alias", "of": "shop.Base"}})),
+        ("changed", "shop.Error", True, "something else"),
+    ),
+    "anything that is a text now": (
+        lambda s: s["shop.Base.tag"].update(type="str"),
+        ("changed", "shop.Base.tag", True, "hold code to this type"),
+    ),
+    "gives a text where it gave anything": (
+        lambda s: s["shop.look"]["signatures"][0].update(returns="Mapping[str, str]"),
+        ("changed", "shop.look", True, "hold code to this type"),
+    ),
+    "deprecated": (
+        lambda s: s["shop.buy"].update(deprecated="use sell"),
+        ("deprecated", "shop.buy", False, "works as before"),
+    ),
+    "no longer deprecated": (
+        lambda s: s["shop.look"].pop("deprecated"),
+        ("deprecated", "shop.look", False, "no warning"),
+    ),
+    "an argument by its old name as well": (
+        lambda s: (
+            buy(s)["parameters"][0].__setitem__(0, "thing"),
+            s["shop.buy"].update(renamed={"a": ["thing", "1.2"]}),
+        ),
+        ("deprecated", "shop.buy(a=)", False, "still taken"),
+    ),
+    "the old name of an argument removed": (
+        lambda s: s["shop.look"].pop("renamed"),
+        ("removed", "shop.look(place=)", True, "TypeError"),
+    ),
     "another kind of thing": (
         lambda s: s.update({"shop.Error.code": signature()}),
         ("changed", "shop.Error.code", True, "another way"),
@@ -445,6 +513,43 @@ def test_a_change_of_the_surface(case: str) -> None:
     changes = surfaced(edit)
     assert [(change.kind, change.name, change.breaking) for change in changes] == [(kind, name, breaking)], changes
     assert reason in changes[0].reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaking"),
+    [
+        ("'production'", "'development'", True),
+        ("True", "False", True),
+        ("2", "0", True),
+        ("1", "True", True),
+        ("30.0", "None", True),
+        ("LOOPBACK", "ANYWHERE", True),
+        ("UNCHANGED", "None", True),
+        ("UNSET", "None", True),
+        ("None", "'flatten'", False),
+        ("None", "UNSET", False),
+        ("UNSET", "10", False),
+        ("30.0", "30", None),
+        ("'a'", '"a"', None),
+    ],
+)
+def test_another_default(old: str, new: str, breaking: bool | None) -> None:
+    """A call that would do something else breaks, unless it asked for nothing before."""
+    before, after = ({"shop.buy": signature(given("a", "Any", default))} for default in (old, new))
+    found = [change.breaking for change in surface_changes.compare(before, after)]
+    assert found == ([] if breaking is None else [breaking])
+
+
+def test_what_lost_its_shortest_name_is_compared_by_another() -> None:
+    def edit(surface: Surface) -> None:
+        surface["shop.errors.Error"] = surface.pop("shop.Error") | {"bases": ["shop.Base"]}
+        del surface["shop.Error.code"]
+
+    assert {(change.kind, change.name) for change in surfaced(edit)} == {
+        ("removed", "shop.Error"),
+        ("removed", "shop.errors.Error.code"),
+        ("changed", "shop.errors.Error"),
+    }
 
 
 def handed_down(surface: Surface) -> None:
@@ -478,6 +583,7 @@ def test_the_same_change_of_several_things_is_told_once() -> None:
 
 CHANGE = Change("changed", "surface", "shop.buy", False, "why")
 BREAKING = Change("removed", "parameter", "client.buy(a=)", True, "calls that give it raise TypeError", "a: str")
+DEPRECATED = Change("deprecated", "surface", "shop.buy", False, "it works as before", None, "use sell instead")
 ADDED = Change("added", "operation", "client.sell()", False, "a new call", None, "GET /sell")
 
 
@@ -491,6 +597,17 @@ ADDED = Change("added", "operation", "client.sell()", False, "a new call", None,
         ("1.2.3", [CHANGE, ADDED], "1.3.0"),
         ("1.2.3", [ADDED, BREAKING], "2.0.0"),
         ("1.2.3", [], "1.2.3"),
+        ("1.2.3", [DEPRECATED], "1.3.0"),
+        ("0.1.0", [DEPRECATED], "0.1.1"),
+        ("1.2.3", [replace(DEPRECATED, was="use it", now=None)], "1.2.4"),
+        # What a candidate has raised is not raised again.
+        ("0.2.0rc1", [CHANGE], "0.2.0"),
+        ("0.2.0rc1", [BREAKING], "0.2.0"),
+        ("0.2.1rc1", [BREAKING], "0.3.0"),
+        ("1.3.0rc1", [ADDED], "1.3.0"),
+        ("1.3.1rc1", [ADDED], "1.4.0"),
+        ("1.3.0rc1", [BREAKING], "2.0.0"),
+        ("2.0.0.dev1", [BREAKING], "2.0.0"),
     ],
 )
 def test_the_version_that_follows(base: str, changes: list[Change], expected: str) -> None:
@@ -509,6 +626,11 @@ def test_the_changelog() -> None:
         "### Added\n\n- `client.sell()` is new: `GET /sell`.\n\n"
         "### Changed\n\n- `shop.buy`; why.\n\n"
         "### Removed\n\n- **Breaking:** `client.buy(a=)` is gone; calls that give it raise TypeError.\n"
+    )
+    assert versions.changelog([DEPRECATED, ADDED, replace(DEPRECATED, was="use it", now=None)]) == (
+        "### Added\n\n- `client.sell()` is new: `GET /sell`.\n\n"
+        "### Changed\n\n- `shop.buy` is no longer deprecated; it works as before.\n\n"
+        "### Deprecated\n\n- `shop.buy` is deprecated: `use sell instead`; it works as before.\n"
     )
     assert versions.changelog([quiet]) == "### Changed\n\n- Documentation only.\n"
     # Nothing else says what breaks.

@@ -104,5 +104,25 @@ def test_types(old: str, new: str, expected: str) -> None:
     assert type_relations.relation(new, old) == mirrored.get(expected, expected)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("Any", "str", "checked"),
+        ("Any | None", "str | None", "checked"),
+        ("Mapping[str, Any]", "Mapping[str, str]", "checked"),
+        ("list", "list[str]", "checked"),
+        ("str | Any", "str", "narrower"),
+        ("object", "str", "narrower"),
+        ("str | None", "str", "narrower"),
+        ("str", "Any", "wider"),
+        ("Any", "Any", "same"),
+        ("Any", "object", "same"),
+    ],
+)
+def test_types_of_results(old: str, new: str, expected: str) -> None:
+    """What was used as anything is held to its type."""
+    assert type_relations.result_relation(old, new) == expected
+
+
 def test_names_of_a_type() -> None:
     assert type_relations.names("Sequence[Literal['x'] | models.Row] | None") == {"Sequence", "Row", "None"}

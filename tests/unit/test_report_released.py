@@ -206,16 +206,21 @@ def test_the_newest_release_is_what_is_compared_with(tree: Path) -> None:
         pass
     record(tree, tree.parent / "first")
     text = (tree.parent / "first/surface.json").read_text(encoding="utf-8")
-    for number in ("0.9.0", "0.10.0", "0.10.0rc1"):
+    for number in ("0.9.0", "0.10.0", "0.10.0rc1", "0.11.0rc1", "0.11.0rc2"):
         folder = tree / "tests/released" / number
         shutil.copytree(tree.parent / "first", folder)
         said = text.replace(f'"version": "{version(tree)}"', f'"version": "{number}"')
         (folder / "surface.json").write_text(said, encoding="utf-8")
-    assert [path.name for path in kept(tree)] == ["0.9.0", "0.10.0rc1", "0.10.0"]
+    assert [path.name for path in kept(tree)] == [*("0.9.0", "0.10.0rc1", "0.10.0", "0.11.0rc1", "0.11.0rc2")]
+    # A candidate is no base: its final version would have to be another one.
     with base(tree, None) as newest, base(tree, "0.9.0") as named:
         assert (newest.version, named.version) == ("0.10.0", "0.9.0")
     with base(tree, str(tree / "tests/released/0.9.0")) as placed:
         assert placed.version == "0.9.0"
+    for number in ("0.9.0", "0.10.0"):
+        shutil.rmtree(tree / "tests/released" / number)
+    with base(tree, None) as candidate, base(tree, "0.10.0rc1") as named:
+        assert (candidate.version, named.version) == ("0.11.0rc2", "0.10.0rc1")
 
 
 @pytest.mark.parametrize("name", ["9.9.9", "no-such-branch", "--upload-pack=x", "tests"])
@@ -274,8 +279,9 @@ def test_the_json_form_is_the_contract(tree: Path) -> None:
     [
         ("{", "no surface that this script wrote"),
         ("[]", "no surface that this script wrote"),
-        ('{"format": 99}', "a surface of format 99, and this script reads 1"),
-        ('{"format": 1, "objects": {}}', "no surface that this script wrote"),
+        ('{"format": 99}', "a surface of format 99, and this script reads 2"),
+        ('{"format": 1, "objects": {}}', "a surface of format 1, and this script reads 2"),
+        ('{"format": 2, "objects": {}}', "no surface that this script wrote"),
     ],
 )
 def test_a_record_that_is_none(tmp_path: Path, text: str, reason: str) -> None:

@@ -1,0 +1,78 @@
+"""Deprecations in the sources, as `invigilate._deprecation` and PEP 702 write them.
+
+A decorator, or the same call around what it would decorate:
+
+    @deprecated("use list instead of find, which is removed in 0.5")
+    def find(self) -> ...
+
+    find = operation(deprecated("use list instead of find, which is removed in 0.5")(rooms.list_rooms.describe))
+    reserve = operation(renamed_argument("room", "room_sid", removed_in="0.5")(rooms.reserve_seat.describe))
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import Any
+
+import griffe
+
+_NAMES = frozenset({"deprecated", "renamed_argument"})
+
+
+def unwrapped(value: Any) -> tuple[Any, list[Any]]:
+    """Look through the deprecations around a value.
+
+    Returns:
+        What is deprecated, and the calls of the decorators, from outside in.
+    """
+    calls: list[Any] = []
+    while isinstance(value, griffe.ExprCall) and len(value.arguments) == 1 and _decorator(value.function):
+        calls.append(value.function)
+        value = value.arguments[0]
+    return value, calls
+
+
+def notes(calls: Iterable[Any]) -> dict[str, Any]:
+    """What decorators say of deprecations.
+
+    Args:
+        calls: the decorators, as they are called; others are passed over.
+
+    Returns:
+        `deprecated` with the text of the warning, and `renamed` with each argument that is still taken by an old name:
+        `{old name: [new name, version that removes it]}`. What is not deprecated is not there.
+    """
+    found: dict[str, Any] = {}
+    for call in calls:
+        name = _decorator(call)
+        given = (
+            {part.name: part.value for part in call.arguments if isinstance(part, griffe.ExprKeyword)} if name else {}
+        )
+        placed = [part for part in call.arguments if not isinstance(part, griffe.ExprKeyword)] if name else []
+        if name == "deprecated" and placed:
+            found["deprecated"] = _text(placed[0])
+        elif name == "renamed_argument":
+            given = {**dict(zip(("old", "new"), placed, strict=False)), **given}
+            renamed = [_text(given.get(key, "''")) for key in ("new", "removed_in")]
+            found.setdefault("renamed", {})[_text(given.get("old", "''"))] = renamed
+    return found
+
+
+def _decorator(call: Any) -> str:
+    """The name of the decorator that is called, if it is one of ours."""
+    if not isinstance(call, griffe.ExprCall) or not isinstance(call.function, griffe.Expr):
+        return ""
+    name = str(call.function.canonical_path).rpartition(".")[2]
+    return name if name in _NAMES else ""
+
+
+def _text(value: Any) -> str:
+    """A literal's value; what is no literal stays as it is written."""
+    try:
+        return str(ast.literal_eval(str(value)))
+    except (ValueError, SyntaxError):
+        return str(value)
+
+
+__all__ = ["notes", "unwrapped"]
