@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -13,20 +14,21 @@ from typing import Any
 
 import pytest
 
-from invigilate import APIError, SmarterProctoring
+from invigilate import SmarterProctoring
 from invigilate.export import ExportArgumentError, ExportError, ExportProgress, export_report
 from invigilate.export.checkpoint import Checkpoint
-from invigilate.sandbox import Sandbox, faults
-from tests.support.exporting import BY_DATE, YEAR, Meddler, client_of, export_in_process, json_lines, rows_of
-
-REPORT = "getServiceDistribution"
-WINDOWS: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
-
-
-def break_off(sandbox: Sandbox, client: SmarterProctoring, path: Path, after: int = 4, **arguments: Any) -> None:
-    """Let an export break off after some requests."""
-    with sandbox.faults.during(REPORT, faults.unavailable(after=after)), pytest.raises(APIError):
-        export_report(client.with_options(max_retries=0), path, **{**WINDOWS, "parallel": 1, **arguments})
+from invigilate.sandbox import Sandbox
+from tests.support.exporting import (
+    BY_DATE,
+    WINDOWS,
+    YEAR,
+    Meddler,
+    break_off,
+    client_of,
+    export_in_process,
+    json_lines,
+    rows_of,
+)
 
 
 def test_an_export_that_broke_off_reads_only_what_is_missing(tmp_path: Path) -> None:
@@ -271,12 +273,101 @@ def test_an_export_killed_after_it_had_finished_is_known_as_finished(
             patch.setattr(Checkpoint, "remove", lambda self: (_ for _ in ()).throw(SystemExit))
             with pytest.raises(SystemExit):
                 export_report(client, path, **WINDOWS)
-        content, before = path.read_bytes(), len(sandbox.requests)
+        content, before, later = path.read_bytes(), len(sandbox.requests), datetime.now(UTC)
         assert (tmp_path / "r.csv.checkpoint").exists()
         result = export_report(client, path, **WINDOWS)
         assert (len(sandbox.requests), path.read_bytes()) == (before, content)
     assert (result.rows, result.resumed_rows, result.windows) == (174, 174, 7)
+    assert later - timedelta(minutes=5) < result.read_since < later
     assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_what_may_be_overwritten_does_not_stand_in_for_a_new_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    path = tmp_path / "r.jsonl"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, "remove", lambda self: (_ for _ in ()).throw(SystemExit))
+            with pytest.raises(SystemExit):
+                export_report(client, path, **WINDOWS, overwrite=True)
+        book(sandbox, client)
+        if interrupted:
+            # While it removes what is old; what is left then counts no more than before.
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "unlink", unlink_but(Path.unlink, "part-00003.jsonl"))
+                with pytest.raises(SystemExit):
+                    export_report(client, path, **WINDOWS, overwrite=True)
+            left = {each.name for each in (tmp_path / "r.jsonl.checkpoint").iterdir()}
+            assert {"state.json", "part-00003.jsonl"} <= left
+        later = datetime.now(UTC).replace(microsecond=0)
+        result = export_report(client, path, **WINDOWS, overwrite=True)
+    assert (result.rows, result.resumed_rows) == (175, 0)
+    assert result.read_since >= later
+    assert sandbox.session_sid in {row["sid"] for row in json_lines(path)}
+    assert [each.name for each in tmp_path.iterdir()] == ["r.jsonl"]
+
+
+def unlink_but(unlink: Any, name: str) -> Any:
+    """Removes files, until it is asked to remove a certain one."""
+
+    def removing(self: Path, missing_ok: bool = False) -> None:
+        if self.name == name:
+            raise SystemExit
+        unlink(self, missing_ok)
+
+    return removing
+
+
+def book(sandbox: Sandbox, client: SmarterProctoring) -> None:
+    """Book a session, whose row is in the first window."""
+    client.exam_sessions.schedule(
+        exam_sid=sandbox.exam_sid,
+        session_sid=sandbox.session_sid,
+        type_="automated",
+        appointment_date_time="2026-01-15T10:00:00Z",
+    )
+
+
+def test_the_result_says_since_when_its_oldest_rows_were_read(tmp_path: Path) -> None:
+    path, folder = tmp_path / "r.csv", tmp_path / "r.csv.checkpoint"
+    long_ago = datetime(2021, 6, 1, tzinfo=UTC)
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        break_off(sandbox, client, path)
+        before = datetime.now(UTC)
+        record = json.loads((folder / "part-00001.json").read_bytes())
+        assert before - timedelta(minutes=5) < datetime.fromtimestamp(record["since"] / 1000, UTC) < before
+        record["since"] = int(long_ago.timestamp() * 1000)
+        (folder / "part-00001.json").write_text(json.dumps(record))
+        result = export_report(client, path, **WINDOWS)
+    assert result.resumed_rows > 0
+    # Complete windows have no end of life.
+    assert result.read_since == long_ago
+
+
+def test_a_checkpoint_that_is_marked_as_differed(tmp_path: Path) -> None:
+    path, state = tmp_path / "r.jsonl", tmp_path / "r.jsonl.checkpoint" / "state.json"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        break_off(sandbox, client, path)
+        assert json.loads(state.read_bytes())["differed"] is False
+        book(sandbox, client)
+        with pytest.raises(ExportError, match="the windows have 174 rows, and the report has 175"):
+            export_report(client, path, **WINDOWS)
+        assert json.loads(state.read_bytes())["differed"] is True
+        # It stays marked when the export breaks off while it asks windows for their totals, or reads one anew.
+        for after in (1, 2):
+            break_off(sandbox, client, path, after=after)
+            assert json.loads(state.read_bytes())["differed"] is True
+        before = len(sandbox.requests)
+        result = export_report(client, path, **WINDOWS, parallel=1)
+        queries = [request.query for request in list(sandbox.requests)[before:]]
+    # One for the report, one for each window that counts, one for that which is read anew, and again the report.
+    assert sum("limit=1" in query.split("&") for query in queries) == 1 + 6 + 1
+    assert sum("limit=1000" in query for query in queries) == 1
+    assert result.rows == len(json_lines(path)) == 175
+    assert sandbox.session_sid in {row["sid"] for row in json_lines(path)}
+    assert [each.name for each in tmp_path.iterdir()] == ["r.jsonl"]
 
 
 def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from invigilate import SmarterProctoring, parse_timestamp
+from invigilate import ReportWarning, SmarterProctoring, parse_timestamp
 from invigilate.export import ExportError, export_report
 from invigilate.sandbox import Sandbox
 from tests.support.exporting import BY_DATE, YEAR, Meddler, client_of, json_lines, moved, rows_of
@@ -150,6 +151,63 @@ def test_windows_that_changed_are_read_anew(tmp_path: Path) -> None:
     assert len(reads) == 1
     assert 0 < result.resumed_rows < result.rows
     assert len(list(tmp_path.iterdir())) == 1
+
+
+class Vanishing:
+    """Sessions of the first window vanish while it is read: its last page gives a smaller total.
+
+    Args:
+        number: how many vanish.
+        elsewhere: whether as many come in another window that has been read, so that the whole report stays as long.
+    """
+
+    def __init__(self, number: int, *, elsewhere: bool = False) -> None:
+        self._number, self._elsewhere = number, elsewhere
+        self._seen: list[str] = []
+        self._gone: list[str] = []
+
+    def __call__(self, page: dict[str, Any], query: dict[str, str]) -> None:
+        first = query[AFTER][:10] == "2026-01-01"
+        sids = [row["sid"] for row in page["results"]]
+        if first and not whole(query) and not self._gone:
+            self._seen += sids
+            if len(self._seen) == page["total"]:
+                self._gone = self._seen[-self._number :]
+                page["total"] -= self._number
+        elif first and self._gone and not (whole(query) and self._elsewhere):
+            page["results"] = [row for row in page["results"] if row["sid"] not in self._gone]
+            page["total"] -= self._number
+
+
+def test_a_window_whose_rows_vanish_while_it_is_read_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    arguments: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Meddler(page=Vanishing(3)))
+        with pytest.raises(ExportError) as caught, pytest.warns(ReportWarning, match="the total changed"):
+            export_report(client, path, **arguments, page_size=10, parallel=1, prefetch=1)
+        first = "window 2026-01-01T00:00:00.000Z to 2026-03-02T00:00:00.000Z"
+        assert re.match(rf"{first}: (\d+) rows came, and its last page says that there are (\d+)\. ", str(caught.value))
+        before = len(sandbox.requests)
+        result = export_report(client, path, **arguments)
+        reads = [request.query for request in list(sandbox.requests)[before:] if "limit=1000" in request.query]
+    assert len(reads) == 1
+    assert result.rows == result.total == len({row["sid"] for row in json_lines(path)}) == 171
+    assert 0 < result.resumed_rows < 171
+    assert [each.name for each in tmp_path.iterdir()] == ["r.jsonl"]
+
+
+def test_what_one_window_has_too_much_does_not_make_up_for_another(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    arguments: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Meddler(page=Vanishing(3, elsewhere=True)))
+        with pytest.raises(ExportError, match="rows came, and its last page says"), pytest.warns(ReportWarning):
+            export_report(client, path, **arguments, page_size=10, parallel=1, prefetch=1)
+        assert not path.exists()
+        # The sum of windows is right no more once the first one has been read anew, and that is said, too.
+        with pytest.raises(ExportError, match="the windows have 171 rows, and the report has 174"):
+            export_report(client, path, **arguments)
 
 
 def test_dates_of_other_windows_make_a_difference_that_is_said(tmp_path: Path) -> None:

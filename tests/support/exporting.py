@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from invigilate import SmarterProctoring, parse_timestamp
+from invigilate import APIError, SmarterProctoring, parse_timestamp
 from invigilate.export import ExportArgumentError, export_report
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 YEAR = {"appointment_date_after": "2026-01-01T00:00:00Z", "appointment_date_before": "2027-01-01T00:00:00Z"}
 """Bounds with a part of the sandbox's report between them."""
 BY_DATE = {**YEAR, "sort_keys": ["appointmentDate"]}
+WINDOWS: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
+"""Arguments of an export of seven windows, 174 rows of the sandbox's 240."""
 ALREADY_THERE = 3
 """Exit code of an export whose file is there already."""
 
@@ -99,6 +101,16 @@ class Meddler:
                 exchange.answer = Answer.json(page)
         elif phase is Phase.OVER:
             self._asked.pop(id(exchange), None)
+
+
+def break_off(sandbox: Sandbox, client: SmarterProctoring, path: Path, after: int = 4, **arguments: Any) -> None:
+    """Let an export break off after some requests."""
+    import pytest
+
+    from invigilate.sandbox import faults
+
+    with sandbox.faults.during("getServiceDistribution", faults.unavailable(after=after)), pytest.raises(APIError):
+        export_report(client.with_options(max_retries=0), path, **{**WINDOWS, "parallel": 1, **arguments})
 
 
 def moved(text: str, by: timedelta) -> str:

@@ -210,13 +210,15 @@ def test_csv_cells() -> None:
 
 
 def test_formulas_are_texts_if_so_wanted() -> None:
-    formulas = ["=1+1", "+1", "-1", "@x", "\tx", "\rx"]
-    rows = [ROW | {"status": text, "exam": {"title": text, "points": -1}} for text in [*formulas, "x=1"]]
+    formulas = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", " =1", "\xa0\u3000@x", "\ufeff=1", "\0+1"]
+    formulas += [f"{blank}{sign}1" for blank in ("", " ") for sign in "\uff1d\uff0b\uff0d\uff20"]
+    others = ["x=1", " x=1", " ", "", "'=1"]
+    rows = [ROW | {"status": text, "exam": {"title": text, "points": -1}} for text in [*formulas, *others]]
     plain, _, _ = as_csv(rows)
-    assert [row["status"] for row in plain] == [*formulas, "x=1"]
+    assert [row["status"] for row in plain] == [*formulas, *others]
     safe, _, _ = as_csv(rows, safe=True)
-    assert [row["status"] for row in safe] == [*(f"'{text}" for text in formulas), "x=1"]
-    assert [row["exam.title"] for row in safe] == [*(f"'{text}" for text in formulas), "x=1"]
+    assert [row["status"] for row in safe] == [*(f"'{text}" for text in formulas), *others]
+    assert [row["exam.title"] for row in safe] == [*(f"'{text}" for text in formulas), *others]
     assert {row["exam.points"] for row in safe} == {"-1"}
 
 

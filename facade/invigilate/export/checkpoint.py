@@ -25,13 +25,16 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .errors import ExportError
 from .files import Lock, sync_directory, write_atomically
 
 LAYOUT = 1
-_OURS = re.compile(r"state\.json(\.tmp)?|lock|part-\d+\.(jsonl|json|json\.tmp|[0-9a-f]+\.tmp)")
+_NUMBER = "[0-9]{5}|[1-9][0-9]{5,}"
+_RECORD = re.compile(rf"part-({_NUMBER})\.json")
+_PART = re.compile(rf"part-(?:{_NUMBER})\.(jsonl|json|json\.tmp|[0-9a-f]{{8}}\.tmp)")
+_STATE = ("state.json.tmp", "state.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Part:
         total: rows that the server said there are in what was asked for; `None` if it did not.
         size: bytes of its file.
         crc: their CRC-32.
+        since: when its reading began, in milliseconds since 1970.
         warnings: what was odd while they were read.
         seen: members of nested objects, see `Seen`.
     """
@@ -53,8 +57,19 @@ class Part:
     total: int | None
     size: int
     crc: int
+    since: int
     warnings: list[str] = field(default_factory=list[str])
     seen: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+
+    @property
+    def received(self) -> int:
+        """Rows that came, whether they are kept or not."""
+        return self.rows + self.left_out
+
+    @property
+    def even(self) -> bool:
+        """Whether as many rows came as the server said at the end, if it said it."""
+        return self.total in (None, self.received)
 
 
 @dataclass(slots=True)
@@ -89,6 +104,8 @@ class Checkpoint:
         if not self._lock.take():
             self._lock.close()
             raise ExportError(f"{folder}: another export is using this checkpoint")
+        # Before it is known which parts there are, it is not taken for empty, and removed. A new one has none.
+        self._begun = not (folder / "state.json").exists()
         try:
             self._state = self._load(plan)
         except BaseException:
@@ -122,19 +139,30 @@ class Checkpoint:
 
     def begin(self) -> None:
         """Find the parts that count, and remove what does not; a part that is not as it was recorded does not count."""
-        kept: set[str] = set()
-        for path in self.folder.glob("part-*.json"):
-            index = int(path.stem.removeprefix("part-"))
+        kept: set[Path] = set()
+        for path in self._part_files():
+            if (named := _RECORD.fullmatch(path.name)) is None:
+                continue
+            index = int(named[1])
             try:
                 part = Part(**json.loads(path.read_bytes()))
                 if self.part_path(index).stat().st_size == part.size:
                     self._parts[index] = part
-                    kept |= {path.name, self.part_path(index).name}
+                    kept |= {path, self.part_path(index)}
             except (ValueError, TypeError, FileNotFoundError):
                 continue
-        for path in self.folder.glob("part-*"):
-            if path.name not in kept:
+        self._begun = True
+        for path in self._part_files():
+            if path not in kept:
                 path.unlink()
+
+    def start_over(self) -> None:
+        """Remove all parts, and what is known of the windows and the result."""
+        # The state last: until then it says that there is a result, and that the parts are those of it.
+        for path in self._part_files():
+            path.unlink()
+        self._state = _State(LAYOUT, self._state.salt, self._state.plan)
+        self._save()
 
     @property
     def tag(self) -> str:
@@ -167,16 +195,23 @@ class Checkpoint:
         """The file of a part."""
         return self.folder / f"part-{index:05}.jsonl"
 
-    def temporary_path(self, index: int) -> Path:
-        """The file of a part while it is being written."""
-        return self.folder / f"part-{index:05}.{self._token}.tmp"
+    def open_part(self, index: int) -> IO[bytes]:
+        """Open the file of a part that is to be read.
+
+        Raises:
+            ExportError: if the export was given up, and the folder may be gone, or somebody else's.
+        """
+        with self._guard:
+            if self._closed:
+                raise ExportError(f"{self.folder}: the export was given up")
+            return self._temporary_path(index).open("wb")
 
     def complete(self, index: int, part: Part) -> None:
         """Let a part count, whose temporary file is complete and on the disk."""
         with self._guard:
             if self._closed:
                 return  # whoever reads on after the export was given up changes nothing
-            os.replace(self.temporary_path(index), self.part_path(index))
+            os.replace(self._temporary_path(index), self.part_path(index))
             write_atomically(self._record_path(index), json.dumps(asdict(part)).encode())
             self._parts[index] = part
 
@@ -208,6 +243,12 @@ class Checkpoint:
         """Whether a file is the complete result of this export."""
         return self._state.written is not None and file.is_file() and _identity(file) == self._state.written
 
+    def _part_files(self) -> list[Path]:
+        return [path for path in self.folder.iterdir() if _PART.fullmatch(path.name)]
+
+    def _temporary_path(self, index: int) -> Path:
+        return self.folder / f"part-{index:05}.{self._token}.tmp"
+
     def _record_path(self, index: int) -> Path:
         return self.folder / f"part-{index:05}.json"
 
@@ -220,10 +261,10 @@ class Checkpoint:
             return
         with self._guard:
             self._closed = True
-        if self._parts or self._state.written:
-            self._lock.close()
-        else:
+        if self._begun and not self._parts and not self._state.written:
             self._remove()
+        else:
+            self._lock.close()
 
     def remove(self) -> None:
         """Remove what the export has put into the folder, and the folder if nothing else is in it."""
@@ -232,13 +273,17 @@ class Checkpoint:
         self._remove()
 
     def _remove(self) -> None:
-        # The state last: as long as rows are here, it is known whose they are.
-        for path in sorted(self.folder.iterdir(), key=lambda path: path.name.startswith("state.json")):
-            if _OURS.fullmatch(path.name) and path.name != "lock":
+        try:
+            # The state last: as long as rows are here, it is known whose they are.
+            for path in self._part_files():
                 path.unlink()
-        self._lock.close()
+            for name in _STATE:
+                (self.folder / name).unlink(missing_ok=True)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._lock.remove()
         with contextlib.suppress(OSError):
-            (self.folder / "lock").unlink()
             self.folder.rmdir()
             sync_directory(self.folder.parent)
 
@@ -246,10 +291,13 @@ class Checkpoint:
 def _refuse_strangers(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ExportError(f"{folder}: the checkpoint has to be a folder, and this is none")
-    if folder.is_dir() and not (folder / "state.json").exists():
-        strangers = [path.name for path in folder.iterdir() if not _OURS.fullmatch(path.name)]
-        if strangers:
-            raise ExportError(f"{folder}: this folder holds other things than a checkpoint; give one of its own")
+    # Others call their files part-00000.json, too; only beside a state are they parts of an export.
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+    if "state.json" not in found and found - {"lock", "state.json.tmp"}:
+        raise ExportError(
+            f"{folder}: this folder holds other things than a checkpoint, since there is no state.json in it; give a "
+            "folder of its own. Nothing in it was changed"
+        )
 
 
 def _hashed(plan: Mapping[str, Any], salt: str) -> dict[str, str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from .columns import Aside, Column, Kind, Nested, fits, header
 from .json_text import to_text
 
-# What spreadsheets take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What spreadsheets take for the beginning of a formula: also behind blanks, and in full width (U+FF1D and so on).
+_FORMULA = re.compile(r"[\t\r\n]|[\s\x00-\x1f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 class CsvFile:
@@ -70,7 +71,7 @@ class CsvFile:
             extras = {} if row.keys() <= self._known else {name: row[name] for name in row if name not in self._known}
             more = aside.additional(number, extras)
             if self._safe:
-                cells = [f"'{cell}" if cell.__class__ is str and cell.startswith(_FORMULA) else cell for cell in cells]
+                cells = [f"'{cell}" if cell.__class__ is str and _FORMULA.match(cell) else cell for cell in cells]
             cells = [cell if cell.__class__ is str or cell is None else to_text(cell) for cell in cells]
             lines.append([*cells, to_text(more) if more else None])
         return _lines(lines), misfits

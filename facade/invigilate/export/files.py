@@ -79,3 +79,13 @@ class Lock:
     def close(self) -> None:
         """Let go of it."""
         os.close(self._descriptor)
+
+    def remove(self) -> None:
+        """Remove the file, and let go of it."""
+        if sys.platform == "win32":
+            os.close(self._descriptor)  # a file that is open cannot be removed there
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        if sys.platform != "win32":
+            # Only now: one who took it before would hold a file without a name, and a third one its successor.
+            os.close(self._descriptor)

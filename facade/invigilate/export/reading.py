@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from .checkpoint import Checkpoint, Part
 from .columns import Seen, members_of
 from .errors import ExportError
 from .files import sync_file
-from .json_text import to_line
+from .json_text import finite, not_finite, to_line
 from .windows import ROW_DATES, Window, WindowBy
 
 if TYPE_CHECKING:
@@ -73,6 +75,19 @@ class Task:
         return ", ".join([*named, f"window {self.window}"] if self.window else named)
 
 
+@dataclass(slots=True)
+class _Odd:
+    """Numbers of a part that JSON cannot write: how many, and the first of them."""
+
+    number: int = 0
+    examples: list[str] = field(default_factory=list[str])
+
+    def add(self, sid: object, found: list[str]) -> None:
+        self.number += len(found)
+        row = f"the row {sid!r}" if isinstance(sid, str) else "a row without a SID"
+        self.examples += [f"{each} in {row}" for each in found[: 3 - len(self.examples)]]
+
+
 def total_of(client: SmarterProctoring, filters: Mapping[str, Any]) -> int | None:
     """Ask the server how many rows a report has, by a page of one row."""
     pager = client.reports.service_distribution(**filters, limit=1)
@@ -118,11 +133,12 @@ class Reader:
 
     def read(self, task: Task, stopped: Callable[[], bool]) -> None:
         """Read a part, unless `stopped` says so between two pages."""
-        seen, rows, left_out, crc, size = Seen(), 0, 0, 0, 0
-        with self._checkpoint.temporary_path(task.index).open("wb") as file:
+        seen, odd, rows, left_out, crc, size = Seen(), _Odd(), 0, 0, 0, 0
+        since = time.time_ns() // 1_000_000
+        with self._checkpoint.open_part(task.index) as file:
             pager, pages = self._begin(task)
             for page in pages:
-                lines = [to_line(self._members(task, row, seen)) for row in page if self._keeps(task, row)]
+                lines = [self._line(self._members(task, row, seen), odd) for row in page if self._keeps(task, row)]
                 content = b"".join(lines)
                 file.write(content)
                 rows, size, crc = rows + len(lines), size + len(content), zlib.crc32(content, crc)
@@ -132,8 +148,13 @@ class Reader:
                     return
             sync_file(file)
         place = f"{task}: " if str(task) else ""
-        warnings = [f"{place}{warning}" for warning in pager.warnings]
-        self._checkpoint.complete(task.index, Part(rows, left_out, pager.total, size, crc, warnings, dict(seen)))
+        told = [f"{place}{warning}" for warning in pager.warnings]
+        if odd.number:
+            told.append(f"{place}{not_finite(odd.number, odd.examples)}")
+            warnings.warn(told[-1], stacklevel=2)
+        self._checkpoint.complete(
+            task.index, Part(rows, left_out, pager.total, size, crc, since, warnings=told, seen=dict(seen))
+        )
 
     def _arguments(self, window: Window | None) -> dict[str, Any]:
         arguments = dict(self._filters)
@@ -158,6 +179,16 @@ class Reader:
                 "otherwise, with install_column"
             )
         return {name: task.install, **members}
+
+    @staticmethod
+    def _line(members: dict[str, Any], odd: _Odd) -> bytes:
+        try:
+            return to_line(members)
+        except ValueError:
+            found: list[str] = []
+            line = to_line(finite(members, found))
+            odd.add(members.get("sid"), found)
+            return line
 
     def _begin(self, task: Task) -> tuple[Pager[ServiceDistributionRow], Iterator[Page[ServiceDistributionRow]]]:
         """A pager and its pages, which are the largest that the server takes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,7 +71,8 @@ def export_report(
         parallel: windows that are read at once; 1 to 32.
         checkpoint: the folder of the checkpoint; `True` for one beside the file, whose name ends in `.checkpoint`;
             `False` for a temporary one, which is removed after an error, too. It holds the rows that were read.
-        overwrite: replace a file that exists.
+        overwrite: replace a file that exists. If an earlier run was killed just after it had finished, the report is
+            read anew; otherwise its file would be the result.
         csv_safe: in CSV, put an apostrophe before texts that spreadsheets would take for formulas. It changes values.
         on_progress: called in this thread, some times a second and at the end. What it raises ends the export.
 
@@ -121,10 +122,14 @@ class _Export:
     def run(self) -> ExportResult:
         path, checkpoint = self._options.path, self._checkpoint
         try:
-            if checkpoint.is_written(path):
+            finished = checkpoint.is_written(path)
+            if finished and not self._options.overwrite:
                 # An earlier run was killed after it had finished.
                 resumed_rows = checkpoint.summary["rows"]
             else:
+                if finished:
+                    # Its rows must not pass for those that there are now.
+                    checkpoint.start_over()
                 checkpoint.begin()
                 if path.exists() and not self._options.overwrite:
                     raise exists_already(path)
@@ -142,6 +147,7 @@ class _Export:
                 warnings=tuple(summary["warnings"]),
                 resumed_rows=resumed_rows,
                 misfits=summary["misfits"],
+                read_since=datetime.fromtimestamp(summary["read_since"] / 1000, UTC),
             )
         finally:
             checkpoint.close()
@@ -176,7 +182,7 @@ class _Export:
         def work(task: Task, stopped: Callable[[], bool]) -> None:
             part = checkpoint.parts.get(task.index)
             if part is not None:
-                if reader.total(task) == part.total:
+                if part.even and reader.total(task) == part.received:
                     return
                 checkpoint.forget(task.index)
                 meter.forget(task.index)
@@ -205,8 +211,21 @@ class _Export:
         return total
 
     def _compare(self, tasks: list[Task], clients: list[tuple[str | None, SmarterProctoring]]) -> None:
-        """Compare the windows with the report as it is now."""
+        """Compare each window with what the server said of it, and all of them with the report as it is now."""
         parts = self._checkpoint.parts
+        kept = ""
+        if self._options.folder:
+            kept = f" The parts are kept in {self._options.folder}; run the export again to read those windows anew "
+            kept += "whose number of rows is not what the server says"
+        uneven = [task for task in tasks if not parts[task.index].even]
+        if uneven:
+            self._checkpoint.mark(differed=True)
+            part = parts[uneven[0].index]
+            more = f" ({len(uneven) - 1} more windows differ, too)" if len(uneven) > 1 else ""
+            raise ExportError(
+                f"{uneven[0]}: {part.received} rows came, and its last page says that there are {part.total}{more}. "
+                f"The report changed while it was read.{kept}"
+            )
         for install, client in clients:
             mine = [parts[task.index] for task in tasks if task.install == install]
             rows, total = sum(part.rows for part in mine), self._ask_total(install, client)
@@ -216,8 +235,6 @@ class _Export:
             place = f"install {install}: " if install else ""
             left_out = sum(part.left_out for part in mine)
             others = f" ({left_out} more were left out, since their own date is in another window)" if left_out else ""
-            kept = f" The parts are kept in {self._options.folder}; run the export again to read those windows anew "
-            kept = f"{kept}whose number of rows has changed" if self._options.folder else ""
             raise ExportError(
                 f"{place}the windows have {rows} rows{others}, and the report has {total} under the same bounds. "
                 f"Either it changed while it was read, or rows have no {self._options.by}, or windows are about "
@@ -243,4 +260,5 @@ class _Export:
         # The totals of windows overlap; together they have been found to be the report.
         total = rows if self._options.by else sum(totals) if len(totals) == len(parts) else None
         warnings = [warning for part in parts for warning in part.warnings]
-        return {"rows": rows, "total": total, "windows": len(parts), "warnings": warnings}
+        since = min(part.since for part in parts)
+        return {"rows": rows, "total": total, "windows": len(parts), "warnings": warnings, "read_since": since}

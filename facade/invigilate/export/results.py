@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -54,9 +55,10 @@ class ExportResult:
         windows: windows that were read, over all installs; 1 for an install that is not split.
         seconds: that this run of the export took.
         warnings: what was odd while paging (a total that changed, a SID on two neighbouring pages), each with its
-            place. Nothing is repaired.
+            place. Nothing is repaired. Also numbers that JSON cannot write, in whose place stands null.
         resumed_rows: rows that an earlier run of the export had read.
         misfits: by field, how many values did not fit their column and stand in the column `additional`.
+        read_since: when the reading of the oldest rows began, in UTC; long ago, if an earlier run did it.
     """
 
     path: Path
@@ -67,3 +69,4 @@ class ExportResult:
     warnings: tuple[str, ...] = ()
     resumed_rows: int = 0
     misfits: Mapping[str, int] = field(default_factory=dict[str, int])
+    read_since: datetime = field(kw_only=True)

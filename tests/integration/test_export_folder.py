@@ -1,0 +1,162 @@
+"""The folder of a checkpoint: one process holds it, and what is not of the export stays there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invigilate.export import ExportError, export_report
+from invigilate.export.checkpoint import Checkpoint, Part
+from invigilate.export.files import Lock
+from invigilate.sandbox import Sandbox
+from tests.support.exporting import WINDOWS, break_off, client_of
+
+
+def names(folder: Path) -> list[str]:
+    """What is in a folder."""
+    return sorted(each.name for each in folder.iterdir())
+
+
+STRAYS = [
+    "part-000001.json",
+    "part-notes.json",
+    "part-.json",
+    "part-1.json",
+    "part-00001.json.bak",
+    "part-00001.tmp",
+    "part-\u0660\u0661\u0662\u0663\u0664.json",
+]
+
+
+def test_files_that_are_called_nearly_like_parts_are_left_alone(tmp_path: Path) -> None:
+    path, folder = tmp_path / "r.csv", tmp_path / "r.csv.checkpoint"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        break_off(sandbox, client, path)
+        for name in STRAYS:
+            (folder / name).write_text("{}")
+        result = export_report(client, path, **WINDOWS)
+    assert result.resumed_rows > 0
+    assert names(folder) == sorted(STRAYS)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, PermissionError(13, "Permission denied")])
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_stops_the_reading_of_records_removes_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Any, number: int
+) -> None:
+    path, folder = tmp_path / "r.csv", tmp_path / "r.csv.checkpoint"
+    made: list[int] = []
+
+    def failing(**members: Any) -> Part:
+        made.append(1)
+        if len(made) == number:
+            raise error
+        return Part(**members)
+
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        break_off(sandbox, client, path)
+        before = names(folder)
+        assert sum(name.endswith(".jsonl") for name in before) == 3
+        with monkeypatch.context() as patch:
+            patch.setattr("invigilate.export.checkpoint.Part", failing)
+            with pytest.raises((KeyboardInterrupt, PermissionError)):
+                export_report(client, path, **WINDOWS)
+        assert names(folder) == before
+        assert export_report(client, path, **WINDOWS).resumed_rows > 0
+    assert names(tmp_path) == ["r.csv"]
+
+
+def test_a_refused_export_removes_no_part(tmp_path: Path) -> None:
+    """Given back before anybody asked which parts there are."""
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        break_off(sandbox, client, tmp_path / "r.csv")
+        before = names(tmp_path / "r.csv.checkpoint")
+        with pytest.raises(ExportError, match="of another export"):
+            export_report(client, tmp_path / "r.csv", checkpoint=tmp_path / "r.csv.checkpoint")
+        assert names(tmp_path / "r.csv.checkpoint") == before
+        # One that is new is not left behind.
+        Checkpoint(tmp_path / "new", {}).close()
+    assert names(tmp_path) == ["r.csv.checkpoint"]
+
+
+@pytest.mark.parametrize("others", [["part-00000.json", "part-00001.jsonl"], ["part-00000.json", "lock"], ["part-x"]])
+def test_parts_of_others_are_refused(tmp_path: Path, others: list[str]) -> None:
+    """Programs that write in parallel call their files so."""
+    folder = tmp_path / "table"
+    folder.mkdir()
+    for name in others:
+        (folder / name).write_text("precious")
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with pytest.raises(ExportError, match=r"no state\.json in it; give a folder of its own"):
+            export_report(client, tmp_path / "r.csv", checkpoint=folder)
+        assert len(sandbox.requests) == 0
+    assert names(tmp_path) == ["table"]
+    assert {name: (folder / name).read_text() for name in names(folder)} == dict.fromkeys(others, "precious")
+
+
+def test_what_a_killed_export_leaves_of_its_beginning_is_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "r.csv.checkpoint"
+    folder.mkdir()
+    (folder / "lock").write_text("")
+    (folder / "state.json.tmp").write_text("{")
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        assert export_report(client, tmp_path / "r.csv").rows == 240
+    assert names(tmp_path) == ["r.csv"]
+
+
+def test_two_never_hold_a_checkpoint_while_it_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others take the lock as soon as it is free: they hold the file that a third one finds."""
+    folder = tmp_path / "checkpoint"
+    others: list[tuple[Lock, bool]] = []
+    closing = os.close
+
+    def close(descriptor: int) -> None:
+        closing(descriptor)
+        if not others:
+            others.append((waiting, waiting.take()))
+            second = Lock(folder / "lock")
+            others.append((second, second.take()))
+
+    held = Checkpoint(folder, {})
+    held.begin()
+    waiting = Lock(folder / "lock")
+    with monkeypatch.context() as patch:
+        patch.setattr("invigilate.export.files.os.close", close)
+        held.remove()
+    folder.mkdir(exist_ok=True)
+    third = Lock(folder / "lock")
+    others.append((third, third.take()))
+    assert sum(taken for _, taken in others) == 1
+    for lock, _ in others:
+        lock.close()
+
+
+def test_a_checkpoint_that_cannot_be_removed_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "checkpoint"
+    held = Checkpoint(folder, {})
+    held.begin()
+    held.decide(None)
+
+    def fail(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", fail)
+        with pytest.raises(PermissionError):
+            held.remove()
+    again = Checkpoint(folder, {})
+    again.begin()
+    again.remove()
+    assert names(tmp_path) == []
+
+
+def test_who_reads_on_after_the_export_was_given_up_opens_nothing(tmp_path: Path) -> None:
+    held = Checkpoint(tmp_path / "checkpoint", {})
+    held.begin()
+    held.close()
+    with pytest.raises(ExportError, match="given up"):
+        held.open_part(0)
+    assert names(tmp_path) == []
