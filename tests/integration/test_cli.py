@@ -22,6 +22,7 @@ from invigilate import SmarterProctoring, __version__
 from invigilate.cli import ExitCode, main
 from invigilate.cli.app import application
 from invigilate.sandbox import Sandbox, faults
+from tests.support.exporting import Meddler, csv_rows
 from tests.support.terminal import COMMAND, settings, start
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,11 @@ class Done(NamedTuple):
 
 
 Run = Callable[..., Done]
+BOUNDS = (
+    "--window-by appointment_date --appointment-date-after 2026-01-01T00:00Z "
+    "--appointment-date-before 2027-01-01T00:00Z"
+)
+"""A part of the sandbox's report."""
 
 
 @pytest.fixture
@@ -102,6 +108,17 @@ def test_each_help_shows_its_examples(path: str, run: Run) -> None:
     assert "\x1b" not in done.out
 
 
+# The sandbox has the help of a parser of its own.
+@pytest.mark.parametrize("path", [path for path, _ in commands() if path != "sandbox"])
+def test_each_help_names_all_options_whole(path: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = run(f"{path} --help").out
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    names = {name for found, command in commands() if found == path for each in command.params for name in each.opts}
+    assert {name for name in names if name.startswith("--")} <= set(printed.split())
+
+
 @pytest.mark.parametrize(("path", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
 def test_each_example_works_as_it_stands(path: str, line: str, run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     if path == "sandbox":
@@ -159,7 +176,23 @@ def test_version_and_help(run: Run) -> None:
         ("report --theme dark", "--theme: expected light or dark, and --chart"),
         ("report --output report.txt", "--output: expected a file that ends in one of"),
         ("report --output report.csv --bars", "--output: exports the whole report"),
-        ("report --window-by close_date", "--window-by: goes with --output only"),
+        ("report --window-by close_date --csv-safe", "--csv-safe, --window-by: for --output only"),
+        ("report --output r.csv --theme dark", "--theme: expected light or dark, and --chart"),
+        ("report --output r.csv --nested columns", "--nested: expected for csv, 'flatten' or 'struct' or 'json', got"),
+        ("report --output r.jsonl --csv-safe", "--csv-safe: goes with .csv only"),
+        ("report --output r.csv --window 7d", "--window: goes with --window-by only"),
+        ("report --output r.csv --window-by date", "--window-by: expected appointment_date or close_date"),
+        ("report --output r.csv {bounds} --window week", "--window: expected a length such as 7d, 12h or 30min"),
+        ("report --output r.csv {bounds} --window 0d", "--window: expected at least a millisecond, and at most"),
+        (
+            "report --output r.csv --window-by close_date --close-date-after 2026-10-01T00:00Z",
+            "--window-by: expected --close-date-after and --close-date-before, got no --close-date-before",
+        ),
+        ("report --output none/r.csv", "--output: expected a file in a folder that exists, got one in a folder that"),
+        ("report --output r.csv --checkpoint none/c", "--checkpoint: expected a folder in a folder that exists"),
+        ("report --output r.csv --checkpoint c --no-checkpoint", "--no-checkpoint: does not go with --checkpoint"),
+        ("report --output r.csv --install-column sid", "--install-column: expected a name that no other column has"),
+        ("report --appointment-date-after 0001-01-01 --timezone Asia/Tokyo", "outside of the years 1 to 9999"),
         ("report --install {install} --install {install}", "--install: the same install is given twice"),
         ("sessions show --exam-sid EX1", "--session-sid: expected a value, since it is required"),
         ("sessions show --session-sid {exam} --exam-sid {session}", "seem to be exchanged"),
@@ -175,11 +208,12 @@ def test_version_and_help(run: Run) -> None:
 )
 def test_wrong_command_lines(line: str, problem: str, run: Run, session: str, sandbox: Sandbox) -> None:
     names = {"both": session, "exam": sandbox.exam_sid, "session": sandbox.session_sid, "install": sandbox.install_sid}
-    done = run(line.format(**names))
+    done = run(line.format(**names, bounds=BOUNDS))
     assert (done.code, done.out) == (ExitCode.USAGE, "")
-    assert problem in done.err
-    assert done.err.startswith("invigilate: ")
-    assert done.err.count("\n") == 1
+    *echoed, last = done.err.splitlines()
+    assert problem in last
+    assert last.startswith("invigilate: ")
+    assert all(re.fullmatch(r"invigilate: --[a-z-]+ \S+Z", each) for each in echoed)
     assert len(sandbox.requests) == 0
 
 
@@ -278,6 +312,32 @@ def test_the_report_of_several_installs(run: Run, sandbox: Sandbox) -> None:
     ]  # fmt: skip
 
 
+def test_rows_of_an_install_that_is_named_say_it(run: Run, sandbox: Sandbox) -> None:
+    # As exports of it do.
+    other, own = sandbox.other_install_sid, sandbox.install_sid
+    done = run(f"report --install {other} --columns installSid,status --max-rows 2")
+    assert [line.split("\t")[0] for line in done.out.splitlines()] == ["installSid", other, other]
+    assert json.loads(run(f"report --install {other} --json --max-rows 1").out)["installSid"] == other
+    # That of the environment does so only if it is asked for.
+    assert run("report --columns installSid --max-rows 1").out == f"installSid\n{own}\n"
+    assert "installSid" not in json.loads(run("report --json --max-rows 1").out)
+
+
+def test_what_is_sensitive_is_masked_at_any_depth(run: Run, sandbox: Sandbox, session: str) -> None:
+    whole = json.loads(run("report --json --max-rows 1").out)["user"]
+    assert {"firstName", "lastName", "email"} < set(whole)
+    shown = json.loads(run("report --columns user --max-rows 1").out.splitlines()[1])
+    masked = {**whole, "firstName": "***", "lastName": "***", "email": "***"}
+    assert shown == masked
+    done = run("report --columns user.email,user.sid --max-rows 1")
+    assert done.out == f"user.email\tuser.sid\n***\t{whole['sid']}\n"
+    whole = json.loads(run(f"sessions show {session} --json").out)["enrollment"]
+    done = run(f"sessions show {session}")
+    shown = json.loads(dict(line.split("\t") for line in done.out.splitlines())["enrollment"])
+    assert shown == {**whole, "user": {**whole["user"], "firstName": "***", "lastName": "***", "email": "***"}}
+    assert whole["user"]["email"] not in done.out
+
+
 def test_times_are_echoed_as_the_instants_used(run: Run, sandbox: Sandbox) -> None:
     after, before = "--appointment-date-after 2026-10-01", "--appointment-date-before 2026-11-01"
     done = run(f"report --json --timezone Europe/Berlin {after} {before}")
@@ -293,12 +353,52 @@ def test_times_are_echoed_as_the_instants_used(run: Run, sandbox: Sandbox) -> No
     assert rows
 
 
-def test_a_server_that_refuses_large_pages_is_asked_for_its_own(run: Run, sandbox: Sandbox) -> None:
-    with sandbox.faults.during("getServiceDistribution", faults.status(status=400, times=1)):
-        done = run("report --json")
-    assert (done.code, len(done.out.splitlines())) == (0, 240)
-    assert "pages of 1000 rows are refused" in done.err
-    assert {request.query.partition("offset")[0] for request in list(sandbox.requests)[1:]} == {""}
+@pytest.mark.parametrize("rows", [2, 6])
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+def test_times_of_a_file_are_echoed_as_the_instants_used(
+    rows: int, how: str, run: Run, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sessions = sandbox.open_sessions[:rows]
+    lines = [f"{each.exam_sid},{each.session_sid},2026-12-{10 - n:02}T09:00" for n, each in enumerate(sessions)]
+    (tmp_path / "rows.csv").write_text("\n".join(["exam_sid,session_sid,appointment_date_time", *lines]))
+    done = run(f"sessions schedule --csv rows.csv --timezone Europe/Berlin {how}")
+    assert done.code == 0
+    first, *_ = done.err.splitlines()
+    if rows == 2:
+        said = "2026-12-10T08:00:00.000Z (line 2), 2026-12-09T08:00:00.000Z (line 3)"
+    else:
+        said = (
+            "6 times from 2026-12-05T08:00:00.000Z (line 7) to 2026-12-10T08:00:00.000Z (line 2); --dry-run shows all"
+        )
+    assert first == f"invigilate: appointment_date_time {said}"
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize(("most", "asked"), [(None, 1000), (2000, 1000), (150, 150)])
+def test_a_server_that_refuses_large_pages_is_asked_for_its_own(
+    status: int, most: int | None, asked: int, run: Run, sandbox: Sandbox
+) -> None:
+    wanted = "" if most is None else f" --max-rows {most}"
+    sandbox.interceptors.append(Meddler(refuse=lambda query: status if int(query.get("limit", 50)) > 100 else None))
+    done = run(f"report --json{wanted}")
+    assert (done.code, len(done.out.splitlines())) == (0, min(most or 240, 240))
+    assert done.err.startswith(f"invigilate: pages of {asked} rows are refused, so the server is asked for its own: ")
+    assert done.err.count("\n") == 1
+    assert ["limit" in request.query for request in sandbox.requests].count(True) == 1
+
+
+def test_it_is_asked_for_all_installs_at_once(run: Run, sandbox: Sandbox) -> None:
+    sandbox.interceptors.append(Meddler(refuse=lambda query: 413 if int(query.get("limit", 50)) > 100 else None))
+    done = run(f"report --json --install {sandbox.install_sid} --install {sandbox.other_install_sid}")
+    assert (done.code, len(done.out.splitlines()), done.err.count("\n")) == (0, 252, 1)
+    assert ["limit" in request.query for request in sandbox.requests].count(True) == 1
+
+
+@pytest.mark.parametrize(("line", "status"), [("report --page-size 500", 413), ("report", 409)])
+def test_other_refusals_are_told(line: str, status: int, run: Run, sandbox: Sandbox) -> None:
+    with sandbox.faults.during("getServiceDistribution", faults.status(status=status)):
+        done = run(line)
+    assert (done.code, done.out, done.err.count("\n")) == (ExitCode.REFUSED, "", 1)
 
 
 def test_a_report_that_changes_says_so(run: Run, sandbox: Sandbox) -> None:
@@ -328,8 +428,87 @@ def test_exports(ending: str, run: Run, sandbox: Sandbox, tmp_path: Path) -> Non
     assert f"rows.{ending}: {len(closed)} rows" in done.err
     # What is there is not replaced by chance.
     again = run(f"report --output rows.{ending} --statuses Closed")
-    assert again.code != 0
+    assert (again.code, again.out) == (ExitCode.USAGE, "")
+    assert again.err == (
+        "invigilate: --output: expected a file that does not exist yet, or --overwrite, "
+        f"got rows.{ending}, which does\n"
+    )
     assert run(f"report --output rows.{ending} --statuses Closed --overwrite").code == 0
+
+
+def test_exports_in_windows(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    options = "--window 30d --parallel 3 --nested json --csv-safe --install-column from"
+    done = run(f"report --output rows.CSV --install {sandbox.install_sid} {BOUNDS} {options}")
+    with SmarterProctoring() as client:
+        filters: Any = {
+            "appointment_date_after": "2026-01-01T00:00:00Z",
+            "appointment_date_before": "2027-01-01T00:00:00Z",
+        }
+        expected = {str(row.sid): row.to_dict() for row in client.reports.service_distribution(**filters)}
+    assert (done.code, done.out) == (0, "")
+    assert done.err.splitlines()[-1] == f"invigilate: rows.CSV: {len(expected)} rows"
+    rows = csv_rows(tmp_path / "rows.CSV")
+    assert sorted(row["sid"] for row in rows) == sorted(expected)
+    assert {row["from"] for row in rows} == {sandbox.install_sid}
+    assert all(json.loads(row["exam"]) == expected[row["sid"]]["exam"] for row in rows)
+    # 365 days in parts of 30, each asked for by its own bounds.
+    asked = {request.query.partition("offset=")[0] for request in sandbox.requests if "limit=1000" in request.query}
+    assert len(asked) == 13
+    assert os.listdir(tmp_path) == ["rows.CSV"]
+
+
+def test_windows_that_do_not_make_up_the_report(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    def page(page: dict[str, Any], query: dict[str, str]) -> None:
+        if query["appointmentDateAfter"][:10] == "2026-01-01" and query["appointmentDateBefore"][:10] == "2027-01-01":
+            page["total"] += 2  # rows that no window has
+
+    meddler = Meddler(page=page)
+    sandbox.interceptors.append(meddler)
+    line = f"report --output rows.csv {BOUNDS} --window 60d"
+    done = run(f"{line} --checkpoint kept")
+    assert (done.code, done.out) == (ExitCode.INCOMPLETE, "")
+    last = done.err.splitlines()[-1]
+    assert re.match(r"invigilate: the windows have \d+ rows, and the report has \d+ under the same bounds\. ", last)
+    assert "run the export again" in last
+    assert os.listdir(tmp_path) == ["kept"]
+    assert run(f"{line} --no-checkpoint").code == ExitCode.INCOMPLETE
+    assert os.listdir(tmp_path) == ["kept"]
+    sandbox.interceptors.remove(meddler)
+    done = run(f"{line} --checkpoint kept")
+    assert (done.code, os.listdir(tmp_path)) == (0, ["rows.csv"])
+    assert "of them read by an earlier run" in done.err
+
+
+def test_a_checkpoint_of_another_export(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    with sandbox.faults.during("getServiceDistribution", faults.status(status=418, after=3)):
+        assert run(f"report --output rows.csv {BOUNDS} --window 90d --parallel 1").code == ExitCode.REFUSED
+    done = run("report --output rows.csv")
+    assert done.code == ExitCode.INCOMPLETE
+    assert done.err.count("\n") == 1
+    assert "this checkpoint is of another export" in done.err
+
+
+def test_an_export_says_what_was_odd_once(run: Run, sandbox: Sandbox) -> None:
+    grow = faults.pages_grow(rows=1, most=1)
+    with sandbox.faults.during("getServiceDistribution", grow):
+        done = run("report --output rows.csv --page-size 100 --prefetch 1")
+    told = [line for line in done.err.splitlines() if "the total changed from 240 to 241" in line]
+    assert (done.code, len(told)) == (0, 1)
+
+
+def test_what_was_odd_in_an_earlier_run_is_said(run: Run, sandbox: Sandbox) -> None:
+    installs = f"--install {sandbox.install_sid} --install {sandbox.other_install_sid}"
+    line = f"report --output rows.csv --page-size 100 --prefetch 1 --parallel 1 {installs}"
+    requests = itertools.count(1)
+    # The three pages of the first install come, and that of the second one does not.
+    broken = Meddler(refuse=lambda query: 418 if next(requests) > 3 else None)
+    sandbox.interceptors.append(broken)
+    with sandbox.faults.during("getServiceDistribution", faults.pages_grow(rows=1, most=1)):
+        assert run(line).code == ExitCode.REFUSED
+    sandbox.interceptors.remove(broken)
+    done = run(line)
+    assert (done.code, "of them read by an earlier run" in done.err) == (0, True)
+    assert f"invigilate: install {sandbox.install_sid}: the total changed from 240 to 241" in done.err
 
 
 def test_bars_in_numbers(run: Run, sandbox: Sandbox) -> None:
@@ -500,6 +679,62 @@ def test_who_stops_reading_ends_it_quietly(sandbox: Sandbox, tmp_path: Path) -> 
     assert json.loads(done.stdout)["sid"].startswith("ES")
 
 
+def in_shell(line: str, sandbox: Sandbox, folder: Path, **other: str) -> Done:
+    """Run a command line in a shell, for what it does with streams."""
+    script = f'invigilate() {{ {shlex.join(COMMAND)} "$@"; }}; invigilate {line}'
+    environment = {**os.environ, **settings(sandbox), **other}
+    done = subprocess.run(["bash", "-c", script], env=environment, cwd=folder, capture_output=True, text=True)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("line", ["report --help", "sid check x", "--version"])
+def test_a_pipe_that_nobody_reads_ends_it_quietly(line: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [*COMMAND, *shlex.split(line)], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (ExitCode.PIPE_CLOSED, "")
+
+
+def test_without_stdin_nobody_is_asked(sandbox: Sandbox, session: str, tmp_path: Path) -> None:
+    done = in_shell(f"sessions schedule {session} <&-", sandbox, tmp_path)
+    assert (done.code, done.out) == (ExitCode.NOT_CONFIRMED, "")
+    assert done.err == "invigilate: nothing was sent: without a terminal nobody can be asked; --yes confirms it\n"
+    done = in_shell(f"sessions schedule {session} --secret card_token <&-", sandbox, tmp_path)
+    assert (done.code, done.err.count("\n")) == (ExitCode.USAGE, 1)
+    assert len(sandbox.requests) == 0
+
+
+def test_without_stdout_nothing_is_done(sandbox: Sandbox, session: str, tmp_path: Path) -> None:
+    for line in (f"sessions schedule {session} --yes", "report", "sid check x", "--help"):
+        done = in_shell(f"{line} >&-", sandbox, tmp_path)
+        text = "invigilate: stdout is closed, so nothing was done; send it to a file, or to /dev/null\n"
+        assert done == Done(ExitCode.FAILED, "", text)
+    assert in_shell("report >&- 2>&- <&-", sandbox, tmp_path) == Done(ExitCode.FAILED, "", "")
+    assert len(sandbox.requests) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is there on Linux")
+@pytest.mark.parametrize("line", ["report --json", "report --max-rows 1", "sid check x", "--help", "--version", ""])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_stdout_that_cannot_be_written_is_told(line: str, unbuffered: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    done = in_shell(f"{line} >/dev/full", sandbox, tmp_path, PYTHONUNBUFFERED=unbuffered)
+    assert (done.code, done.out) == (ExitCode.FAILED, "")
+    assert re.fullmatch(r"invigilate: (stdout cannot be written|stdout or a file): No space left on device\n", done.err)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
+def test_what_cannot_be_told_ends_nothing(closed: str, sandbox: Sandbox, session: str, tmp_path: Path) -> None:
+    line = f"sessions schedule {session} --appointment-date-time 2026-12-01T09:00Z --yes --json {closed}"
+    done = in_shell(line, sandbox, tmp_path)
+    assert (done.code, json.loads(done.out)["status"]) == (0, "Scheduled")
+    assert in_shell(f"report --statusses {closed}", sandbox, tmp_path).code == ExitCode.USAGE
+
+
 def test_no_character_ends_a_command(sandbox: Sandbox, tmp_path: Path) -> None:
     offering = ["offerings", "update", "--offering-sid", sandbox.offering_sid, "--title", "Übung ✓", "--match-strings"]
     for json_wanted in ([], ["--json"]):
@@ -545,7 +780,7 @@ def test_a_missing_extra_is_named(
     import importlib.util
 
     found = importlib.util.find_spec
-    for module in ("invigilate.cli", "invigilate.cli.report", "invigilate.cli.sandbox"):
+    for module in ("invigilate.cli", "invigilate.cli.report", "invigilate.cli.exports", "invigilate.cli.sandbox"):
         monkeypatch.setattr(f"{module}.find_spec", lambda name: None if name == missing else found(name))
     done = run(line)
     assert (done.code, done.out) == (ExitCode.MISSING_EXTRA, "")

@@ -104,8 +104,9 @@ def test_many_rows_are_shown_and_asked_about(sandbox: Sandbox, tmp_path: Path) -
         shown.type("yes")
         assert shown.end() == 0
     lines = shown.text.splitlines()
-    assert [line[:21] for line in lines[1:6]] == [f"invigilate: line {n}: P" for n in range(2, 7)]
-    assert lines[6] == "invigilate: ... and 2 more; --dry-run shows all"
+    assert lines[0].startswith("invigilate: appointment_date_time 7 times from 2026-12-01T09:00:00.000Z (line 2) to ")
+    assert [line[:21] for line in lines[2:7]] == [f"invigilate: line {n}: P" for n in range(2, 7)]
+    assert lines[7] == "invigilate: ... and 2 more; --dry-run shows all"
     assert [line.split()[1] for line in lines[-7:]] == ["succeeded"] * 7
     assert "7 of 7 rows" in shown.raw
     assert len(sandbox.ledger) == 7

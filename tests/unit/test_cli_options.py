@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from invigilate._resources import CourseOfferings, ExamSessions, JobTraining, Reports
 from invigilate.cli.app import application
 from invigilate.cli.exits import ExitCode, Failure
 from invigilate.cli.fields import help_texts, is_repeated, masked, operation_of, option_name, summary, value_of
+from invigilate.cli.masking import SENSITIVE
 from invigilate.cli.secrets import secret_values, variable
 from invigilate.errors import InvalidArgumentError
 from smarterproctoring_client.calls import Field
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMANDS: dict[tuple[str, ...], Any] = {
     ("report",): Reports.service_distribution.describe,
     ("sessions", "show"): ExamSessions.get.describe,
@@ -132,6 +137,32 @@ def test_masking_reaches_nested_members() -> None:
     body = {"inner": {"pin": "1", "other": 2}, "list": [{"pin": "3"}], "card": "4", "free": None}
     shown = {"inner": {"pin": "***", "other": 2}, "list": [{"pin": "***"}], "card": "***", "free": None}
     assert masked(fields, body) == shown
+
+
+def test_masking_reaches_members_that_nothing_documents() -> None:
+    free = Field("", "free", "", "object", free=True)
+    union = Field("", "either", "", "union", fields=(free, Field("", "", "", "string")))
+    person = {"email": "a@b.example", "ids": [{"Phone": "1", "sid": "US1"}], "username": None}
+    shown = {"email": "***", "ids": [{"Phone": "***", "sid": "US1"}], "username": None}
+    body = {"free": person, "either": person, "unknown": [person], "email": "x"}
+    assert masked((free, union), body) == {"free": shown, "either": shown, "unknown": [shown], "email": "***"}
+
+
+def test_the_names_that_are_masked_are_those_of_the_specifications() -> None:
+    def names(found: Any) -> Iterator[str]:
+        if isinstance(found, dict):
+            if found.get("x-sensitive") and "name" in found:
+                yield found["name"]
+            for name, member in found.get("properties", {}).items():
+                if isinstance(member, dict) and member.get("x-sensitive"):
+                    yield name
+        for inner in found.values() if isinstance(found, dict) else found if isinstance(found, list) else []:
+            yield from names(inner)
+
+    documents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "openapi").glob("*.yaml")]
+    marked = {name for document in documents for name in names(document)}
+    assert {"cardToken", "email", "client_secret"} < marked
+    assert marked == SENSITIVE
 
 
 CARD = Field("card_token", "cardToken", "body", "string", sensitive=True)

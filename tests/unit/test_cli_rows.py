@@ -67,8 +67,8 @@ def test_null_clears_what_can_be_null(tmp_path: Path) -> None:
         (HEAD + f",{SESSIONS[1]},,,\n", "line 2: exam_sid: expected a value, since it is required, got none"),
         (HEAD + f"{EXAM} ,{SESSIONS[1]},,,\n", "line 2: exam_sid: .*with white space around it"),
         (HEAD + f'{EXAM},"{SESSIONS[1]},,,\n', "line 2: unexpected end of data"),
-        (HEAD.replace(",type_", ",typ") + row(1), "line 1: a column is called 'typ'; expected some of install_sid"),
-        (HEAD.replace(",", ";") + row(1), "line 1: a column is called .*; they are separated by commas"),
+        (HEAD.replace(",type_", ",typ") + row(1), "line 1: column 3 is called 'typ'; expected some of install_sid"),
+        (HEAD.replace(",", ";") + row(1), "line 1: column 1 is called .*; they are separated by commas"),
         (HEAD.replace("type_", "exam_sid") + row(1), "line 1: the column exam_sid comes twice"),
         (HEAD.replace("type_", "install_sid") + row(1), "line 1: install_sid is a column, and given as --install"),
         ("exam_sid\n".encode("utf-16"), "it is not in UTF-8"),
@@ -81,10 +81,30 @@ def test_what_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> Non
     assert "\n" not in caught.value.message
 
 
-def test_no_value_of_a_sensitive_column_is_repeated(tmp_path: Path) -> None:
-    with pytest.raises(Failure) as caught:
-        read(tmp_path, HEAD + row(1, "automated,tok_very_secret,tok_very_secret"))
-    assert "tok_very" not in caught.value.message
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        # Without a line of names, the first one is of values.
+        (f"tok_live_51H8abc,{EXAM}\n", "line 1: column 1 is called otherwise .a 16-character text.; expected some of"),
+        (f"exam_sid,{'x' * 31}\n", "line 1: column 2 is called otherwise .a 31-character text.; expected some of"),
+        # With cells in the wrong column.
+        (HEAD + row(1, "automated,tok_very_secret,tok_very_secret"), "line 2: appointment_date_time: expected"),
+        (HEAD + row(1, "tok_secret,automated,"), "line 2: type: expected one of .*, got a 10-character text"),
+        (HEAD.replace("type_", "amount") + row(1, "tok_live_51H8,10,"), "amount: expected a number .*, got a 13-char"),
+        (HEAD.replace("type_", "amount") + row(1, "-4111111111111111,,"), "amount: expected .*, got a 17-character te"),
+        (HEAD + f"tok_live_51H8abc,{SESSIONS[1]},,,\n", "exam_sid: expected an exam SID .*, got a 16-character text"),
+    ],
+)
+def test_no_value_of_a_file_is_repeated(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(Failure, match=problem) as caught:
+        read(tmp_path, text)
+    for secret in ("tok_", "4111", "xxx"):
+        assert secret not in caught.value.message
+
+
+def test_what_an_option_holds_for_all_rows_is_told_as_for_options(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"line 2: type: expected one of .*, got 'car'"):
+        read(tmp_path, f"exam_sid,session_sid\n{EXAM},{SESSIONS[1]}\n", {**INSTALL, "type_": "car"})
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ def test_what_is_taken(text: str, place: str | None, expected: str) -> None:
         ("", "UTC", "an empty text"),
         ("२०२६-10-01", "UTC", "a 10-character text"),
         ("0001-01-01T00:00:00+14:00", None, "outside of the years"),
+        ("0001-01-01", "Asia/Tokyo", "a time in Asia/Tokyo that is outside of the years 1 to 9999 in UTC"),
+        ("0001-01-01T03:00", "Asia/Tokyo", "outside of the years"),
+        ("9999-12-31T23:00", "America/New_York", "outside of the years"),
     ],
 )
 def test_what_is_refused(text: str, place: str | None, problem: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from .exits import ExitCode, code_of
-from .output import note, prepare_streams
+from .exits import ExitCode, Failure, code_of
+from .output import note, prepare_streams, settle, unwritable
 
 # A wrong command line raises an error of the library below typer, which newer versions of typer bring themselves.
 _ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -65,25 +63,41 @@ def run(arguments: list[str]) -> int:
     Returns:
         The exit code.
     """
-    prepare_streams()
     try:
+        prepare_streams()
         result = application()(args=arguments, prog_name="invigilate", standalone_mode=False)
-        sys.stdout.flush()
     except _ClickError as error:
         return _wrong(error)
     except (typer.Abort, KeyboardInterrupt):
         note("interrupted; no change was cut off")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return code_of(error)
+    except SystemExit:
+        # This is how the library that prints the help ends, when nobody reads it any more.
+        return ExitCode.PIPE_CLOSED
+    except Failure as error:
+        note(error.message)
+        return error.code
+    except OSError as error:
+        # Commands tell their own errors, so that this one is about the help that was to be printed.
+        return _unprinted(settle() or error)
+    failed = settle()
+    if failed is not None:
+        return _unprinted(failed)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _unprinted(error: OSError) -> int:
+    code = code_of(error)
+    if code is not ExitCode.PIPE_CLOSED:
+        note(unwritable(error).message)
+    return code
 
 
 def _wrong(error: Any) -> int:
     context = error.ctx
     if type(error).__name__ == "NoArgsIsHelpError" or not error.format_message():
         # Some versions have shown the help by now.
+        settle()
         return ExitCode.USAGE
     where = context.command_path if context is not None else "invigilate"
     note(f"{error.format_message().rstrip('.')}; see {where} --help")

@@ -27,7 +27,10 @@ class ExitCode(IntEnum):
     REFUSED = 4, "The server refused or failed (other 4xx, 5xx); of many rows, at least one."
     NOT_FOUND = 5, "The server knows no such thing (404)."
     NO_CONNECTION = 6, "No answer came. Nothing was changed, or sending it again does no harm."
-    INCOMPLETE = 7, "A report ended before its total, or an answer cannot be read."
+    INCOMPLETE = (
+        7,
+        "A report ended before its total, an export cannot be trusted or continued, or an answer cannot be read.",
+    )
     OUTCOME_UNKNOWN = 8, "A change may have been made and must not be repeated; stderr says what to do next."
     NOT_CONFIRMED = 9, "A change was not confirmed; nothing was sent."
     MISSING_EXTRA = 10, "A part is not installed; stderr names the extra."

@@ -11,11 +11,13 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
+from invigilate._masking import MASK
 from invigilate._shapes import is_list, is_object
 from invigilate.errors import InvalidArgumentError
 from smarterproctoring_client.calls import Field, Operation
 
 from .exits import Failure, usage
+from .masking import masked_member
 from .times import instant
 
 Describe = Callable[..., Any]
@@ -133,7 +135,7 @@ def _several(field: Field, text: str) -> Any:
 
 
 def _given(field: Field, text: str) -> str:
-    # A short number or word that is somebody's secret would be in the field that is sensitive.
+    # Of an option, which everybody on the machine can read anyway. Of the cells of a file no value is repeated.
     shown = not field.sensitive and re.fullmatch(r"[\w.,+-]{1,20}", text, re.ASCII) is not None
     return repr(text) if shown else f"a {len(text)}-character text" if text else "an empty text"
 
@@ -152,14 +154,14 @@ _READERS: dict[str, Callable[[Field, str], Any]] = {
 def masked(fields: tuple[Field, ...], members: Mapping[str, Any]) -> dict[str, Any]:
     """Give the members of a body, or of an object in it, as people may see them."""
     known = {field.wire: field for field in fields}
-    return {key: _masked(known.get(key), value) for key, value in members.items()}
+    return {name: _masked(known.get(name), masked_member(name, value)) for name, value in members.items()}
 
 
 def _masked(field: Field | None, value: Any) -> Any:
     if field is None or value is None:
         return value
     if field.sensitive:
-        return "***"
+        return MASK
     if is_object(value) and field.fields:
         return masked(field.fields, value)
     if is_list(value) and field.items is not None:

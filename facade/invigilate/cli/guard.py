@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from invigilate.errors import InvalidArgumentError, InvigilateError
 
 from .exits import ExitCode, Failure, code_of
 from .fields import as_usage
-from .output import note, one_line
+from .output import note, one_line, settle, unwritable
 
 # Set by a call that was cut off after something of it was sent; the engine logs it, since its error may never be seen.
 _CUT_OFF = "the outcome is unknown"
@@ -81,10 +80,8 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _end(error: BaseException, notes: _Notes, *, debug: bool) -> ExitCode:
-    code = code_of(error)
+    code, unprinted = code_of(error), settle()
     if code is ExitCode.PIPE_CLOSED:
-        # Python would write what is left once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code
     if debug:
         import traceback
@@ -99,8 +96,11 @@ def _end(error: BaseException, notes: _Notes, *, debug: bool) -> ExitCode:
             note(line)
     elif isinstance(error, InvalidArgumentError):
         note(str(as_usage(error)))
+    elif isinstance(error, OSError) and unprinted is not None and error.filename is None:
+        note(unwritable(unprinted).message)
     elif isinstance(error, OSError) and error.strerror:
-        note(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+        # Of an unbuffered stdout nothing is left that could show that it is the one.
+        note(f"{error.filename or 'stdout or a file'}: {error.strerror}")
     else:
         text = one_line(str(error))
         # Whatever has no code of its own is a mistake of this program: its class helps whoever is told.

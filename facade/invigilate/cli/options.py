@@ -8,6 +8,7 @@ from datetime import tzinfo
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from invigilate.errors import InvalidArgumentError
 from smarterproctoring_client.calls import Field
@@ -128,7 +129,31 @@ def add(
         settings: of the command's context.
     """
     shown = "\n\n".join(["Example:" if len(examples) == 1 else "Examples:", *map(_literal, examples)])
-    app.command(name, help=_literal(help), epilog=shown, context_settings=dict(settings or {}))(guarded(function))
+    context = dict(settings or {})
+    app.command(name, cls=_Command, help=_literal(help), epilog=shown, context_settings=context)(guarded(function))
+
+
+class _Command(TyperCommand):
+    """A command whose help shows the names of options whole."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        # Late, since they take time, and not everybody asks for help.
+        from rich.table import Table
+        from typer import rich_utils
+
+        class Whole(Table):
+            def add_row(self, *cells: Any, **settings: Any) -> None:
+                super().add_row(*cells, **settings)
+                # All but kinds of values and help texts, which can be broken. A name that is cut off cannot be typed.
+                for column in self.columns[:-2]:
+                    column.no_wrap = True
+
+        module: Any = rich_utils
+        module.Table = Whole
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            module.Table = Table
 
 
 def _literal(text: str) -> str:

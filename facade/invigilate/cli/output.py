@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from invigilate._shapes import is_object
+
+from .exits import ExitCode, Failure
+from .masking import masked_member
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,8 +27,14 @@ _GAP = "  "
 
 
 def note(text: str) -> None:
-    """Say something to whoever started the program: a line on stderr."""
-    print(f"invigilate: {one_line(text)}", file=sys.stderr, flush=True)
+    """Say something to whoever started the program: a line on stderr.
+
+    Where nobody can be told, the command goes on: a change that was sent has to be written down all the same.
+    """
+    try:
+        print(f"invigilate: {one_line(text)}", file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)
 
 
 def one_line(text: str) -> str:
@@ -57,21 +68,64 @@ def for_people() -> bool:
 
 
 def prepare_streams() -> None:
-    """Let no character that a stream cannot write end a command."""
+    """Let no closed stream, and no character that a stream cannot write, end a command.
+
+    Raises:
+        Failure: if stdout is closed: nothing that is asked for could be printed.
+    """
+    # Python has None for a stream that was closed when it started. In this order, each gets its own descriptor back.
+    if _missing(sys.stdin):
+        sys.stdin = _nowhere("r")
+    closed = _missing(sys.stdout)
+    if closed:
+        sys.stdout = _nowhere("w")
+    if _missing(sys.stderr):
+        sys.stderr = _nowhere("w")
     for stream in (sys.stdout, sys.stderr):
         encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None and encoding != "utf8":
             reconfigure(errors="backslashreplace")
+    if closed:
+        raise Failure(ExitCode.FAILED, "stdout is closed, so nothing was done; send it to a file, or to /dev/null")
+
+
+def _missing(stream: TextIO | None) -> bool:
+    return stream is None
+
+
+def _nowhere(mode: Literal["r", "w"]) -> TextIO:
+    return open(os.devnull, mode, encoding="utf-8")  # for as long as the process lives
+
+
+def discard(stream: TextIO) -> None:
+    """Let what is left of a stream go nowhere: Python would write it once more at its end, fail again and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def settle() -> OSError | None:
+    """Write what is left for stdout, and give the reason if that cannot be done; Python then does not try it again."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        discard(sys.stdout)
+        return error
+    return None
+
+
+def unwritable(error: OSError) -> Failure:
+    """The failure of a stdout that cannot be written, such as one on a disk that is full."""
+    return Failure(ExitCode.FAILED, f"stdout cannot be written: {error.strerror or error}")
 
 
 def member(row: Any, path: str) -> Any:
-    """Find a member of a row by its documented name; a dot leads into an object."""
+    """Find a member of a row by its documented name, as people may see it; a dot leads into an object."""
     value: Any = row
     for name in path.split("."):
         if not is_object(value):
             return None
-        value = value.get(name)
+        value = masked_member(name, value.get(name))
     return value
 
 
@@ -90,7 +144,7 @@ def cell(value: Any) -> str:
 
 
 def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print rows while they come.
+    """Print rows while they come. What is sensitive is masked, but for JSON.
 
     Args:
         rows: the rows, by documented names.
@@ -113,19 +167,17 @@ def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_jso
         print("\t".join(line))
 
 
-def record(value: Mapping[str, Any], *, as_json: bool, hidden: Iterable[str] = ()) -> None:
-    """Print one object: its members below each other.
+def record(value: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one object: its members below each other. What is sensitive is masked, but for JSON.
 
     Args:
         value: the object, by documented names.
         as_json: print a line of JSON.
-        hidden: members that only JSON shows.
     """
     if as_json:
         print(to_json(value))
         return
-    covered = set(hidden)
-    members = {key: "***" if key in covered and item is not None else cell(item) for key, item in value.items()}
+    members = {key: cell(masked_member(key, item)) for key, item in value.items()}
     if not for_people():
         for key, text in members.items():
             print(f"{key}\t{text}")

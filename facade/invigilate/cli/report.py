@@ -6,16 +6,29 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from invigilate._paging import Page, Pager
 from invigilate._resources import Reports
-from invigilate.errors import BadRequestError
+from invigilate.errors import APIStatusError
 
 from .clients import proctoring
 from .exits import ExitCode, Failure, usage
+from .exports import (
+    Checkpoint,
+    CsvSafe,
+    InstallColumn,
+    Nested,
+    NoCheckpoint,
+    Parallel,
+    Window,
+    WindowBy,
+    check_output,
+    export,
+)
+from .fields import option_name
 from .options import AsJson, Given, bind
 from .output import for_people, listing, note, rows_of
 from .plans import complete
@@ -25,14 +38,15 @@ from .tally import Tally
 _COLUMNS = ("appointmentDate", "serviceType", "status", "billable", "exam", "course", "sid")
 _INSTALL = "installSid"
 _PAGE = 1000
-_FORMATS = (".csv", ".jsonl", ".parquet")
+_TOO_LARGE = frozenset({400, 413, 422})
+"""What a server says to a page that it finds too large; nothing is documented."""
 _CHARTS = (".html", ".svg", ".png")
 _HOW = "How it is read"
 _WHAT = "What comes of it"
 
 PageSize = Annotated[
     int | None,
-    typer.Option(min=1, max=100_000, metavar="N", help="Rows of a page. [by default 1000]", rich_help_panel=_HOW),
+    typer.Option(min=1, max=100_000, metavar="N", help="Rows of a page; by default 1000.", rich_help_panel=_HOW),
 ]
 Prefetch = Annotated[
     int, typer.Option(min=1, max=100, metavar="N", help="Pages that are fetched at a time.", rich_help_panel=_HOW)
@@ -52,14 +66,6 @@ Output = Annotated[
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the file of --output or --chart.", rich_help_panel=_WHAT)
-]
-WindowBy = Annotated[
-    str | None,
-    typer.Option(
-        metavar="appointment_date|close_date",
-        help="With --output: split the report by this date, and read the parts in parallel.",
-        rich_help_panel=_HOW,
-    ),
 ]
 Bars = Annotated[bool, typer.Option("--bars", help="Count sessions, and draw bars.", rich_help_panel=_WHAT)]
 Chart = Annotated[
@@ -89,6 +95,8 @@ def register(app: typer.Typer) -> None:
             "invigilate report --timezone Europe/Berlin --appointment-date-after 2026-10-01 "
             "--appointment-date-before 2026-11-01 --bars",
             "invigilate report --output report.csv",
+            "invigilate report --output october.parquet --timezone Europe/Berlin --appointment-date-after 2026-10-01 "
+            "--appointment-date-before 2026-11-01 --window-by appointment_date",
             "invigilate report --chart report.svg --theme dark",
         ],
         leave_out=["limit"],
@@ -108,29 +116,50 @@ def _report(
     max_rows: MaxRows = None,
     page_size: PageSize = None,
     prefetch: Prefetch = 8,
+    nested: Nested = None,
+    csv_safe: CsvSafe = False,
+    install_column: InstallColumn = None,
     window_by: WindowBy = None,
+    window: Window = None,
+    parallel: Parallel = None,
+    checkpoint: Checkpoint = None,
+    no_checkpoint: NoCheckpoint = False,
 ) -> None:
-    installs = _installs(given)
-    if not installs:
-        complete(given.describe, given.arguments)
-    if output is not None:
-        if chart or bars or json or columns or max_rows or "offset" in given.arguments:
-            raise usage(
-                "--output: exports the whole report, and goes with none of --json, --columns, --bars, --chart, "
-                "--max-rows and --offset"
-            )
-        _export(given, installs, output, page_size, prefetch, window_by, overwrite)
-        return
-    if window_by is not None:
-        raise usage("--window-by: goes with --output only")
+    wanted: dict[str, Any] = {
+        "nested": nested,
+        "csv_safe": csv_safe or None,
+        "install_column": install_column,
+        "window_by": window_by,
+        "window": window,
+        "parallel": parallel,
+        "checkpoint": checkpoint,
+        "no_checkpoint": no_checkpoint or None,
+    }
+    wanted = {name: value for name, value in wanted.items() if value is not None}
     if theme is not None and (chart is None or theme not in {"light", "dark"}):
         raise usage("--theme: expected light or dark, and --chart")
+    if output is not None and (chart or bars or json or columns or max_rows or "offset" in given.arguments):
+        raise usage(
+            "--output: exports the whole report, and goes with none of --json, --columns, --bars, --chart, "
+            "--max-rows and --offset"
+        )
+    if output is None and wanted:
+        raise usage(f"{', '.join(map(option_name, wanted))}: for --output only")
+    installs = _installs(given)
+    own = "" if installs else complete(given.describe, given.arguments)["install_sid"]
+    if output is not None:
+        options = check_output(output, wanted)
+        options |= {"page_size": page_size or _PAGE, "prefetch": prefetch, "overwrite": overwrite}
+        export(given, installs, output, options)
+        return
     if columns is not None and (chart or bars or json):
         raise usage("--columns: goes with rows only, and --json has all members")
     if chart is not None:
         _check_chart(chart, overwrite=overwrite)
     names = _columns(columns, several=len(installs) > 1)
-    rows = _Rows(given, installs, max_rows, page_size, prefetch)
+    # As in exports, rows say their install if it was named.
+    labels = installs or ([own] if _INSTALL in names else [])
+    rows = _Rows(given, installs, labels, max_rows, page_size, prefetch)
     if chart is None and not bars:
         # Rows that run over the terminal show by themselves how far it has come.
         with nullcontext(nothing) if for_people() else progress("rows") as report:
@@ -161,17 +190,25 @@ def _installs(given: Given) -> list[str]:
 class _Rows:
     """The rows of one install after the other, with pages in flight."""
 
-    def __init__(self, given: Given, installs: list[str], most: int | None, page_size: int | None, ahead: int) -> None:
-        self._installs, self._most = installs, most
+    def __init__(
+        self,
+        given: Given,
+        installs: list[str],
+        labels: list[str],
+        most: int | None,
+        page_size: int | None,
+        ahead: int,
+    ) -> None:
+        self._labels, self._most = labels, most
         self._client = proctoring()
         # No page says how large a page may be. A server that refuses this is asked for what it gives by itself.
-        self._adapts = page_size is None and most is None
+        self._adapts = page_size is None
         size = page_size or _PAGE
-        self._single = most is not None and most <= size
-        self._ahead = 1 if self._single else ahead
+        self._size = min(size, most or size)
+        self._ahead = 1 if self._size == most else ahead
         # All arguments are checked here, before anything is sent.
         named: list[str | None] = [*installs] or [None]
-        self._pagers = [self._pager(given, sid, min(size, most or size)) for sid in named]
+        self._pagers = [self._pager(given, sid, self._size) for sid in named]
         self._smaller = [self._pager(given, sid, None) for sid in named]
 
     def _pager(self, given: Given, sid: str | None, size: int | None) -> Pager[Any]:
@@ -184,11 +221,13 @@ class _Rows:
         pages = self._pagers[position].pages()
         try:
             first = next(pages, None)
-        except BadRequestError as error:
-            if not self._adapts:
+        except APIStatusError as error:
+            if not self._adapts or error.status_code not in _TOO_LARGE:
                 raise
-            note(f"pages of {_PAGE} rows are refused, so smaller ones are read: {error}")
-            yield from self._smaller[position].pages()
+            note(f"pages of {self._size} rows are refused, so the server is asked for its own: {error}")
+            # Other installs are on the same server.
+            self._pagers, self._adapts = self._smaller, False
+            yield from self._pagers[position].pages()
             return
         if first is not None:
             yield first
@@ -211,8 +250,8 @@ class _Rows:
                     report(done, whole if self._most is None or whole is None else min(whole, self._most))
 
     def _named(self, row: Any, position: int) -> Any:
-        if len(self._installs) > 1 and hasattr(row, "additional_properties"):
-            row.additional_properties.setdefault(_INSTALL, self._installs[position])
+        if self._labels and hasattr(row, "additional_properties"):
+            row.additional_properties.setdefault(_INSTALL, self._labels[position])
         return row
 
 
@@ -228,46 +267,6 @@ def _columns(given: str | None, *, several: bool) -> list[str]:
         if name.partition(".")[0] not in {*known, _INSTALL}:
             raise usage(f"--columns: expected some of {', '.join(known)}, with commas in between")
     return names
-
-
-def _export(
-    given: Given,
-    installs: list[str],
-    path: Path,
-    page_size: int | None,
-    prefetch: int,
-    window_by: str | None,
-    overwrite: bool,
-) -> None:
-    if path.suffix not in _FORMATS:
-        raise usage(f"--output: expected a file that ends in one of {', '.join(_FORMATS)}")
-    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise Failure(ExitCode.MISSING_EXTRA, 'Parquet needs an extra: pip install "invigilate[export]"')
-    if window_by not in (None, "appointment_date", "close_date"):
-        raise usage("--window-by: expected appointment_date or close_date")
-    from invigilate.export import ExportProgress, export_report
-
-    by: Literal["appointment_date", "close_date"] | None = window_by  # type: ignore[assignment]
-    with proctoring() as client, progress("rows") as report:
-
-        def moved(state: ExportProgress) -> None:
-            report(state.rows, state.total)
-
-        result = export_report(
-            client,
-            path,
-            filters=given.arguments,
-            installs=installs or None,
-            page_size=page_size or _PAGE,
-            prefetch=prefetch,
-            window_by=by,
-            overwrite=overwrite,
-            on_progress=moved,
-        )
-    earlier = f", {result.resumed_rows} of them read by an earlier run" if result.resumed_rows else ""
-    note(f"{result.path}: {result.rows} rows{earlier}")
-    for field, number in result.misfits.items():
-        note(f"{field}: {number} values do not fit the column and stand in the column additional")
 
 
 def _check_chart(path: Path, *, overwrite: bool) -> None:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from invigilate.errors import InvalidArgumentError
+from invigilate.errors import InvalidArgumentError, InvalidSidError, InvalidTimestampError
 from smarterproctoring_client.calls import Field
 
 from .exits import Failure, usage
 from .fields import Describe, operation_of, option_name, plain_name, value_of
+from .output import note
 from .plans import Plan, Target, plan
 
 _MOST_NAMED = 10
+_MOST_TIMES = 5
+_LIKE_A_NAME = re.compile(r"[a-z_]{1,30}", re.ASCII)
 
 
 def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place: tzinfo | None) -> list[Plan]:
     """Read a CSV file into calls.
 
-    An empty cell means that the argument is not given. The first line names the arguments.
+    An empty cell means that the argument is not given. The first line names the arguments. Times are echoed as the
+    instants that they are.
 
     Args:
         path: the file, in UTF-8, with commas.
@@ -39,16 +44,21 @@ def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place:
     plans: list[Plan] = []
     wrong: dict[int, str] = {}
     seen: dict[Target, int] = {}
+    times = _Times()
     for number, cells in lines[1:]:
         if len(cells) != len(columns):
             wrong[number] = f"{len(cells)} cells below {len(columns)} names"
             continue
+        texts = {field.name: text for field, text in zip(columns, cells, strict=True) if text}
         try:
-            arguments = {f.name: value_of(f, text, place) for f, text in zip(columns, cells, strict=True) if text}
+            arguments = {
+                field.name: value_of(field, texts[field.name], place) for field in columns if field.name in texts
+            }
             item = plan(describe, {**common, **arguments}, number)
         except InvalidArgumentError as error:
-            wrong[number] = f"{plain_name(error.argument)}: expected {error.expected}, got {error.given}"
+            wrong[number] = f"{plain_name(error.argument)}: expected {error.expected}, got {_given(error, texts)}"
             continue
+        times.add(number, {field.name: arguments.get(field.name) for field in columns if field.kind == "timestamp"})
         earlier = seen.setdefault(item.target, number)
         if earlier != number:
             wrong[number] = f"it is about the same thing as line {earlier}"
@@ -57,7 +67,39 @@ def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place:
         raise _wrong(path, wrong)
     if not plans:
         raise usage(f"{path}: it has no rows below its first line")
+    times.echo()
     return plans
+
+
+class _Times:
+    """The instants that the times of a file are, by column."""
+
+    def __init__(self) -> None:
+        self._instants: dict[str, list[tuple[str, int]]] = {}
+
+    def add(self, line: int, values: Mapping[str, Any]) -> None:
+        for name, instant in values.items():
+            if isinstance(instant, str):
+                self._instants.setdefault(name, []).append((instant, line))
+
+    def echo(self) -> None:
+        """Name some of them one by one, and of many the first and the last."""
+        for name, found in self._instants.items():
+            if len(found) <= _MOST_TIMES:
+                said = ", ".join(f"{instant} (line {line})" for instant, line in found)
+            else:
+                (first, at), (last, until) = min(found), max(found)
+                said = f"{len(found)} times from {first} (line {at}) to {last} (line {until}); --dry-run shows all"
+            note(f"{plain_name(name)} {said}")
+
+
+def _given(error: InvalidArgumentError, texts: Mapping[str, str]) -> str:
+    """Describe a cell. What stands in the wrong column may be anybody's secret, and is not repeated."""
+    text = texts.get(error.argument.partition("[")[0])
+    # These tell what is wrong, and repeat nothing but what has the shape of a SID.
+    if text is None or isinstance(error, InvalidSidError | InvalidTimestampError):
+        return error.given
+    return f"a {len(text)}-character text"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -84,12 +126,14 @@ def _columns(path: Path, names: list[str], describe: Describe, common: Mapping[s
     known = {field.name: field for field in operation_of(describe).fields}
     known |= {plain_name(name): field for name, field in known.items()}
     columns: list[Field] = []
-    for name in map(str.strip, names):
+    for place, name in enumerate(map(str.strip, names), 1):
         field = known.get(name)
         if field is None:
             expected = ", ".join(dict.fromkeys(map(plain_name, known)))
             separator = "; they are separated by commas" if ";" in name or "\t" in name else ""
-            raise usage(f"{path}: line 1: a column is called {name[:40]!r}; expected some of {expected}{separator}")
+            # The first line of a file without names holds values, which may be secrets.
+            called = repr(name) if _LIKE_A_NAME.fullmatch(name) else f"otherwise (a {len(name)}-character text)"
+            raise usage(f"{path}: line 1: column {place} is called {called}; expected some of {expected}{separator}")
         if field in columns:
             raise usage(f"{path}: line 1: the column {name} comes twice")
         if field.name in common:

@@ -6,7 +6,7 @@ import typer
 
 from invigilate._resources import ExamSessions
 
-from .changes import change, hidden_members
+from .changes import change
 from .clients import proctoring
 from .options import AsJson, Given, bind
 from .output import listing, record, rows_of
@@ -74,7 +74,7 @@ def _show(given: Given, json: AsJson = False) -> None:
     call = given.describe(**complete(given.describe, given.arguments))
     with proctoring() as client:
         session = client.execute(call)
-    record(session.to_dict(), as_json=json, hidden=hidden_members(session))
+    record(session.to_dict(), as_json=json)
 
 
 def _list(given: Given, json: AsJson = False) -> None:

@@ -66,7 +66,11 @@ def instant(text: str, argument: str, place: tzinfo | None) -> str:
     except ValueError:
         raise InvalidTimestampError(argument, _EXPECTED, "a time that does not exist") from None
     if offset is None:
-        moment = _local(moment.replace(tzinfo=place), argument, whole_day=clock is None)
+        try:
+            moment = _local(moment.replace(tzinfo=place), argument, whole_day=clock is None)
+        except OverflowError:
+            given = f"a time in {place} that is outside of the years 1 to 9999 in UTC"
+            raise InvalidTimestampError(argument, _EXPECTED, given) from None
     return wire_timestamp(moment, argument)
 
 
