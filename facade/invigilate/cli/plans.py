@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from invigilate._base import setting
+from invigilate._base import check_base_url, setting
+from invigilate._clients import _SMARTERPROCTORING  # pyright: ignore[reportPrivateUsage]
 from invigilate._engine import Prepared
 from invigilate._requests import prepare
 from invigilate.errors import InvalidArgumentError
@@ -61,6 +62,16 @@ class Plan(NamedTuple):
         """What is sent, in one line."""
         body = json.dumps(self.body(), ensure_ascii=False)
         return one_line(f"{self.prepared.request.method} {self.path} {body}")
+
+
+def base_url() -> str:
+    """Give the address that calls are sent to, without a slash at its end. It needs no token.
+
+    Raises:
+        ConfigurationError: if the environment names one that no call is sent to, such as one with a user.
+    """
+    text = setting(None, "SMARTERPROCTORING_BASE_URL", _SMARTERPROCTORING["production"])
+    return check_base_url(text, allow_insecure_http=False)[0]
 
 
 def complete(describe: Describe, arguments: Mapping[str, Any]) -> dict[str, Any]:

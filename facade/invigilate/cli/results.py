@@ -1,7 +1,8 @@
 """The result file of a run: what was sent and what came of it, so that a broken run goes on and books nothing twice.
 
-One JSON object in a line. The first names the operation; each other one is an event of a row. An event is on the disk
-before what follows it is done: "started" before anything of the row is sent, its outcome before the next row is.
+One JSON object in a line. The first names the operation and the server; each other one is an event of a row. An event
+is on the disk before what follows it is done: "started" before anything of the row is sent, its outcome before the
+next row is.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from .exits import usage
 from .output import note
 from .plans import Plan, Target
 
-_VERSION = 1
+_VERSION = 2
+_EVENT = b'{"event": "'
+_MARK_DIGITS = 6
+"""So many tell apart what one row went through, and can be typed."""
 
 
 class State(Enum):
@@ -35,9 +41,11 @@ class State(Enum):
     REFUSED = "refused"
     """The server refused it; nothing was changed."""
     NOT_SENT = "not_sent"
-    """Nothing was changed, for a reason that has nothing to do with the row; or sending it again does no harm."""
+    """Nothing was changed, for a reason that has nothing to do with the row."""
+    FAILED = "failed"
+    """The server failed, or its answer was lost; sending it again does no harm."""
     UNKNOWN = "unknown"
-    """It may have gone through."""
+    """It may have gone through, and must not be sent again."""
     CONFIRMED = "confirmed"
     """Somebody has read back that it went through."""
     RELEASED = "released"
@@ -45,76 +53,134 @@ class State(Enum):
 
 
 class Last(NamedTuple):
-    """The last event of a row."""
+    """The last event of a row.
+
+    Attributes:
+        state: what it says.
+        line: where the row stood then.
+        digest: what was sent, summed up.
+        target: what it is about.
+        mark: what names this event, and no earlier or later one.
+        settles: the mark of the unknown outcome that it settles, of `CONFIRMED` and `RELEASED`.
+    """
 
     state: State
     line: int
     digest: str
     target: Target
+    mark: str
+    settles: str | None
 
 
 class ResultFile:
-    """A result file, for one process at a time.
+    """A result file, for one process at a time. Nothing of the file is changed before the first event is written.
 
     Args:
-        path: the file; it is made when the first event is written.
+        path: the file; its head is written with the first event.
         operation: the operationId of the run.
+        base_url: the server of the run.
         safe: whether sending a row twice does no harm.
         writing: lock it, and be ready to write.
 
     Raises:
-        Failure: if it is of another operation, damaged, or in use.
+        Failure: if it is of another operation or server, damaged, in use, or no result file.
     """
 
-    def __init__(self, path: Path, operation: str, *, safe: bool, writing: bool) -> None:
+    def __init__(self, path: Path, operation: str, base_url: str, *, safe: bool, writing: bool) -> None:
         self.path = path
         self._operation = operation
+        self._base_url = base_url
         self._safe = safe
         self._salt = secrets.token_hex(16)
         self._last: dict[Target, Last] = {}
-        self._file: BinaryIO | None = None
+        self._decided: dict[Target, tuple[Plan, State]] = {}
         self._new = True
-        if writing:
-            self._file = path.open("a+b")
-            _lock(self._file, path)
-        if path.exists():
-            self._read(path.read_bytes())
+        self._whole = 0  # bytes of lines that are whole
+        self._torn = False
+        self._unended = False
+        # Unbuffered: what could not be written is not tried again behind our back.
+        self._file = path.open("a+b", buffering=0) if writing else None
+        try:
+            if self._file is not None:
+                _lock(self._file.fileno(), path)
+            if path.exists():
+                self._read(path.read_bytes())
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, and let others use it."""
         if self._file is not None:
             self._file.close()
 
     def _read(self, content: bytes) -> None:
-        whole, _, torn = content.rpartition(b"\n")
-        if torn and self._file is not None:
-            # The machine went down while this was written. Nothing that follows an event is done before it is whole.
-            note(f"{self.path}: its last line is torn, and is dropped")
-            self._file.truncate(len(content) - len(torn))
-        lines = whole.split(b"\n") if whole else []
+        *lines, rest = content.split(b"\n")
+        self._new = not lines
+        if rest and _is_json(rest):
+            # Whole but for its end, which an editor may have taken away. It counts: it may be a "started".
+            lines.append(rest)
+            self._new, self._unended, rest = False, True, b""
         for number, line in enumerate(lines, 1):
             try:
                 event = json.loads(line)
                 if number == 1:
                     self._head(event)
                 else:
-                    self._event(event)
+                    self._event(event, line)
             except (ValueError, KeyError, TypeError, AttributeError):
-                raise usage(f"{self.path}: line {number} is no line of a result file") from None
-        self._new = not lines
+                raise self._no_line(number) from None
+        if rest:
+            # The machine went down while this was written. Nothing that follows an event is done before it is whole.
+            if not self._begins_a_line(rest):
+                raise self._no_line(len(lines) + 1)
+            self._torn = True
+            if self._file is not None:
+                note(f"{self.path}: its last line is torn, and is dropped")
+        self._whole = len(content) - len(rest)
+
+    def _no_line(self, number: int) -> Exception:
+        return usage(f"{self.path}: line {number} is no line of a result file")
+
+    def _begins_a_line(self, rest: bytes) -> bool:
+        if not self._new:
+            return rest.startswith(_EVENT) or _EVENT.startswith(rest)
+        start = json.dumps(self._first_line("")).encode().removesuffix(b'"}')
+        return start.startswith(rest) or (
+            rest.startswith(start) and bool(re.fullmatch(rb'[0-9a-f]*"?', rest.removeprefix(start)))
+        )
+
+    def _first_line(self, salt: str) -> dict[str, Any]:
+        head: dict[str, Any] = {"invigilate_results": _VERSION, "operation": self._operation}
+        return {**head, "base_url": self._base_url, "salt": salt}
 
     def _head(self, event: Mapping[str, Any]) -> None:
+        if event["invigilate_results"] == 1:
+            raise usage(f"{self.path}: it is of version 1, which does not say which server it is about; expected 2")
         if event["invigilate_results"] != _VERSION:
             raise ValueError
         if event["operation"] != self._operation:
             raise usage(f"{self.path}: it holds results of {event['operation']}, and this is {self._operation}")
+        if event["base_url"] != self._base_url:
+            raise usage(
+                f"{self.path}: it holds results of {event['base_url']}, and this is {self._base_url}; "
+                "name another file with --results"
+            )
         self._salt = str(event["salt"])
 
-    def _event(self, event: Mapping[str, Any]) -> None:
+    def _event(self, event: Mapping[str, Any], line: bytes) -> None:
         target = tuple((str(name), str(value)) for name, value in event["target"].items())
-        self._last[target] = Last(State(event["event"]), int(event["line"]), str(event["row"]), target)
+        before = self._last.get(target)
+        # Two events of the same text, of the same millisecond, have two marks.
+        mark = hashlib.sha256((before.mark if before else "").encode() + line).hexdigest()[:_MARK_DIGITS]
+        state, number = State(event["event"]), int(event["line"])
+        self._last[target] = Last(state, number, str(event["row"]), target, mark, event.get("settles"))
 
     def digest(self, item: Plan) -> str:
         """Sum up what a row sends.
@@ -127,14 +193,20 @@ class ResultFile:
         mark = hmac.new(self._salt.encode(), request.content or b"", hashlib.sha256).hexdigest()[:4]
         return f"{hashlib.sha256(plain.encode()).hexdigest()[:40]}{mark}"
 
+    def last(self, item: Plan) -> Last | None:
+        """The last event of a row that was written; `None` if it was never tried."""
+        return self._last.get(item.target)
+
     def state(self, item: Plan) -> State | None:
-        """What is known of a row; `None` if it was never tried."""
-        last = self._last.get(item.target)
+        """What is known of a row, with what was decided of it; `None` if it was never tried."""
+        if item.target in self._decided:
+            return self._decided[item.target][1]
+        last = self.last(item)
         if last is None:
             return None
-        # A row that was cut off and can be repeated without harm is one that was not sent.
+        # A row that was cut off and can be repeated without harm is one to send.
         harmless = self._safe and last.state in {State.STARTED, State.UNKNOWN}
-        return State.NOT_SENT if harmless else last.state
+        return State.FAILED if harmless else last.state
 
     def check(self, plans: Sequence[Plan]) -> None:
         """Check that the rows are those that the file knows.
@@ -146,48 +218,84 @@ class ResultFile:
         for last in self._last.values():
             item = known.get(last.target)
             harmless = {State.STARTED, State.UNKNOWN} if self._safe else set[State]()
-            if last.state in {State.REFUSED, State.NOT_SENT, State.RELEASED, *harmless}:
+            if last.state in {State.REFUSED, State.NOT_SENT, State.FAILED, State.RELEASED, *harmless}:
                 continue
             if item is None:
                 raise usage(f"{self.path}: a row that was sent from line {last.line} is not among the rows any more")
             if self.digest(item) != last.digest:
                 raise usage(f"{self.path}: line {item.line} was changed after it was sent; another file is another run")
 
+    def decide(self, item: Plan, state: State) -> None:
+        """Take an unknown outcome for settled, in memory only, until `write_decisions`."""
+        self._decided[item.target] = item, state
+
+    def write_decisions(self) -> None:
+        """Write down what was decided."""
+        decided, self._decided = self._decided, {}
+        for item, state in decided.values():
+            last = self.last(item)
+            if last is not None and last.state is not state:
+                self.write(item, state, settles=last.mark)
+
     def write(self, item: Plan, state: State, **facts: Any) -> None:
-        """Write an event of a row, and wait until it is on the disk."""
-        assert self._file is not None
+        """Write an event of a row, and wait until it is on the disk.
+
+        Raises:
+            OSError: if it cannot be written; the file is as it was before.
+        """
         if self._new:
-            self._append({"invigilate_results": _VERSION, "operation": self._operation, "salt": self._salt})
+            self._append(self._first_line(self._salt))
             _sync_folder(self.path.absolute().parent)
             self._new = False
         digest = self.digest(item)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-        line = item.line or 0
-        event = {"event": state.value, "line": line, "at": at, "row": digest, "target": dict(item.target)}
-        self._append({**event, **{name: fact for name, fact in facts.items() if fact is not None}})
-        self._last[item.target] = Last(state, line, digest, item.target)
+        event = {"event": state.value, "line": item.line or 0, "at": at, "row": digest, "target": dict(item.target)}
+        event |= {name: fact for name, fact in facts.items() if fact is not None}
+        self._event(event, self._append(event))
 
-    def _append(self, event: Mapping[str, Any]) -> None:
+    def _append(self, event: Mapping[str, Any]) -> bytes:
         assert self._file is not None
-        self._file.write(json.dumps(event).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = json.dumps(event).encode()
+        content = (b"\n" if self._unended else b"") + line + b"\n"
+        try:
+            if self._torn:
+                self._file.truncate(self._whole)
+            written = 0
+            while written < len(content):
+                written += self._file.write(content[written:])
+            os.fsync(self._file.fileno())
+            self._whole += len(content)
+        except BaseException:
+            # No half of it stays, and no event whose writer was told that it failed.
+            self._torn = True
+            with suppress(OSError):
+                self._file.truncate(self._whole)
+            raise
+        self._torn = self._unended = False
+        return line
 
 
-def _lock(file: BinaryIO, path: Path) -> None:
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _lock(descriptor: int, path: Path) -> None:
     """Keep a second run from sending the same rows. The lock goes with the process, however that ends."""
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            file.seek(0x7FFFFFFF)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            os.lseek(descriptor, 0x7FFFFFFF, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        file.close()
         raise usage(f"{path}: another run is using it") from None
 
 
