@@ -1,0 +1,448 @@
+"""What nobody knows the outcome of: said at once, written down, and sent again only by whoever has read it back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invigilate.cli import ExitCode, main
+from invigilate.cli.results import ResultFile, State
+from invigilate.sandbox import Sandbox, faults
+from tests.integration.test_cli import Done, Run, write_rows
+from tests.integration.test_cli_runs import events, outcomes, posts, release, wait_until
+from tests.support.terminal import COMMAND, settings, start, terminal
+
+ROWS = 3
+DRY = "sessions schedule --csv rows.csv --dry-run"
+SCHEDULE = "sessions schedule --csv rows.csv --yes"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seed=5, report_rows=0) as sandbox:
+        yield sandbox
+        assert sandbox.defects == []
+        # Whatever a test did: no card was charged twice.
+        assert [
+            sid for sid, number in Counter(charge.session_sid for charge in sandbox.ledger).items() if number > 1
+        ] == []
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    for name, value in settings(sandbox).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    def run(line: str) -> Done:
+        return Done(int(main(shlex.split(line))), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def rows(sandbox: Sandbox, tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "rows.csv", sandbox, ROWS)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "rows.csv.results.jsonl"
+
+
+@pytest.fixture
+def session(sandbox: Sandbox) -> str:
+    where = f"--exam-sid {sandbox.exam_sid} --session-sid {sandbox.session_sid}"
+    return f"sessions schedule {where} --appointment-date-time 2026-12-01T09:00:00Z --yes"
+
+
+def lose(sandbox: Sandbox, after: int = 0) -> None:
+    """Let one booking fail in a way that says nothing of whether it was made; it was not."""
+    sandbox.faults.add("scheduleExamSession", faults.html_502(after=after, times=1))
+
+
+def in_shell(line: str, sandbox: Sandbox, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command line in a shell, where `$INVIGILATE` is the program."""
+    environment = {**os.environ, **settings(sandbox), "INVIGILATE": shlex.join(COMMAND)}
+    return subprocess.run(
+        ["bash", "-c", line], env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+
+
+def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: Path) -> None:
+    lose(sandbox)
+    first = run(SCHEDULE)
+    assert (first.code, outcomes(first.out)) == (ExitCode.OUTCOME_UNKNOWN, ["unknown", *["succeeded"] * (ROWS - 1)])
+    command = f"{SCHEDULE} --send-again {release(first, 2)}"
+    lose(sandbox)
+    second = run(command)
+    assert (second.code, outcomes(second.out)) == (ExitCode.OUTCOME_UNKNOWN, ["unknown"])
+    assert posts(sandbox) == ROWS + 1
+    # The same command again: nobody has read back what became of the second attempt.
+    for _ in range(2):
+        again = run(command)
+        assert (again.code, again.out) == (ExitCode.USAGE, "")
+        assert "not the mark of what is unknown now of line 2; look with: invigilate sessions show" in again.err
+        assert f"then give {release(second, 2)} if it did not go through" in again.err
+    assert posts(sandbox) == ROWS + 1
+    assert release(first, 2) != release(second, 2)
+    last = run(f"{SCHEDULE} --send-again {release(second, 2)}")
+    assert (last.code, outcomes(last.out)) == (0, ["succeeded"])
+    assert len(sandbox.ledger) == ROWS
+    done = run(f"{SCHEDULE} --send-again {release(second, 2)}")
+    assert done.code == ExitCode.USAGE
+    assert "line 2: --confirmed and --send-again are for rows whose outcome is unknown; this is succeeded" in done.err
+    assert posts(sandbox) == ROWS + 2
+
+
+@pytest.mark.parametrize(
+    "given", ["2", "2:", "2:0", "2:000000", "2:{mark}0", "02:000000", "2:{mark} --send-again 2:{mark}"]
+)
+def test_a_release_without_its_mark(given: str, run: Run, sandbox: Sandbox, rows: Path, results: Path) -> None:
+    lose(sandbox)
+    right = release(run(SCHEDULE), 2)
+    before, sent = results.read_bytes(), posts(sandbox)
+    done = run(f"{SCHEDULE} --send-again {given.format(mark=right.partition(':')[2])}")
+    assert (done.code, done.out) == (ExitCode.USAGE, "")
+    assert f"then give {right} if it did not go through" in done.err
+    assert (results.read_bytes(), posts(sandbox)) == (before, sent)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ("--send-again x", "--send-again x: expected LINE:MARK"),
+        ("--send-again 3", "--send-again 3: expected LINE:MARK"),
+        ("--send-again 3:{mark}", "line 3: --confirmed and --send-again are for rows whose outcome is unknown"),
+        ("--send-again 99:{mark}", "line 99: --confirmed and --send-again are for rows whose outcome is unknown"),
+        ("--confirmed 3", "line 3: --confirmed and --send-again are for rows whose outcome is unknown; this is succ"),
+        ("--confirmed 99", "line 99: --confirmed and --send-again are for rows whose outcome is unknown; this is no"),
+        ("--confirmed 2 --send-again 2:{mark}", "line 2: --confirmed and --send-again contradict each other"),
+    ],
+)
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+def test_what_settles_nothing(
+    options: str, problem: str, how: str, run: Run, sandbox: Sandbox, rows: Path, results: Path
+) -> None:
+    lose(sandbox)
+    mark = release(run(SCHEDULE), 2).partition(":")[2]
+    before, sent = results.read_bytes(), posts(sandbox)
+    done = run(f"sessions schedule --csv rows.csv {how} {options.format(mark=mark)}")
+    assert (done.code, done.out) == (ExitCode.USAGE, "")
+    assert problem in done.err
+    assert (results.read_bytes(), posts(sandbox)) == (before, sent)
+
+
+def test_a_released_row_that_was_not_sent_yet(run: Run, sandbox: Sandbox, rows: Path) -> None:
+    head, first, *others = rows.read_text().splitlines(keepends=True)
+    rows.write_text("".join([head, *others]))
+    lose(sandbox)
+    unknown = run(SCHEDULE)
+    # The rows move down, and another one takes the place of the first.
+    rows.write_text("".join([head, first, *others]))
+    given = release(unknown, 2)
+    assert run(f"{SCHEDULE} --send-again {given}").code == ExitCode.USAGE
+    command = f"{SCHEDULE} --send-again 3:{given.partition(':')[2]}"
+    sandbox.expire_token(403)
+    stopped = run(command)
+    assert (stopped.code, outcomes(stopped.out)) == (ExitCode.SETTINGS, ["not_sent"])
+    sandbox.expire_token(None)
+    # Released it is, and not sent yet: the same command goes on.
+    done = run(command)
+    assert (done.code, outcomes(done.out)) == (0, ["succeeded"] * 2)
+    assert len(sandbox.ledger) == ROWS
+
+
+@pytest.mark.parametrize("option", ["--send-again", "--confirmed"])
+def test_nothing_is_settled_without_a_yes(
+    option: str, run: Run, sandbox: Sandbox, rows: Path, results: Path, tmp_path: Path
+) -> None:
+    lose(sandbox)
+    sandbox.faults.add("scheduleExamSession", faults.status(status=422, times=1))
+    given = release(run(SCHEDULE), 2)
+    given = given if option == "--send-again" else "2"
+    line = f"sessions schedule --csv rows.csv --retry-refused {option} {given}"
+    before, sent = results.read_bytes(), posts(sandbox)
+    # Nobody can be asked here; and then somebody is, and says no.
+    assert run(line).code == ExitCode.NOT_CONFIRMED
+    assert results.read_bytes() == before
+    with terminal(*shlex.split(line), folder=tmp_path, environment=settings(sandbox)) as shown:
+        shown.wait_for("[y/N] ")
+        shown.type("n")
+        assert shown.end() == ExitCode.NOT_CONFIRMED
+    assert (results.read_bytes(), posts(sandbox)) == (before, sent)
+    assert run(SCHEDULE).code == ExitCode.OUTCOME_UNKNOWN
+    assert posts(sandbox) == sent
+
+
+def test_a_dry_run_shows_what_a_release_would_send(
+    run: Run, sandbox: Sandbox, rows: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(sandbox)
+    lose(sandbox)
+    first = run(SCHEDULE)
+    before, sent = results.read_bytes(), posts(sandbox)
+    monkeypatch.delenv("SMARTERPROCTORING_TOKEN")
+    dry = run(f"{DRY} --json --confirmed 2 --send-again {release(first, 3)}")
+    assert dry.code == 0
+    assert [json.loads(line)["line"] for line in dry.out.splitlines()] == [3]
+    assert f"{ROWS} rows: 1 to send, {ROWS - 1} done" in dry.err
+    assert run(DRY).out == ""
+    assert (results.read_bytes(), posts(sandbox)) == (before, sent)
+
+
+def test_confirmed_rows_need_no_question_and_no_mark(run: Run, sandbox: Sandbox, rows: Path, results: Path) -> None:
+    lose(sandbox)
+    assert run(SCHEDULE).code == ExitCode.OUTCOME_UNKNOWN
+    for _ in range(2):
+        done = run("sessions schedule --csv rows.csv --confirmed 2")
+        assert (done.code, done.out) == (0, "")
+        assert [event["event"] for event in events(results)].count("confirmed") == 1
+    assert run(SCHEDULE).code == 0
+
+
+def test_ctrl_c_while_one_is_read_back(session: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    lose(sandbox)
+    sandbox.faults.add("getExamSession", faults.stall(seconds=20))
+    with start(*shlex.split(session), folder=tmp_path, environment=settings(sandbox)) as process:
+        wait_until(lambda: sandbox.faults.fired.total("stall"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (ExitCode.OUTCOME_UNKNOWN, "")
+    *_, unknown, found, advice = err.splitlines()
+    assert "the outcome is unknown: 502" in unknown
+    assert found == "invigilate: read back: interrupted"
+    assert advice.startswith("invigilate: next: do not send it again; look with: invigilate sessions show --install")
+
+
+def test_ctrl_c_while_a_row_is_read_back(sandbox: Sandbox, rows: Path, results: Path, run: Run, tmp_path: Path) -> None:
+    lose(sandbox, after=1)
+    sandbox.faults.add("getExamSession", faults.stall(seconds=20))
+    with start(*shlex.split(SCHEDULE), folder=tmp_path, environment=settings(sandbox)) as process:
+        wait_until(lambda: sandbox.faults.fired.total("stall"))
+        # It is on the disk before it is read back.
+        assert [event["event"] for event in events(results)] == ["started", "succeeded", "started", "unknown"]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, outcomes(out)) == (ExitCode.OUTCOME_UNKNOWN, ["succeeded", "unknown"])
+    assert "stopped: interrupted; 1 row is left" in err
+    assert "next, line 3: invigilate sessions show" in err
+    assert release(Done(0, out, err), 3) == release(run(SCHEDULE), 3)
+
+
+def test_ctrl_c_before_a_success_is_written(
+    run: Run, sandbox: Sandbox, rows: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ResultFile.write
+
+    def interrupted(self: ResultFile, item: Any, state: State, **facts: Any) -> None:
+        if state is State.SUCCEEDED:
+            raise KeyboardInterrupt
+        write(self, item, state, **facts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultFile, "write", interrupted)
+        done = run(SCHEDULE)
+    assert done.code == ExitCode.INTERRUPTED
+    last = done.err.splitlines()[-1]
+    assert last.startswith("invigilate: interrupted; line 2: it may have been sent, and must not be sent again; look")
+    assert len(sandbox.ledger) == 1
+    again = run(SCHEDULE)
+    assert (again.code, outcomes(again.out)) == (ExitCode.OUTCOME_UNKNOWN, ["succeeded"] * (ROWS - 1))
+    assert release(done, 2) == release(again, 2)
+
+
+def test_ctrl_c_while_the_answer_is_printed(
+    run: Run, session: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("invigilate.cli.changes.record", interrupted)
+    done = run(session)
+    assert done.code == ExitCode.INTERRUPTED
+    last = done.err.splitlines()[-1]
+    assert last == "invigilate: interrupted; the change was made, but its answer is not printed to its end"
+    assert posts(sandbox) == 1
+
+
+def test_ctrl_c_after_an_unknown_outcome(sandbox: Sandbox, rows: Path, results: Path, tmp_path: Path) -> None:
+    lose(sandbox)
+    sandbox.faults.add("scheduleExamSession", faults.too_many_requests(times=1, retry_after=30))
+    with start(*shlex.split(SCHEDULE), folder=tmp_path, environment=settings(sandbox)) as process:
+        wait_until(lambda: "not_sent" in [event["event"] for event in events(results)])
+        time.sleep(1)  # until it is safely on the disk, and the wait of 30 seconds has begun
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "no change was cut off" not in err
+    assert "interrupted; the outcome is unknown of line 2" in err.splitlines()[-1]
+    assert release(Done(0, "", err), 2)
+
+
+def test_results_of_another_server(
+    run: Run, sandbox: Sandbox, rows: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(SCHEDULE).code == 0
+    before = results.read_bytes()
+    assert json.loads(before.splitlines()[0])["base_url"] == sandbox.smarterproctoring_url
+    with Sandbox(seed=5, report_rows=0) as production:
+        for name, value in settings(production).items():
+            monkeypatch.setenv(name, value)
+        for line in (SCHEDULE, DRY):
+            done = run(line)
+            assert (done.code, done.out) == (ExitCode.USAGE, "")
+            assert (
+                f"holds results of {sandbox.smarterproctoring_url}, and this is {production.smarterproctoring_url};"
+                in (done.err)
+            )
+            monkeypatch.delenv("SMARTERPROCTORING_TOKEN", raising=False)
+        assert (results.read_bytes(), posts(production)) == (before, 0)
+        monkeypatch.setenv("SMARTERPROCTORING_TOKEN", production.token)
+        # A slash at the end is no other server, and a user in the address is refused.
+        monkeypatch.setenv("SMARTERPROCTORING_BASE_URL", f"{production.smarterproctoring_url}/")
+        assert run(f"{SCHEDULE} --results production.jsonl").code == 0
+        assert len(production.ledger) == ROWS
+        monkeypatch.setenv("SMARTERPROCTORING_BASE_URL", "https://me:pass@api.example.com")
+        refused = run(DRY)
+        assert (refused.code, "pass" in refused.err) == (ExitCode.SETTINGS, False)
+
+
+@pytest.mark.parametrize("content", ["a,b\nprecious,row", "only a line", '{"a": 1}', "1\n", '{"invigilate_results": 9'])
+@pytest.mark.parametrize("how", ["--yes", "", "--dry-run"])
+def test_a_file_of_others_is_left_alone(
+    content: str, how: str, run: Run, sandbox: Sandbox, rows: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "notes.csv"
+    path.write_text(content)
+    done = run(f"sessions schedule --csv rows.csv --results notes.csv {how}")
+    assert (done.code, path.read_text()) == (ExitCode.USAGE, content)
+    assert "notes.csv: line 1 is no line of a result file" in done.err
+    assert posts(sandbox) == 0
+
+
+@pytest.mark.parametrize("readers", ["| true", "2>&1 | true"])
+def test_a_reader_that_has_gone_hides_no_unknown_outcome(
+    readers: str, sandbox: Sandbox, rows: Path, tmp_path: Path
+) -> None:
+    lose(sandbox)
+    done = in_shell(f"$INVIGILATE {SCHEDULE} {readers}; exit ${{PIPESTATUS[0]}}", sandbox, tmp_path)
+    assert done.returncode == ExitCode.OUTCOME_UNKNOWN
+    assert len(sandbox.ledger) == ROWS - 1
+    if "2>&1" not in readers:
+        assert "next, line 2: invigilate sessions show" in done.stderr
+        assert release(Done(0, "", done.stderr), 2)
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "reason"),
+    [
+        ("> /dev/full", ExitCode.FAILED, "No space left on device"),
+        ("| true", ExitCode.PIPE_CLOSED, "Broken pipe"),
+    ],
+)
+@pytest.mark.parametrize("many", [True, False], ids=["many", "one"])
+def test_a_change_that_cannot_be_printed(
+    output: str, code: int, reason: str, many: bool, session: str, sandbox: Sandbox, rows: Path, tmp_path: Path
+) -> None:
+    # `true` has gone by then.
+    sandbox.faults.add("scheduleExamSession", faults.stall(seconds=0.3, times=1))
+    done = in_shell(f"$INVIGILATE {SCHEDULE if many else session} {output}; exit ${{PIPESTATUS[0]}}", sandbox, tmp_path)
+    assert done.returncode == code
+    made = "what came of the rows is in rows.csv.results.jsonl, but the list of it" if many else "the change was made"
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"invigilate: {made}")
+    assert last.endswith(f"cannot be printed: {reason}")
+    sent = ROWS if many else 1
+    assert posts(sandbox) == sent
+
+
+def test_nothing_is_sent_when_stdout_is_closed(session: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    done = in_shell(f"$INVIGILATE {session} >&-", sandbox, tmp_path)
+    assert done.returncode == ExitCode.FAILED
+    assert "stdout is closed, so nothing was done" in done.stderr
+    assert len(sandbox.requests) == 0
+
+
+LIMITED = """
+import resource, sys
+from invigilate.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sizes of files cannot be limited there")
+@pytest.mark.parametrize("fits", ["nothing of the row", "that it was started"])
+def test_a_full_disk(fits: str, run: Run, sandbox: Sandbox, rows: Path, results: Path, tmp_path: Path) -> None:
+    lines = rows.read_text().splitlines(keepends=True)
+    rows.write_text("".join(lines[:2]))
+    assert run(SCHEDULE).code == 0
+    head, started, _ = results.read_bytes().splitlines(keepends=True)
+    results.unlink()
+    rows.write_text("".join([lines[0], lines[2]]))
+    # A part of the line that comes next fits, too.
+    limit = len(head) + (len(started) if "started" in fits else 0) + 20
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *shlex.split(SCHEDULE)],
+        env={**os.environ, **settings(sandbox), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    if "started" in fits:
+        assert (done.returncode, len(sandbox.ledger)) == (ExitCode.OUTCOME_UNKNOWN, 2)
+        assert "stopped: line 2: File too large" in done.stderr
+        assert [event["event"] for event in events(results)] == ["started"]
+        assert release(Done(0, "", done.stderr), 2) == release(run(SCHEDULE), 2)
+    else:
+        assert (done.returncode, len(sandbox.ledger)) == (ExitCode.FAILED, 1)
+        assert results.read_bytes().count(b"\n") == 1
+        assert run(SCHEDULE).code == 0
+        assert len(sandbox.ledger) == 2
+
+
+@pytest.fixture
+def offerings(sandbox: Sandbox, tmp_path: Path) -> list[str]:
+    found = sorted({session.offering_sid for session in sandbox.open_sessions})
+    text = "offering_sid,title,match_strings\n" + "".join(f'{sid},Term,"A,B"\n' for sid in found)
+    (tmp_path / "offerings.csv").write_text(text)
+    return found
+
+
+@pytest.mark.parametrize("status", [408, 500, 503, 302])
+def test_a_server_that_fails_is_asked_again_by_the_next_run(
+    status: int, run: Run, sandbox: Sandbox, offerings: list[str], tmp_path: Path
+) -> None:
+    line = "offerings update --csv offerings.csv --yes"
+    # Once, with the repeats within the call: those of 302 are none.
+    sandbox.faults.add("updateCourseOffering", faults.status(status=status, times=1 if status == 302 else 3))
+    done = run(line)
+    assert (done.code, outcomes(done.out)) == (ExitCode.REFUSED, ["failed", *["succeeded"] * (len(offerings) - 1)])
+    assert "the server failed: line 2; sending it again does no harm, and the next run does" in done.err
+    assert "refused" not in done.err
+    again = run(line)
+    assert (again.code, outcomes(again.out)) == (0, ["succeeded"])
+    assert [event["event"] for event in events(tmp_path / "offerings.csv.results.jsonl")].count("failed") == 1
+
+
+def test_a_server_that_always_fails_ends_the_run(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    text = "offering_sid,title,match_strings\n" + "".join(f"CO{number:032x},Term,A\n" for number in range(5))
+    (tmp_path / "offerings.csv").write_text(text)
+    line = "offerings update --csv offerings.csv --yes"
+    with sandbox.faults.during("updateCourseOffering", faults.html_520()):
+        done = run(line)
+    assert (done.code, outcomes(done.out)) == (ExitCode.REFUSED, ["failed"] * 3)
+    assert "stopped: the server failed 3 times in a row; 5 rows are left" in done.err
+    with sandbox.faults.during("updateCourseOffering", faults.status(status=422)):
+        refused = run(line)
+    assert (refused.code, outcomes(refused.out)) == (ExitCode.REFUSED, ["refused"] * 5)
