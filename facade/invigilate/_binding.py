@@ -135,7 +135,7 @@ class Operation(Generic[P, S, A, T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
-        # Python is to report a wrong keyword under the name that was called; a copy, since others may bind the function.
+        # For Python to report a wrong keyword under the name that was called. A copy: others may bind it, too.
         given = self.describe
         copy: Any = FunctionType(given.__code__, given.__globals__, name, given.__defaults__, given.__closure__)
         copy.__kwdefaults__ = given.__kwdefaults__

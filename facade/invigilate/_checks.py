@@ -297,8 +297,12 @@ def _expected(field: Field) -> str:
 
 def _given(field: Field, value: Any) -> str:
     """Describe a value; only short words that cannot be anybody's data are repeated, and only for enums."""
-    if isinstance(value, str):
-        if field.enum and not field.sensitive and re.fullmatch(r"[A-Za-z][A-Za-z _-]{0,39}", value):
-            return repr(value)
-    sensitive = field.sensitive and value is not None and not isinstance(value, str)
-    return f"a value of type {type(value).__name__}" if sensitive else describe_given(value)
+    if not isinstance(value, str):
+        return (
+            f"a value of type {type(value).__name__}"
+            if field.sensitive and value is not None
+            else describe_given(value)
+        )
+    if field.enum and not field.sensitive and re.fullmatch(r"[A-Za-z][A-Za-z _-]{0,39}", value):
+        return repr(value)
+    return describe_given(value)
