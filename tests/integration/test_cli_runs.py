@@ -18,7 +18,7 @@ import pytest
 from invigilate.cli import ExitCode, main
 from invigilate.sandbox import Sandbox, faults
 from tests.integration.test_cli import Done, Run, write_rows
-from tests.support.terminal import settings, start
+from tests.support.terminal import settings, start, terminal
 
 ROWS = 12
 SCHEDULE = "sessions schedule --csv rows.csv --yes"
@@ -99,7 +99,10 @@ def test_a_changed_file_is_refused(run: Run, sandbox: Sandbox, rows: Path) -> No
     assert run(SCHEDULE).code == 0
     text = rows.read_text()
     for changed, problem in [
-        (text.replace("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z", 1), "line 2 was changed after it was sent"),
+        (
+            text.replace("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z", 1),
+            "line 2: not what was sent: a value of the row or of an option was changed, or its times",
+        ),
         ("".join(text.splitlines(keepends=True)[:-1]), f"sent from line {ROWS + 1} is not among the rows any more"),
     ]:
         rows.write_text(changed)
@@ -158,7 +161,7 @@ def test_refused_rows_can_be_corrected_and_sent_again(run: Run, sandbox: Sandbox
     done = run(f"{SCHEDULE} --json")
     found = [json.loads(line) for line in done.out.splitlines()]
     assert done.code == ExitCode.REFUSED
-    assert {row["line"]: row["message"].partition(": ")[2][:3] for row in found if row["outcome"] == "refused"} == {
+    assert {row["line"]: row["message"][:3] for row in found if row["outcome"] == "refused"} == {
         3: "409", 5: "422"
     }  # fmt: skip
     sent = posts(sandbox)
@@ -173,6 +176,38 @@ def test_refused_rows_can_be_corrected_and_sent_again(run: Run, sandbox: Sandbox
     assert (retried.code, outcomes(retried.out)) == (ExitCode.REFUSED, ["refused", "succeeded"])
     assert posts(sandbox) == sent + 2
     assert len(sandbox.ledger) == ROWS - 1
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_the_reason_of_a_refusal_is_never_cut_off(columns: int, sandbox: Sandbox, rows: Path, tmp_path: Path) -> None:
+    taken = sandbox.open_sessions[1]
+    sandbox.schedule_before(taken, {"type": "automated", "appointmentDateTime": "2026-12-01T09:00:00.000Z"})
+    arguments = shlex.split(SCHEDULE)
+    with terminal(*arguments, folder=tmp_path, environment=settings(sandbox), columns=columns) as shown:
+        assert shown.end() == ExitCode.REFUSED
+    lines = shown.text.splitlines()
+    # Wherever it is wrapped, and however the lines go on, all of it is there; the path is not.
+    wrapped = "".join(shown.text.split())
+    assert f"3refused{taken.session_sid}" in wrapped
+    assert "409RESOURCECONFLICT:TheSessionisScheduled,soitcannotbescheduled.4succeeded".lower() in wrapped.lower()
+    assert "/v1/" not in shown.text
+    assert "…" not in shown.text
+    if columns >= 80:
+        place = lines[next(n for n, line in enumerate(lines) if line.startswith("line  outcome"))].index("message")
+        assert next(line[place:] for line in lines if line.startswith("3 ")).startswith("409 RESOURCECONFLICT: The")
+
+
+def test_another_time_zone_is_not_what_was_sent(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    known = sandbox.open_sessions[:2]
+    rows = "".join(f"{session.exam_sid},{session.session_sid},2026-12-01T09:00\n" for session in known)
+    (tmp_path / "rows.csv").write_text(f"exam_sid,session_sid,appointment_date_time\n{rows}")
+    assert run(f"{SCHEDULE} --timezone Europe/Berlin").code == 0
+    done = run(f"{SCHEDULE} --timezone Europe/London")
+    assert (done.code, done.out) == (ExitCode.USAGE, "")
+    assert "rows.csv.results.jsonl: line 2 and 1 more: not what was sent: " in done.err
+    assert "its times mean other instants, as with another --timezone. With what was given then the run go" in done.err
+    assert posts(sandbox) == 2
+    assert run(f"{SCHEDULE} --timezone Europe/Berlin").code == 0
 
 
 def test_a_server_that_asks_to_wait(run: Run, sandbox: Sandbox, rows: Path, results: Path) -> None:
@@ -244,7 +279,7 @@ def test_killed_while_the_server_books(sandbox: Sandbox, rows: Path, results: Pa
         out, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.OUTCOME_UNKNOWN
     assert outcomes(out) == ["succeeded"] * (ROWS - 2)
-    assert "line 3: its outcome is unknown, and it is not sent again" in err
+    assert "the outcome is unknown of line 3; no run sends them again by itself" in err
     assert len(sandbox.ledger) == ROWS
 
 
@@ -256,7 +291,14 @@ def test_ctrl_c_while_the_server_books(sandbox: Sandbox, rows: Path, results: Pa
         _, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
     last = err.splitlines()[-1]
-    assert last.startswith("invigilate: interrupted; line 3: it may have been sent, and must not be sent again; look")
+    assert last == "invigilate: interrupted; line 3: it may have been sent, and must not be sent again"
+    # What was done so far, where it stands, and how it goes on.
+    (so_far,) = [line for line in err.splitlines() if "1 done" in line]
+    assert so_far == (
+        f"invigilate: {ROWS} rows: {ROWS - 2} to send, 1 done, 1 of unknown outcome; what came of each is in "
+        "rows.csv.results.jsonl, and the same command goes on"
+    )
+    assert err.count("invigilate sessions show") == 1
     assert [event["event"] for event in events(results)] == ["started", "succeeded", "started", "unknown"]
     assert len(sandbox.ledger) == 2
 
@@ -280,6 +322,7 @@ def test_offerings_from_a_file(run: Run, sandbox: Sandbox, tmp_path: Path) -> No
     sandbox.faults.add("updateCourseOffering", faults.drop_answer(times=1))
     done = run("offerings update --csv offerings.csv --results done.jsonl --yes")
     assert (done.code, outcomes(done.out)) == (0, ["succeeded"] * len(offerings))
+    assert {request.operation_id for request in sandbox.requests} == {"updateCourseOffering"}
     assert (tmp_path / "done.jsonl").exists()
 
 

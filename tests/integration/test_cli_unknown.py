@@ -80,6 +80,117 @@ def in_shell(line: str, sandbox: Sandbox, folder: Path) -> subprocess.CompletedP
     )
 
 
+def kinds(sandbox: Sandbox) -> list[str | None]:
+    """What was asked for, in order."""
+    return [request.operation_id for request in sandbox.requests]
+
+
+CHANGES = {
+    "schedule": ("scheduleExamSession", "--appointment-date-time 2026-12-01T09:00:00Z"),
+    "reschedule": ("rescheduleExamSession", "--appointment-start-date-time 2026-12-02T09:00:00Z"),
+    "cancel": ("cancelExamSession", "--cancellation-memo x"),
+}
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+@pytest.mark.parametrize(
+    ("fault", "applied"),
+    [
+        (faults.drop_answer(times=1), True),
+        (faults.html_502(times=1, applied=True), True),
+        (faults.reset_before_reading(times=1), False),
+        (faults.html_502(times=1), False),
+    ],
+    ids=["answer dropped", "502, applied", "reset before it was read", "502, not applied"],
+)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_session_is_read_before_so_that_a_lost_reply_has_a_verdict(
+    change: str, fault: Any, applied: bool, many: bool, run: Run, session: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    operation, options = CHANGES[change]
+    if change != "schedule":
+        assert run(session).code == 0
+    sandbox.requests.clear()
+    sandbox.faults.add(operation, fault)
+    where = f"--exam-sid {sandbox.exam_sid} --session-sid {sandbox.session_sid}"
+    if many:
+        (tmp_path / "one.csv").write_text(f"exam_sid,session_sid\n{sandbox.exam_sid},{sandbox.session_sid}\n")
+        where = "--csv one.csv"
+    line = f"sessions {change} {where} {options}"
+    assert run(f"{line} --dry-run").code == 0
+    assert kinds(sandbox) == []
+    done = run(f"{line} --yes")
+    assert done.code == ExitCode.OUTCOME_UNKNOWN
+    assert f"read back: {'APPLIED' if applied else 'NOT_VISIBLE'}: " in done.err
+    assert kinds(sandbox).count(operation) <= 1
+    assert [kind for kind in kinds(sandbox) if kind != operation] == ["getExamSession"] * 2
+    assert kinds(sandbox)[0] == "getExamSession"
+    if many:
+        last = events(tmp_path / "one.csv.results.jsonl")[-1]
+        assert last["read_back"].startswith(f"read back: {'APPLIED' if applied else 'NOT_VISIBLE'}: ")
+
+
+@pytest.mark.parametrize("fault", [faults.status(status=404, times=1), faults.status(status=500, times=2),
+                                   faults.not_json(times=1)], ids=["404", "500", "no JSON"])  # fmt: skip
+def test_a_session_that_cannot_be_read_is_changed_all_the_same(
+    fault: Any, run: Run, session: str, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add("getExamSession", fault)
+    assert run(session).code == 0
+    assert kinds(sandbox)[-1] == "scheduleExamSession"
+
+
+def test_without_a_connection_to_read_a_session_nothing_is_sent(
+    run: Run, session: str, sandbox: Sandbox, rows: Path, results: Path
+) -> None:
+    with sandbox.faults.during("getExamSession", faults.close_unanswered()):
+        one = run(session)
+        many = run(SCHEDULE)
+    assert (one.code, one.out) == (ExitCode.NO_CONNECTION, "")
+    assert one.err.splitlines()[-1] == "invigilate: the session was only to be read; the change was not sent"
+    assert (many.code, outcomes(many.out)) == (ExitCode.NO_CONNECTION, ["not_sent"])
+    assert "the session could not be read before: " in many.out
+    assert f"stopped: there is no connection; {ROWS} rows are left; the same command goes on" in many.err
+    assert [event["event"] for event in events(results)] == ["not_sent"]
+    assert posts(sandbox) == 0
+    assert run(SCHEDULE).code == 0
+
+
+def test_ctrl_c_while_a_session_is_read_before(
+    session: str, sandbox: Sandbox, rows: Path, results: Path, tmp_path: Path
+) -> None:
+    sandbox.faults.add("getExamSession", faults.stall(seconds=20))
+    for number, line in enumerate((session, SCHEDULE), 1):
+        with start(*shlex.split(line), folder=tmp_path, environment=settings(sandbox)) as process:
+            wait_until(lambda stalled=number: sandbox.faults.fired.total("stall") == stalled)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == ExitCode.INTERRUPTED
+        assert err.splitlines()[-1].startswith("invigilate: interrupted")
+        assert "may have been sent" not in err
+    assert f"{ROWS} rows: {ROWS} to send; what came of each is in rows.csv.results.jsonl, and the same command" in err
+    assert (posts(sandbox), events(results)) == (0, [])
+
+
+def test_each_unknown_row_is_named_once(run: Run, sandbox: Sandbox, rows: Path) -> None:
+    lose(sandbox)
+    run(SCHEDULE)
+    for line in (SCHEDULE, DRY):
+        again = run(line)
+        assert again.err.count("the outcome is unknown of line 2") == 1
+        assert again.err.count("invigilate sessions show") == 1
+        assert release(again, 2)
+
+
+def test_refused_rows_are_named_beside_unknown_ones(run: Run, sandbox: Sandbox, rows: Path) -> None:
+    lose(sandbox)
+    sandbox.faults.add("scheduleExamSession", faults.status(status=422, times=1))
+    for done in (run(SCHEDULE), run(SCHEDULE)):
+        assert done.code == ExitCode.OUTCOME_UNKNOWN
+        assert "the outcome is unknown of line 2; no run sends them again by itself" in done.err
+        assert done.err.splitlines()[-1] == "invigilate: refused: line 3; --retry-refused sends them once more"
+
+
 def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: Path) -> None:
     lose(sandbox)
     first = run(SCHEDULE)
@@ -214,7 +325,8 @@ def test_confirmed_rows_need_no_question_and_no_mark(run: Run, sandbox: Sandbox,
 
 def test_ctrl_c_while_one_is_read_back(session: str, sandbox: Sandbox, tmp_path: Path) -> None:
     lose(sandbox)
-    sandbox.faults.add("getExamSession", faults.stall(seconds=20))
+    # The first time it is read before it is changed.
+    sandbox.faults.add("getExamSession", faults.stall(seconds=20, after=1))
     with start(*shlex.split(session), folder=tmp_path, environment=settings(sandbox)) as process:
         wait_until(lambda: sandbox.faults.fired.total("stall"))
         process.send_signal(signal.SIGINT)
@@ -228,7 +340,7 @@ def test_ctrl_c_while_one_is_read_back(session: str, sandbox: Sandbox, tmp_path:
 
 def test_ctrl_c_while_a_row_is_read_back(sandbox: Sandbox, rows: Path, results: Path, run: Run, tmp_path: Path) -> None:
     lose(sandbox, after=1)
-    sandbox.faults.add("getExamSession", faults.stall(seconds=20))
+    sandbox.faults.add("getExamSession", faults.stall(seconds=20, after=2, times=1))
     with start(*shlex.split(SCHEDULE), folder=tmp_path, environment=settings(sandbox)) as process:
         wait_until(lambda: sandbox.faults.fired.total("stall"))
         # It is on the disk before it is read back.
@@ -236,7 +348,7 @@ def test_ctrl_c_while_a_row_is_read_back(sandbox: Sandbox, rows: Path, results: 
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, outcomes(out)) == (ExitCode.OUTCOME_UNKNOWN, ["succeeded", "unknown"])
-    assert "stopped: interrupted; 1 row is left" in err
+    assert "stopped: interrupted; 1 row is left; the same command goes on" in err
     assert "next, line 3: invigilate sessions show" in err
     assert release(Done(0, out, err), 3) == release(run(SCHEDULE), 3)
 
@@ -256,7 +368,8 @@ def test_ctrl_c_before_a_success_is_written(
         done = run(SCHEDULE)
     assert done.code == ExitCode.INTERRUPTED
     last = done.err.splitlines()[-1]
-    assert last.startswith("invigilate: interrupted; line 2: it may have been sent, and must not be sent again; look")
+    assert last == "invigilate: interrupted; line 2: it may have been sent, and must not be sent again"
+    assert "next, line 2: invigilate sessions show" in done.err
     assert len(sandbox.ledger) == 1
     again = run(SCHEDULE)
     assert (again.code, outcomes(again.out)) == (ExitCode.OUTCOME_UNKNOWN, ["succeeded"] * (ROWS - 1))

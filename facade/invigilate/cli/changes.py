@@ -16,7 +16,7 @@ from .plans import plan, show_plans
 from .printing import printed
 from .rows import read_plans
 from .runs import Run
-from .unknowns import answer, interrupted
+from .unknowns import answer, interrupted, read_first
 
 _MANY = "Many at once"
 _SENDING = "Before it is sent"
@@ -89,8 +89,9 @@ def _one(given: Given, *, as_json: bool, dry_run: bool, yes: bool) -> None:
         return
     with proctoring() as client:
         confirm([str(item)], "Send it", yes=yes)
+        before = read_first(client, item)
         try:
-            found = answer(client, item)
+            found = answer(client, item, before)
             code = printed(lambda: _show(found, as_json=as_json), "the change was made, but its answer")
         except KeyboardInterrupt as error:
             raise (error if error.args else interrupted(item)) from None

@@ -215,6 +215,7 @@ class ResultFile:
             Failure: if a row that was or may have been sent was changed since, or is missing.
         """
         known = {item.target: item for item in plans}
+        changed: list[int] = []
         for last in self._last.values():
             item = known.get(last.target)
             harmless = {State.STARTED, State.UNKNOWN} if self._safe else set[State]()
@@ -223,7 +224,15 @@ class ResultFile:
             if item is None:
                 raise usage(f"{self.path}: a row that was sent from line {last.line} is not among the rows any more")
             if self.digest(item) != last.digest:
-                raise usage(f"{self.path}: line {item.line} was changed after it was sent; another file is another run")
+                changed.append(item.line or 0)
+        if changed:
+            first, *others = sorted(changed)
+            also = f" and {len(others)} more" if others else ""
+            raise usage(
+                f"{self.path}: line {first}{also}: not what was sent: a value of the row or of an option was changed, "
+                "or its times mean other instants, as with another --timezone. With what was given then the run goes "
+                "on; a new change of what is done belongs in a file of its own"
+            )
 
     def decide(self, item: Plan, state: State) -> None:
         """Take an unknown outcome for settled, in memory only, until `write_decisions`."""

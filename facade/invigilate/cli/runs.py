@@ -24,12 +24,12 @@ from invigilate.errors import (
 from .clients import proctoring
 from .confirm import confirm
 from .exits import ExitCode, Failure, code_of
-from .output import listing, note
-from .plans import Plan, base_url, show_command, show_plans
-from .printing import printed
+from .output import note
+from .plans import Plan, base_url, show_plans
+from .printing import printed, said, show_outcomes
 from .progress import progress
 from .results import ResultFile, State
-from .unknowns import UNKNOWN, advice, interrupted, read_back, settle
+from .unknowns import UNKNOWN, advice, interrupted, read_back, read_before, settle
 
 if TYPE_CHECKING:
     from invigilate import SmarterProctoring
@@ -55,6 +55,7 @@ class Run:
         self.path = path
         self.operation = plans[0].call.operation
         self._retry = retry_refused
+        self._again = "the same command"
 
     def start(
         self, *, as_json: bool, dry_run: bool, yes: bool, confirmed: Sequence[int], send_again: Sequence[str]
@@ -71,13 +72,21 @@ class Run:
         Raises:
             Failure: with the exit code that says what came of it.
         """
+        if send_again:
+            # Once the row is sent, its mark is that of the past.
+            self._again += " without --send-again"
         safe = self.operation.repeat == "safe"
         with ResultFile(self.path, self.operation.id, base_url(), safe=safe, writing=not dry_run) as results:
             results.check(self.plans)
             settle(self.plans, results, confirmed, send_again)
             if dry_run:
                 show_plans(self.to_send(results), as_json=as_json)
-                self.summary(results)
+                note(self.summary(results))
+                unknown = self.unknown(results)
+                if unknown:
+                    note(_are_unknown(unknown))
+                for line in advice(unknown, results):
+                    note(line)
                 return
             self._send(results, as_json=as_json, yes=yes)
 
@@ -94,8 +103,8 @@ class Run:
         """The rows that may have gone through."""
         return self.of(results, *UNKNOWN)
 
-    def summary(self, results: ResultFile) -> None:
-        """Say what is known of the rows."""
+    def summary(self, results: ResultFile) -> str:
+        """Count what is known of the rows."""
         counts = {
             "to send": len(self.to_send(results)),
             "done": len(self.of(results, State.SUCCEEDED, State.CONFIRMED)),
@@ -103,14 +112,11 @@ class Run:
             "of unknown outcome": len(self.unknown(results)),
         }
         rows = f"{len(self.plans)} rows: " if len(self.plans) != 1 else "1 row: "
-        note(rows + ", ".join(f"{number} {what}" for what, number in counts.items() if number))
-        for item in self.unknown(results):
-            look = show_command(item.target)
-            note(f"line {item.line}: its outcome is unknown, and it is not sent again; look with: {look}")
+        return rows + ", ".join(f"{number} {what}" for what, number in counts.items() if number)
 
     def _send(self, results: ResultFile, *, as_json: bool, yes: bool) -> None:
         waiting = self.to_send(results)
-        self.summary(results)
+        note(self.summary(results))
         if not waiting:
             results.write_decisions()
             self._end(results, None, ExitCode.OK)
@@ -123,11 +129,12 @@ class Run:
                 _send_each(sender, waiting)
                 columns = ("line", "outcome", *_target_names(self.plans), "message")
                 code = printed(
-                    lambda: listing(sender.outcomes, columns, as_json=as_json),
+                    lambda: show_outcomes(sender.outcomes, columns, as_json=as_json),
                     f"what came of the rows is in {self.path}, but the list of it",
                 )
             except KeyboardInterrupt as error:
                 unknown = self.unknown(results)
+                note(f"{self.summary(results)}; what came of each is in {self.path}, and {self._again} goes on")
                 for line in advice(unknown, results):
                     note(line)
                 if unknown and not error.args:
@@ -139,13 +146,23 @@ class Run:
         """Say what is left to do, and exit with what matters most of all that happened."""
         if sender is not None and sender.stop is not None:
             left = len(self.to_send(results))
-            note(f"stopped: {sender.stop}; {left} {'row is' if left == 1 else 'rows are'} left for another run")
-        unknown = self.unknown(results)
+            note(f"stopped: {sender.stop}; {left} {'row is' if left == 1 else 'rows are'} left; {self._again} goes on")
+        unknown, problems = self.unknown(results), self._problems(results)
         if unknown:
             cause = None if sender is None else sender.cause
-            raise Failure(ExitCode.OUTCOME_UNKNOWN, _are_unknown(unknown), *advice(unknown, results)) from cause
+            said_first = _are_unknown(unknown)
+            raise Failure(ExitCode.OUTCOME_UNKNOWN, said_first, *advice(unknown, results), *problems) from cause
         if sender is not None and sender.code is not ExitCode.OK:
+            for line in problems:
+                note(line)
             raise typer.Exit(sender.code)
+        if problems:
+            raise Failure(ExitCode.REFUSED, *problems)
+        if code is not ExitCode.OK:
+            raise typer.Exit(code)
+
+    def _problems(self, results: ResultFile) -> list[str]:
+        """Name the rows that are not done although it is known what came of them."""
         problems: list[str] = []
         failed = self.of(results, State.FAILED)
         if failed:
@@ -155,10 +172,7 @@ class Run:
         refused = self.of(results, State.REFUSED)
         if refused:
             problems.append(f"refused: {_lines(refused)}; --retry-refused sends them once more")
-        if problems:
-            raise Failure(ExitCode.REFUSED, *problems)
-        if code is not ExitCode.OK:
-            raise typer.Exit(code)
+        return problems
 
 
 def _lines(items: Sequence[Plan]) -> str:
@@ -233,6 +247,12 @@ class Sender:
 
     def _send(self, item: Plan) -> None:
         for left in reversed(range(_MOST_WAITS)):
+            try:
+                before = read_before(self._client, item)
+            except APIConnectionError as error:
+                self._put(item, State.NOT_SENT, error, "the session could not be read before: ")
+                self.stop, self.code = "there is no connection", code_of(error)
+                return
             self._results.write(item, State.STARTED)
             try:
                 self._client.execute(item.call)
@@ -245,7 +265,7 @@ class Sender:
                 self._put(item, State.NOT_SENT, error)
                 self.stop, self.code = "the server asks to wait", ExitCode.REFUSED
             except OutcomeUnknownError as error:
-                self._unknown(item, error)
+                self._unknown(item, error, before)
             except APIError as error:
                 self._failed(item, error)
             else:
@@ -253,11 +273,11 @@ class Sender:
                 self._put(item, State.SUCCEEDED, None)
             return
 
-    def _unknown(self, item: Plan, error: OutcomeUnknownError) -> None:
+    def _unknown(self, item: Plan, error: OutcomeUnknownError, before: Any) -> None:
         # Before it is read back, which takes time and can be cut off.
         self._put(item, State.UNKNOWN, error)
-        note(f"line {item.line}: {error}")
-        found, cut_off = read_back(self._client, error)
+        note(f"line {item.line}: {said(error)}")
+        found, cut_off = read_back(self._client, error, before)
         if found is not None:
             note(f"line {item.line}: {found}")
             self.outcomes[-1]["read_back"] = found
@@ -291,10 +311,10 @@ class Sender:
             self.stop = reason
         return self._lost == _MOST_LOST
 
-    def _put(self, item: Plan, state: State, error: APIError | None) -> None:
-        message = None if error is None else str(error)
+    def _put(self, item: Plan, state: State, error: APIError | None, what: str = "") -> None:
+        message = None if error is None else f"{what}{error}"
         self._results.write(item, state, status_code=None if error is None else error.status_code, message=message)
-        self._outcome(item, state, message)
+        self._outcome(item, state, None if error is None else what + said(error))
 
     def _outcome(self, item: Plan, state: State, message: str | None) -> None:
         self.outcomes.append({"line": item.line, "outcome": state.value, **dict(item.target), "message": message})

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from invigilate.errors import InvalidArgumentError, OutcomeUnknownError
+from invigilate.errors import APIConnectionError, APIError, InvalidArgumentError, OutcomeUnknownError
+from invigilate.verdicts import CANCEL, RESCHEDULE, SCHEDULE
 
-from .exits import ExitCode, Failure, usage
+from .exits import ExitCode, Failure, code_of, usage
 from .output import note
 from .plans import Plan, show_command
 from .results import ResultFile, State
@@ -20,8 +21,46 @@ UNKNOWN = frozenset({State.STARTED, State.UNKNOWN})
 _RELEASE = re.compile(r"([0-9]{1,9}):([0-9a-f]+)")
 
 
-def answer(client: SmarterProctoring, item: Plan) -> Any:
+def read_before(client: SmarterProctoring, item: Plan) -> Any:
+    """Read a session before it is changed: if the reply is lost, this is what shows that values are new.
+
+    Returns:
+        The session, or `None` if the call is about none, or the server does not give it.
+
+    Raises:
+        APIConnectionError: if no answer came; the call, too, would hardly get one.
+    """
+    if item.call.operation.id not in {SCHEDULE, RESCHEDULE, CANCEL}:
+        return None
+    try:
+        return client.with_options(max_retries=1).exam_sessions.get(**dict(item.target))
+    except APIConnectionError:
+        raise
+    except APIError:
+        # Whatever is wrong with the session or the credentials, the call itself will say.
+        return None
+
+
+def read_first(client: SmarterProctoring, item: Plan) -> Any:
+    """Read a session before the one call that changes it, as `read_before` does.
+
+    Raises:
+        Failure: if no answer came.
+    """
+    try:
+        return read_before(client, item)
+    except APIConnectionError as error:
+        only = "the session was only to be read; the change was not sent"
+        raise Failure(code_of(error), str(error), only) from error
+
+
+def answer(client: SmarterProctoring, item: Plan, before: Any) -> Any:
     """Send one call, and give its answer.
+
+    Args:
+        client: the client.
+        item: the call.
+        before: what `read_before` gave.
 
     Raises:
         Failure: if its outcome is unknown; this was said before it was read back.
@@ -31,21 +70,26 @@ def answer(client: SmarterProctoring, item: Plan) -> Any:
         return client.execute(item.call)
     except OutcomeUnknownError as error:
         note(str(error))
-        found, _ = read_back(client, error)
+        found, _ = read_back(client, error, before)
         if found is None:
             raise Failure(ExitCode.OUTCOME_UNKNOWN, "next: do not send it again before you know what it did") from error
         look = f"next: do not send it again; look with: {show_command(item.target)}"
         raise Failure(ExitCode.OUTCOME_UNKNOWN, found, look) from error
 
 
-def read_back(client: SmarterProctoring, error: OutcomeUnknownError) -> tuple[str | None, bool]:
+def read_back(client: SmarterProctoring, error: OutcomeUnknownError, before: Any) -> tuple[str | None, bool]:
     """Read back what a call did. Nothing that is read is a reason to send the call again.
+
+    Args:
+        client: the client.
+        error: what the call raised.
+        before: the session as it stood before the call, or `None`.
 
     Returns:
         What is visible, in words, or `None` if the call is about no session; and whether Ctrl-C cut this off.
     """
     try:
-        found = client.with_options(max_retries=1).exam_sessions.check(error)
+        found = client.with_options(max_retries=1).exam_sessions.check(error, before=before)
     except InvalidArgumentError:
         return None, False
     except KeyboardInterrupt:
@@ -58,9 +102,9 @@ def interrupted(item: Plan) -> KeyboardInterrupt:
     where = "" if item.line is None else f"line {item.line}: "
     if item.prepared.safe:
         return KeyboardInterrupt(f"{where}it may have been sent; sending it again does no harm")
-    return KeyboardInterrupt(
-        f"{where}it may have been sent, and must not be sent again; look with: {show_command(item.target)}"
-    )
+    # Of a row of a file, the advice on it says where to look.
+    look = f"; look with: {show_command(item.target)}" if item.line is None else ""
+    return KeyboardInterrupt(f"{where}it may have been sent, and must not be sent again{look}")
 
 
 def advice(items: Sequence[Plan], results: ResultFile) -> Iterator[str]:
