@@ -288,7 +288,7 @@ class _Life:
         parts = [str(answer.status_code)]
         shown = masker.line(code) if code else None
         words = masker.line(message) if message else None
-        if shown:
+        if shown and shown != parts[0]:  # iSpring's code is the status
             parts.append(shown)
         text = " ".join(parts) + (f": {words}" if words else "")
         if 300 <= answer.status_code < 400:

@@ -44,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if the page is out of date")
     options = parser.parse_args(arguments)
+    recordings = record()
+    # Recording takes a while, in which somebody may have saved the page.
     before = PAGE.read_text(encoding="utf-8")
-    after = render(before, record())
+    after = render(before, recordings)
     if options.check:
         if before != after:
             print("docs/command-line.md is out of date: run ./scripts/record-terminal")

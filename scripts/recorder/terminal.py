@@ -69,6 +69,10 @@ class Terminal:
         """Interrupt the program."""
         self._process.sendintr()
 
+    def press_ctrl_d(self) -> None:
+        """End what the program reads."""
+        self._process.sendeof()
+
     def end(self) -> int:
         """Wait for the end, and give the exit code."""
         self._process.expect(pexpect.EOF)

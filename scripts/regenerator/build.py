@@ -105,9 +105,9 @@ def generate(target: Target, output: Path, settings: dict[str, Any]) -> list[Ope
     """
     _check_versions(settings)
     document = Document(_load(target.spec))
+    operations = document.operations()
     if found := extensions.problems(document.root, settings["client-defaults"]):
         raise SpecError("; ".join(found))
-    operations = document.operations()
     stripped, marked = strip(document.root)
     data = GeneratorData.from_dict(stripped, config=_config(target, output, settings))
     if isinstance(data, GeneratorError):

@@ -79,6 +79,8 @@ def compare(repository: Repository, base: str) -> Report:
     printed = _reporter(repository, "report", base, "--format", "json")
     try:
         data: dict[str, Any] = json.loads(printed)
+        if data.get("unimportable"):
+            raise Failed(f"the facade cannot be imported: {data['unimportable']}")
         breaking = tuple(
             f"{change['area']} {change['name']} {change['kind']}: {change['reason']}"
             for change in data["changes"]

@@ -7,7 +7,7 @@ Commands, all run in the root of the repository and also reachable through `./sc
 
     python -m reporter report [BASE] [--format text|markdown|json]     ./scripts/regenerate --report ...
     python -m reporter record --version X --output FOLDER              ./scripts/regenerate --record X
-    python -m reporter inferred [--format text|markdown]               ./scripts/regenerate --inferred
+    python -m reporter inferred [--format text|markdown|json]          ./scripts/regenerate --inferred
 
 `BASE` is a version below `tests/released/`, a folder made by `record`, or a git revision; by default the newest version
 below `tests/released/` that is no pre-release.
@@ -32,9 +32,22 @@ The JSON form of a report is a contract for other scripts. Members may be added 
           "where": ["..."]     calls of the clients that it concerns, and names in Python or the specification
         }
       ],
-      "changelog": "### Changed\\n\\n- ..."    the section's content, without its version heading; "" if nothing changed
+      "changelog": "### Changed\\n\\n- ...",   the section's content, without its version heading; "" if nothing changed
+      "notes": ["..."],        what the release kept and was run against this tree
+      "unimportable": null     why the facade cannot be imported, as text; the report is incomplete then
     }
 
-Exit codes: 0 the report could be made, whatever it says; 2 it could not, and stderr says why. `record` exits with 0
-when the folder was written, with 2 otherwise; it replaces what a former run wrote.
+That of `inferred` is one too: a list of
+
+    {
+      "specification": "...",  the file
+      "operations": ["..."],   the operations that it concerns, by operationId; [] for what none refers to
+      "pointer": "#/...",      where it stands, as a JSON pointer
+      "place": "#/...",        the same for people, with the names of parameters in place of their numbers
+      "reason": "..."          what it says
+    }
+
+Exit codes: 0 the report could be made, whatever it says, an incomplete one included; 2 it could not, and stderr says
+why. `record` exits with 0 when the folder was written, with 2 otherwise; it replaces what a former run wrote, but for
+the record of a version that is released: the tag `v<version>` exists.
 """

@@ -24,8 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _report(options.base, options.format)
         if options.command == "record":
             return _record(options.version, options.output)
-        entries = inferred.inferred(ROOT)
-        print((inferred.as_markdown if options.format == "markdown" else inferred.as_text)(entries), end="")
+        print(inferred.FORMS[options.format](inferred.inferred(ROOT)), end="")
     except ReportError as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -57,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     record.add_argument("--output", type=Path, help="the folder to write; by default tests/released/VERSION")
     listing = commands.add_parser("inferred", prog=f"{script} --inferred", help="list everything that is inferred")
-    listing.add_argument("--format", choices=("text", "markdown"), default="text")
+    listing.add_argument("--format", choices=tuple(inferred.FORMS), default="text")
     return parser
 
 
@@ -92,8 +91,14 @@ def _record(version: str, output: Path | None) -> int:
         raise ReportError(
             f"version: expected {current}, as in facade/invigilate/_version.py, and {version!r} was given"
         )
+    place = ROOT / "tests" / "released" / version
+    folder = output or place
+    if folder.resolve() == place.resolve() and released.is_tagged(ROOT, version):
+        raise ReportError(
+            f"{version} is released (the tag v{version} exists), and its record stays what was released; set the next "
+            "version first, or name another folder with --output"
+        )
     _check_generated()
-    folder = output or ROOT / "tests" / "released" / version
     names = released.record(ROOT, folder)
     print(f"{version} is kept in {folder}: {', '.join(names)}")
     return EXIT_OK

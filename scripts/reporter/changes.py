@@ -9,6 +9,22 @@ from typing import Any
 Subject = tuple[str, ...]
 
 
+class Words(str):
+    """How something was or is, in plain words. What is code in it stands in backquotes."""
+
+    __slots__ = ()
+
+
+def marked(text: str, mark: str) -> str:
+    """Put marks around what is code.
+
+    Args:
+        text: code, or `Words`.
+        mark: what stands around code, as a backquote in Markdown; may be nothing.
+    """
+    return text.replace("`", mark) if isinstance(text, Words) else f"{mark}{text}{mark}"
+
+
 @dataclass(frozen=True)
 class Change:
     """One change, as people read it.
@@ -25,6 +41,7 @@ class Change:
         subjects: what it is about; never shown.
         reached: the models that came or went with it; never shown.
         quiet: whether it is left out of the changelog.
+        shared: the shared schema whose change it is; all that have the schema are told together.
     """
 
     kind: str
@@ -38,6 +55,7 @@ class Change:
     subjects: frozenset[Subject] = field(default=frozenset())
     reached: frozenset[Subject] = field(default=frozenset())
     quiet: bool = False
+    shared: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Give the members of the JSON form."""
@@ -47,8 +65,8 @@ class Change:
             "name": self.name,
             "breaking": bool(self.breaking),
             "reason": self.reason,
-            "was": self.was,
-            "now": self.now,
+            "was": None if self.was is None else marked(self.was, ""),
+            "now": None if self.now is None else marked(self.now, ""),
             "where": list(self.where),
         }
 

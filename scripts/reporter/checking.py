@@ -34,6 +34,16 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
+def unimportable(root: Path) -> str | None:
+    """Why the facade of a tree cannot be imported, or `None` if it can."""
+    command = [sys.executable, "-c", "import invigilate; invigilate.SmarterProctoring, invigilate.ISpringLearn"]
+    done = subprocess.run(command, env=_environment(root), capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines() or [f"Python ended with exit code {done.returncode}"]
+    return said[-1].replace(f"{root}{os.sep}", "")
+
+
 def check(
     root: Path,
     released: Released,
@@ -177,4 +187,4 @@ def _run(root: Path, folder: Path) -> tuple[int, list[tuple[str, str]]]:
     return len(cases), failed
 
 
-__all__ = ["CHECKERS", "Outcome", "check"]
+__all__ = ["CHECKERS", "Outcome", "check", "unimportable"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ class Inferred:
         specification: the file.
         operations: the operations that it concerns, by operationId; empty for what none refers to.
         pointer: where it stands, as a JSON pointer.
+        place: the same for people: a parameter by its name, not by its number.
         reason: what it says.
     """
 
     specification: str
     operations: tuple[str, ...]
     pointer: str
+    place: str
     reason: str
 
 
@@ -43,8 +46,21 @@ def inferred(root: Path) -> list[Inferred]:
                 operations: tuple[str, ...] = (spec.root["paths"][path[1]][path[2]]["operationId"],)
             else:
                 operations = tuple(users.get(path[:3], ()))
-            found.append(Inferred(file, operations, _pointer(path), " ".join(str(reason).split())))
+            place = _pointer(_named(spec, path))
+            found.append(Inferred(file, operations, _pointer(path), place, " ".join(str(reason).split())))
     return found
+
+
+def _named(spec: Specification, path: tuple[str, ...]) -> tuple[str, ...]:
+    """A place with the names of parameters in place of their numbers."""
+    node: Any = spec.root
+    names: list[str] = []
+    for part in path:
+        listed = isinstance(node, list)
+        node = node[int(part)] if listed else node[part]
+        parameter = listed and names[-1:] == ["parameters"]
+        names.append(str(spec.document.resolve(node)[0]["name"]) if parameter else part)
+    return tuple(names)
 
 
 def _marks(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -84,13 +100,18 @@ def _pointer(path: tuple[str, ...]) -> str:
     return "#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def as_json(entries: list[Inferred]) -> str:
+    """The list for other scripts; see the package's documentation."""
+    return json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False) + "\n"
+
+
 def as_text(entries: list[Inferred]) -> str:
     """The list for a terminal, by specification and by the operations concerned."""
     lines = [f"{len(entries)} places where something is inferred rather than documented"]
     for (file, operations), group in _grouped(entries):
         lines += ["", f"{file}: {', '.join(operations) or 'no operation refers to it'}"]
         for entry in group:
-            lines += [f"  {entry.pointer}", f"      {entry.reason}"]
+            lines += [f"  {entry.place}", f"      {entry.reason}"]
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +121,7 @@ def as_markdown(entries: list[Inferred]) -> str:
     for (file, operations), group in _grouped(entries):
         named = ", ".join(f"`{one}`" for one in operations) or "no operation refers to it"
         lines += ["", f"### {file}: {named}", "", "| where | why |", "|---|---|"]
-        lines += [f"| `{entry.pointer}` | {_cell(entry.reason)} |" for entry in group]
+        lines += [f"| `{entry.place}` | {_cell(entry.reason)} |" for entry in group]
     return "\n".join(lines) + "\n"
 
 
@@ -115,4 +136,7 @@ def _grouped(entries: list[Inferred]) -> list[tuple[tuple[str, tuple[str, ...]],
     return list(groups.items())
 
 
-__all__ = ["Inferred", "as_markdown", "as_text", "inferred"]
+FORMS: dict[str, Callable[[list[Inferred]], str]] = {"text": as_text, "markdown": as_markdown, "json": as_json}
+"""The forms of the list, by name."""
+
+__all__ = ["FORMS", "Inferred", "as_json", "as_markdown", "as_text", "inferred"]

@@ -10,6 +10,7 @@ from .specification import Member
 
 # Below this, two names are not spellings of one thing.
 _ALIKE = 0.5
+_ANY_TEXT = "(?:.|\n)*"
 
 
 def renamed(
@@ -51,16 +52,25 @@ def pattern(old: str | None, new: str | None) -> tuple[bool, str]:
     if new is None:
         return False, "any text is taken"
     if old is None:
-        return True, "texts that were taken are refused unless they match"
+        if patterns.relation(_ANY_TEXT, new) == "same":
+            return False, "every text matches the pattern"
+        if is_any_line(new):
+            return True, "texts of several lines are refused; every other text matches the pattern"
+        return True, "texts that were taken are refused unless they match the pattern"
     relation = patterns.relation(old, new)
     reasons = {
-        "same": "it takes the same texts",
-        "wider": "it takes all that it took, and more",
-        "narrower": "it no longer takes all that it took",
-        "other": "it takes other texts than it took",
-        "unknown": "it may no longer take all that it took; whether it does was not decided",
+        "same": "the pattern takes the same texts",
+        "wider": "the pattern takes all that it took, and more",
+        "narrower": "the pattern no longer takes all that it took",
+        "other": "the pattern takes other texts than it took",
+        "unknown": "the pattern may no longer take all that it took; whether it does was not decided",
     }
     return relation not in {"same", "wider"}, reasons[relation]
+
+
+def is_any_line(value: str) -> bool:
+    """Whether a pattern takes every text without a line break."""
+    return patterns.relation(".*", value) in {"same", "wider"}
 
 
 def rises(was: float | None, now: float | None) -> bool:
@@ -73,4 +83,4 @@ def falls(was: float | None, now: float | None) -> bool:
     return now is not None and (was is None or now < was)
 
 
-__all__ = ["falls", "pattern", "renamed", "rises"]
+__all__ = ["falls", "is_any_line", "pattern", "renamed", "rises"]

@@ -67,6 +67,9 @@ def _collapsed(changes: list[Change]) -> list[Change]:
     groups: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
         one = (change.kind, change.area, change.breaking, change.reason, change.was, change.now)
+        if change.shared:
+            groups.setdefault((*one[:1], change.area == "enum value", *one[2:], change.shared), []).append(change)
+            continue
         mergeable = change.area in {"parameter", "field", "enum value", "surface"}
         own = re.split(r"[.(]", change.name, maxsplit=change.name.count(".") + change.name.count("("))[-1]
         groups.setdefault((*one, own if mergeable else change.name, mergeable or len(groups)), []).append(change)
@@ -82,6 +85,8 @@ def _together(group: list[Change]) -> Change:
         key=lambda change: (change.name.startswith(("ispring_learn_", "smarterproctoring_")), ".Async" in change.name),
     )
     first, *others = group
+    if first.shared:
+        first = replace(first, reason=f"{first.reason} (all have the schema {first.shared})")
     where = [*(change.name for change in others), *(name for change in group for name in change.where)]
     name = f"{first.name} and {others[0].name if len(others) == 1 else f'{len(others)} more'}"
     return replace(first, name=name, where=tuple(dict.fromkeys(where)))

@@ -81,6 +81,15 @@ def version(root: Path) -> str:
     return found[1]
 
 
+def is_tagged(root: Path, number: str) -> bool:
+    """Whether a version is released: the tag `v<version>` exists. Without git, or outside of a repository, none is."""
+    try:
+        found = _git(root, "rev-parse", "--verify", "--quiet", f"refs/tags/v{number}")
+    except ReportError:
+        return False
+    return found.returncode == 0
+
+
 def record(root: Path, output: Path, sources: dict[str, Path] | None = None) -> list[str]:
     """Write the record of a tree; what a former run wrote is replaced, as a whole or not at all.
 
@@ -211,4 +220,4 @@ def _export(root: Path, revision: str, output: Path) -> None:
         files.extractall(output, filter="data")
 
 
-__all__ = ["CALLS", "TYPES", "Released", "base", "kept", "read", "record", "specifications", "version"]
+__all__ = ["CALLS", "TYPES", "Released", "base", "is_tagged", "kept", "read", "record", "specifications", "version"]

@@ -37,7 +37,8 @@ def as_json(report: Report) -> str:
 
 def as_text(report: Report, paint: Paint = plain) -> str:
     """The form for a terminal."""
-    lines = [paint(f"invigilate {report.source} -> this tree ({report.current})", "bold"), ""]
+    lines = [*(paint(line, "red") for line in _filled(_incomplete(report), "")), *([""] if report.unimportable else [])]
+    lines += [paint(f"invigilate {report.source} -> this tree ({report.current})", "bold"), ""]
     groups = _groups(report)
     style = "red" if report.breaking else "green"
     lines += [*(paint(line, style) for line in _filled(_summary(report), "  ")), ""]
@@ -55,7 +56,8 @@ def as_text(report: Report, paint: Paint = plain) -> str:
 
 def as_markdown(report: Report) -> str:
     """The form for a pull request."""
-    lines = [f"## invigilate {report.source} → this tree ({report.current})", "", f"**{_summary(report)}**", ""]
+    lines = [f"**{_incomplete(report)}**", ""] if report.unimportable else []
+    lines += [f"## invigilate {report.source} → this tree ({report.current})", "", f"**{_summary(report)}**", ""]
     for title, _, changes in _groups(report):
         lines += [f"### {title.capitalize()}", ""]
         for change in changes:
@@ -91,6 +93,11 @@ def _groups(report: Report) -> list[tuple[str, str, list[Change]]]:
     return [group for group in groups if group[2]]
 
 
+def _incomplete(report: Report) -> str:
+    reason = report.unimportable
+    return f"The facade cannot be imported ({reason}), this report is incomplete." if reason else ""
+
+
 def _summary(report: Report) -> str:
     if not report.changes:
         return "Nothing changed for callers."
@@ -98,9 +105,10 @@ def _summary(report: Report) -> str:
     count, breaking = len(report.changes) - held, sum(bool(change.breaking) for change in report.changes) - held
     told = f"{count} change{'' if count == 1 else 's'}"
     if breaking:
-        told += (
-            ", and it breaks callers" if count == 1 else f", {breaking} of which break{'s' * (breaking == 1)} callers"
-        )
+        if breaking == count:
+            told += ", and it breaks callers" if count == 1 else ", and each of them breaks callers"
+        else:
+            told += f", {breaking} of which break{'s' * (breaking == 1)} callers"
     elif count:
         told += "; no caller breaks by " + ("it" if count == 1 else "them")
     if held:

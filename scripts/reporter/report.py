@@ -27,6 +27,7 @@ class Report:
         changes: each change once, those that break callers first.
         changelog: the section of the changelog, without its heading.
         notes: what of the release was run against this tree.
+        unimportable: why the facade cannot be imported, so that the report is incomplete; `None` if it can.
     """
 
     base: str
@@ -36,6 +37,7 @@ class Report:
     changes: tuple[Change, ...]
     changelog: str
     notes: tuple[str, ...]
+    unimportable: str | None = None
 
     @property
     def breaking(self) -> bool:
@@ -52,6 +54,7 @@ class Report:
             "changes": [change.to_dict() for change in self.changes],
             "changelog": self.changelog,
             "notes": list(self.notes),
+            "unimportable": self.unimportable,
         }
 
 
@@ -78,18 +81,22 @@ def make(
     current = version(root)
     versions.parse(current, "facade/invigilate/_version.py")
     public = surface.read(root)
-    bound = {**_bound(released.surface), **_bound(public)}
+    was_bound, bound = _bound(released.surface), _bound(public)
     specified: list[Change] = []
     for file, package in specifications(root).items():
         new = load(root / "openapi" / file, package)
         old = released.specifications.get(file) or Specification({"openapi": "3.1.0", "paths": {}}, package, file)
-        specified += SpecComparison(old, new, bound).changes()
+        specified += SpecComparison(old, new, bound, was_bound).changes()
         specified += spec_rest.compare(old, new) if file in released.specifications else []
     for file, old in released.specifications.items():
         if file not in specifications(root):
             gone = Specification({"openapi": "3.1.0", "paths": {}}, old.package, file)
-            specified += SpecComparison(old, gone, bound).changes()
-    checked = checking.check(root, released, checkers=checkers, tools=tools, cache=cache)
+            specified += SpecComparison(old, gone, bound, was_bound).changes()
+    unimportable = checking.unimportable(root)
+    if unimportable is None:
+        checked = checking.check(root, released, checkers=checkers, tools=tools, cache=cache)
+    else:
+        checked = checking.Outcome(notes=["not run, since the facade cannot be imported"])
     changes = merge(specified, surface_changes.compare(released.surface, public), checked.changes)
     return Report(
         base=released.version,
@@ -99,14 +106,15 @@ def make(
         changes=tuple(changes),
         changelog=versions.changelog(changes),
         notes=tuple(checked.notes),
+        unimportable=unimportable,
     )
 
 
 def _bound(public: surface.Surface) -> dict[tuple[str, str], str]:
-    """Package and module of each operation -> the call of a client that it is bound to."""
+    """Package and module of each operation -> the call of a client that it is bound to, if that is there."""
     found: dict[tuple[str, str], str] = {}
     for name, thing in public.items():
-        if thing["kind"] == "call":
+        if thing["kind"] == "call" and thing["describes"] in public:
             parts = str(thing["describes"]).split(".")
             found[parts[0], parts[-2]] = surface_changes.shown(name, public)
     return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .changes import Words
 from .type_relations import relation, result_relation
 
 _POSITIONAL = frozenset({"positional-only", "positional or keyword"})
@@ -67,10 +68,15 @@ def compare(old: dict[str, Any], new: dict[str, Any], taken: Mapping[str, list[s
     yield from _returns(old, new)
     on_class, off_class = old.get("method"), new.get("method") is None
     if on_class and off_class:
-        yield Difference("changed", True, "it can no longer be called on the class", f"a {on_class} method", "a method")
+        yield Difference("changed", True, "it can no longer be called on the class", *_kinds(old, new))
     elif new.get("method") != on_class:
-        was, now = (f"a {kind} method" if kind else "a method" for kind in (on_class, new.get("method")))
-        yield Difference("changed", False, "it can be called as it was", was, now)
+        yield Difference("changed", False, "it can be called as it was", *_kinds(old, new))
+
+
+def _kinds(*signatures: dict[str, Any]) -> Iterator[str]:
+    for signature in signatures:
+        kind = signature.get("method")
+        yield Words(f"a {kind} method" if kind else "a method")
 
 
 def _parameters(old: dict[str, Any], new: dict[str, Any], taken: Mapping[str, list[str]]) -> Iterator[Difference]:
@@ -158,7 +164,7 @@ def _returns(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
     was, now = old["returns"], new["returns"]
     if was is not None and now is None:
         reason = "type checkers no longer know what it gives, and strict ones object"
-        yield Difference("changed", True, reason, was, "without a type")
+        yield Difference("changed", True, reason, was, Words("without a type"))
     elif was is not None and (kind := result_relation(was, now)) != "same":
         reason = {
             "wider": "callers must be ready for more types",

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from regenerator.schemas import Fact
 
-from .changes import Change, Subject
+from .changes import Change, Subject, Words
 from .judgements import pattern, renamed
 from .specification import Call, Member, Model, Specification
 from .value_changes import differences, parts, refused
+
+_NO_WARNING = "it works as before, and no warning is raised"
+_OR_NULL = " or null"
+_PLACES = {
+    "query": "sent in the query",
+    "header": "sent as a header",
+    "path": "part of the path",
+    "body": "sent in the body",
+}
 
 
 class SpecComparison:
@@ -20,10 +31,17 @@ class SpecComparison:
         old: the released one.
         new: that of this tree.
         bound: package and module of an operation -> the call of a client that it is bound to, as callers write it.
+        was_bound: the same, as it was released.
     """
 
-    def __init__(self, old: Specification, new: Specification, bound: Mapping[tuple[str, str], str]) -> None:
-        self.old, self.new, self.bound = old, new, bound
+    def __init__(
+        self,
+        old: Specification,
+        new: Specification,
+        bound: Mapping[tuple[str, str], str],
+        was_bound: Mapping[tuple[str, str], str],
+    ) -> None:
+        self.old, self.new, self.bound, self.was_bound = old, new, bound, was_bound
 
     def changes(self) -> list[Change]:
         """List what differs: SIDs, operations, their arguments, and the fields of models."""
@@ -61,7 +79,9 @@ class SpecComparison:
         for id_, call in self.new.calls.items():
             before = self.old.calls.get(id_) or old_by_place.get((call.facts.method, call.facts.path))
             if before is None or (before.facts.id != id_ and before.facts.id in self.new.calls):
-                yield self._operation("added", call, False, "a new call; nothing that was goes")
+                bound = (call.package, call.module) in self.bound
+                reason = "nothing that was goes" if bound else "no client has it yet"
+                yield self._operation("added", call, False, f"a new call; {reason}")
                 continue
             kept.add(before.facts.id)
             yield from self._operation_changes(before, call)
@@ -77,7 +97,7 @@ class SpecComparison:
             was, now = (request, None) if kind == "removed" else (None, request)
         about = call.subjects
         if kind in {"added", "removed"}:
-            about |= {("tag", call.package, call.facts.tag)}
+            about |= {("tag", call.package, call.path.split(".")[-2])}
         return Change(
             kind,
             "operation",
@@ -93,20 +113,11 @@ class SpecComparison:
 
     def _operation_changes(self, old: Call, new: Call) -> Iterator[Change]:
         before, after = old.facts, new.facts
-        if before.id != after.id:
-            about = old.subjects | new.subjects
-            reason = (
-                "the module of the generated package is called otherwise; the client's call has the name it is bound to"
-            )
-            yield Change("renamed", "operation", f"{self._call(new)}()", True, reason, before.id, after.id, (), about)
-        was, now = f"{before.method} {before.path}", f"{after.method} {after.path}"
-        if was != now:
+        if old.path != new.path:
+            yield self._moved(old, new)
+        if before.method != after.method or not _same_url(before.path, after.path):
+            was, now = f"{before.method} {before.path}", f"{after.method} {after.path}"
             yield self._operation("changed", new, False, "the same call is sent elsewhere", was, now)
-        if before.tag != after.tag:
-            reason = "its module in the generated package stands elsewhere"
-            tags = {("tag", new.package, before.tag), ("tag", new.package, after.tag)}
-            change = self._operation("changed", new, None, reason, f"tag {before.tag}", f"tag {after.tag}")
-            yield Change(**{**change.__dict__, "subjects": change.subjects | tags})
         if before.repeat != after.repeat:
             # Either way a program that relied on the old class does something else when a reply is lost.
             reason = (
@@ -115,11 +126,15 @@ class SpecComparison:
                 if after.repeat == "unsafe"
                 else "it may be sent more than once from now on; a lost reply no longer raises OutcomeUnknownError"
             )
-            was, now = f"{before.repeat} to repeat", f"{after.repeat} to repeat"
+            was, now = Words(f"{before.repeat} to repeat"), Words(f"{after.repeat} to repeat")
             yield self._operation("changed", new, True, reason, was, now)
         if before.secured != after.secured:
-            reason = "it is sent with the token" if after.secured else "it is sent without the token"
-            yield self._operation("changed", new, False, reason)
+            was, now = (Words(f"sent {'with' if facts.secured else 'without'} the token") for facts in (before, after))
+            change = self._operation("changed", new, False, "the call stays as it is", was, now)
+            # The generated functions take the clients that can send it.
+            yield replace(change, subjects=change.subjects | {("argument", new.package, new.module, "client")})
+        if old.deprecated != new.deprecated:
+            yield self._operation("changed", new, False, _NO_WARNING, _outdated(old), _outdated(new))
         if before.media != after.media:
             yield self._operation("changed", new, False, "the body is sent in another form", before.media, after.media)
         if old.answers != new.answers:
@@ -127,8 +142,22 @@ class SpecComparison:
             yield self._operation("changed", new, None, reason, old.answers, new.answers)
         yield from self._arguments(old, new)
 
+    def _moved(self, old: Call, new: Call) -> Change:
+        """Another operationId or tag, of which the generated module has its name and its place."""
+        was, now = self.was_bound.get((old.package, old.module)), self.bound.get((new.package, new.module))
+        reason = "code that imports it from the generated package raises ImportError"
+        if now is None:
+            reason += "; no client has a call for it yet"
+        elif was == now:
+            reason += f"; the client's call stays: {now}()"
+        about = old.subjects | new.subjects
+        about |= {("tag", call.package, call.path.split(".")[-2]) for call in (old, new)}
+        return Change("renamed", "operation", old.path, True, reason, old.path, new.path, (new.facts.id,), about)
+
     def _call(self, call: Call) -> str:
-        return self.bound.get((call.package, call.module), f"{call.package}.{call.module}")
+        """What callers write: a call of a client, or what is generated while none has it."""
+        key = (call.package, call.module)
+        return self.bound.get(key) or self.was_bound.get(key) or f"{call.path}.describe"
 
     # Arguments and fields
 
@@ -168,7 +197,7 @@ class SpecComparison:
         reason = "answers keep what is not documented in `additional_properties` either way"
         if given:
             reason = f"members beyond the documented ones are {'taken' if free else 'refused'}"
-        was, now = ("closed", "open to other members") if free else ("open to other members", "closed")
+        was, now = (Words("open to other members" if one else "closed") for one in (not free, free))
         about: frozenset[Subject] = frozenset({("member", self.new.package, name, "additional_properties")})
         return Change("changed", "field", name, given and not free, reason, was, now, where, about)
 
@@ -221,13 +250,14 @@ class SpecComparison:
 
     def _renaming(self, area: str, shown: Any, old: Member, new: Member, given: bool, where: tuple[str, ...]) -> Change:
         about = old.subjects | new.subjects
-        if old.python == new.python and (area == "parameter" or not given):
-            reason = (
-                "the name in Python stays"
-                if area == "parameter"
-                else "the attribute stays; `to_dict()` has the new name"
-            )
-            return Change("renamed", area, shown(new), False, reason, old.fact.wire, new.fact.wire, where, about)
+        if old.python == new.python:
+            breaking, reason = False, "the attribute stays; `to_dict()` has the new name"
+            if area == "parameter":
+                reason = "the name in Python stays"
+            elif given:
+                breaking, reason = True, "mappings that hold it by its old name are refused; the name in Python stays"
+            was, now = (Words(f"documented as `{one.fact.wire}`") for one in (old, new))
+            return Change("changed", area, shown(new), breaking, reason, was, now, where, about)
         if area == "parameter":
             reason = "calls that give it by its old name raise TypeError"
         elif given:
@@ -255,21 +285,37 @@ class SpecComparison:
         """Compare all that is said of one argument or field."""
 
         def change(
-            breaking: bool | None, reason: str, was: Any, now: Any, kind: str = "changed", of: str = area
+            breaking: bool | None,
+            reason: str,
+            was: str | None,
+            now: str | None,
+            kind: str = "changed",
+            of: str = area,
         ) -> Change:
             about, models = old.subjects | new.subjects, frozenset[Subject]()
+            shared = self._shared(old, new)
+            if shared:
+                was, now = _without_null(was, now)
             if of == area and kind == "changed" and old.models != new.models:
                 models = _models_of(old, self.old.package) | _models_of(new, self.new.package)
-            return Change(kind, of, name, breaking, reason, _shown(was), _shown(now), where, about, models)
+            return Change(kind, of, name, breaking, reason, was, now, where, about, models, shared=shared)
 
         narrower = refused(old.fact, new.fact) if given else ""
         if old.type != new.type or narrower:
             # What else callers see of it, the Python surface tells.
             reason = narrower or ("its type changed" if given else "what comes may be of another type")
             yield change(True if narrower else None, reason, old.type, new.type)
+        if area == "parameter" and old.fact.place != new.fact.place:
+            reason = "it is sent elsewhere; the call stays as it is"
+            yield change(False, reason, *(Words(_PLACES[one.fact.place]) for one in (old, new)))
+        if old.deprecated != new.deprecated:
+            yield change(False, _NO_WARNING, _outdated(old), _outdated(new))
         if _needed(old) != _needed(new):
             if given:
-                reason = "calls without it raise TypeError" if _needed(new) else "it may be left out now"
+                reason = "calls without it raise TypeError"
+                if area == "field":
+                    reason = "the model without it raises TypeError, and a mapping without it InvalidArgumentError"
+                reason = reason if _needed(new) else "it may be left out now"
                 yield change(_needed(new), reason, *(_optional(one) for one in (old, new)))
             else:
                 reason = "it is documented to come always" if _needed(new) else "it may be missing: `UNSET` then"
@@ -283,10 +329,36 @@ class SpecComparison:
             reason = "another option of the client stands in for it"
             yield change(None, reason, old.fact.client_default, new.fact.client_default)
 
+    def _shared(self, old: Member, new: Member) -> str:
+        """The shared schema that both have and that changed itself."""
+        name = new.schema if new.schema == old.schema else ""
+        return name if name and self.old.shared(name) != self.new.shared(name) else ""
+
     def _told_as_sid(self, old: Fact, new: Fact) -> bool:
         """Whether the change of a pattern is told once, for all that refer to the SID."""
         sid = new.sid
         return sid is not None and sid == old.sid and self.old.sids.get(sid) != self.new.sids.get(sid)
+
+
+def _same_url(old: str, new: str) -> bool:
+    """Whether two paths differ in the names of their parameters alone."""
+    before, after = (re.findall(r"\{([^{}]*)\}", path) for path in (old, new))
+    if re.sub(r"\{[^{}]*\}", "{}", old) != re.sub(r"\{[^{}]*\}", "{}", new):
+        return False
+    # A name that stands in another place is another value there.
+    pairs = zip(before, after, strict=True)
+    return all(one == other or (one not in after and other not in before) for one, other in pairs)
+
+
+def _outdated(thing: Call | Member) -> str | None:
+    return Words("documented as deprecated") if thing.deprecated else None
+
+
+def _without_null(was: str | None, now: str | None) -> tuple[str | None, str | None]:
+    """Types without what both have in common beside the shared schema, so that it is told once."""
+    if was and now and was.endswith(_OR_NULL) and now.endswith(_OR_NULL):
+        return was.removesuffix(_OR_NULL), now.removesuffix(_OR_NULL)
+    return was, now
 
 
 def _given(old: Model, new: Model) -> bool:
@@ -313,15 +385,11 @@ def _words(member: Member) -> str:
 
 
 def _optional(member: Member) -> str:
-    return "required" if _needed(member) else "optional"
+    return Words("required" if _needed(member) else "optional")
 
 
 def _default(member: Member) -> str | None:
-    return None if member.fact.default is None else f"default {member.fact.default!r}"
-
-
-def _shown(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if member.fact.default is None else Words(f"default `{member.fact.default!r}`")
 
 
 __all__ = ["SpecComparison"]

@@ -53,9 +53,11 @@ def compare(old: Specification, new: Specification) -> list[Change]:
         kind = "added" if was is None else "removed" if now is None else "changed"
         error = len(path) > 1 and path[-2] == "responses"
         name = f"{within}: answer {path[-1]}" if error else f"{within}: {place}" if place else within
-        reason = (
-            "errors are raised by their status, documented or not" if error else "the Python API does not depend on it"
-        )
+        reason = "the Python API does not depend on it"
+        if path[-1] == "responses":
+            name, reason = f"{within}: the status of success", "any 2xx is a success"
+        elif error:
+            reason = "errors are raised by their status, documented or not"
         shown = (None, None) if error else (_short(was), _short(now))
         rest.append(Change(kind, "specification", name, False, reason, *shown, (new.source,), quiet=True))
     for within, places in texts.items():
@@ -74,8 +76,16 @@ def _differences(
     if last in _TEXTS and not _holds_names(path[:-1]):
         yield path, old, new
     elif isinstance(old, dict) and isinstance(new, dict):
+        for was, now in _other_names(old, new, path):
+            # Of what the key names, a status is told here, and the form of a body elsewhere.
+            if last == "responses":
+                yield path, was, now
+            yield from _differences(old[was], new[now], (*path, now), told)
+            old, new = (
+                {key: value for key, value in one.items() if key != gone} for one, gone in ((old, was), (new, now))
+            )
         for key in dict.fromkeys([*old, *new]):
-            if key == "additionalProperties" and _told_of_a_model(old, new, told):
+            if (key == "additionalProperties" and _told_of_a_model(old, new, told)) or _told_of_a_call(key, path):
                 continue
             if key in old and key in new:
                 yield from _differences(old[key], new[key], (*path, key), told)
@@ -91,6 +101,24 @@ def _differences(
                 yield from _differences(before_by_name[name], after_by_name[name], (*path, name), told)
     elif last not in _COMPARED:
         yield path, old, new
+
+
+def _other_names(old: dict[str, Any], new: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, str]]:
+    """What has another key and is the same thing: the successful answer, and the content of a body."""
+    if path[-1:] == ("responses",):
+        found = [[key for key in one if str(key).startswith("2")] for one in (old, new)]
+    elif path[-1:] == ("content",) and ("requestBody" in path or path[:2] == ("components", "requestBodies")):
+        found = [list(old), list(new)]
+    else:
+        return []
+    return [(found[0][0], found[1][0])] if [len(keys) for keys in found] == [1, 1] and found[0] != found[1] else []
+
+
+def _told_of_a_call(key: str, path: tuple[str, ...]) -> bool:
+    """Whether it is told with the calls, their arguments and the fields, which is so where these have it themselves."""
+    operation = path[:1] == ("paths",) and len(path) == 3
+    named = _holds_names(path[:-1]) and path[-2] in {"parameters", "properties"}
+    return (key == "security" and operation) or (key == "deprecated" and (operation or named))
 
 
 def _told_of_a_model(old: dict[str, Any], new: dict[str, Any], told: set[int]) -> bool:

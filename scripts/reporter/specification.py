@@ -14,6 +14,8 @@ from regenerator.schemas import Fact, Node, SpecError, sid_schemas
 
 from .changes import ReportError, Subject
 
+# Kinds that have a name of the generator's own.
+_KINDS = {"comma": "comma-separated string"}
 _RESERVED = frozenset({"additional_keys", "additional_properties", "from_dict", "to_dict"})
 
 
@@ -27,8 +29,9 @@ class Member:
         type: what it is, in words.
         leaf: what is said of its plain values; of the items, if it is an array.
         models: the models in it.
-        schema: the name of the shared schema that it refers to, if it is a plain value.
+        schema: the name of the shared schema that it refers to, or that it is if it is not null.
         subjects: what changes of it are about.
+        deprecated: whether it is documented as deprecated.
     """
 
     fact: Fact
@@ -38,6 +41,7 @@ class Member:
     models: frozenset[str]
     schema: str
     subjects: frozenset[Subject]
+    deprecated: bool = False
 
 
 @dataclass
@@ -67,6 +71,7 @@ class Call:
         module: the generated module's name, and so that of the operation in Python.
         answers: the type of the answer, in words.
         models: the models in its body and its answer.
+        deprecated: whether it is documented as deprecated.
     """
 
     facts: OperationFacts
@@ -75,6 +80,12 @@ class Call:
     arguments: dict[tuple[str, str], Member]
     answers: str
     models: frozenset[str]
+    deprecated: bool
+
+    @property
+    def path(self) -> str:
+        """The generated module, as it is imported."""
+        return f"{self.package}.api.{PythonIdentifier(self.facts.tag, 'tag')}.{self.module}"
 
     @property
     def subjects(self) -> frozenset[Subject]:
@@ -111,10 +122,12 @@ class Specification:
             content = next(iter(self.document.resolve(node["requestBody"])[0]["content"].values()))
             body, shared = self.document.resolve(content["schema"])
             body_name = _class(shared or f"{facts.id}_body")
-        schemas = {}
+        schemas, deprecated = {}, set[tuple[str, str]]()
         for reference in [*node.get("parameters", []), *item.get("parameters", [])]:
             parameter, _ = self.document.resolve(reference)
             schemas[parameter["in"], parameter["name"]] = parameter["schema"]
+            if parameter.get("deprecated"):
+                deprecated.add((parameter["in"], parameter["name"]))
         properties = dict(self._properties(body)) if body else {}
         schemas |= {("body", wire): schema for wire, schema in properties.items()}
         arguments: dict[tuple[str, str], Member] = {}
@@ -128,7 +141,8 @@ class Specification:
             about = {("argument", self.package, module, python)}
             if fact.place == "body":
                 about.add(("member", self.package, body_name, _python(fact.wire)))
-            arguments[fact.place, fact.wire] = replace(member, python=python, subjects=frozenset(about))
+            old = member.deprecated or (fact.place, fact.wire) in deprecated
+            arguments[fact.place, fact.wire] = replace(member, python=python, subjects=frozenset(about), deprecated=old)
             reached |= member.models
         answers = "nothing"
         if facts.answered is not None:
@@ -136,7 +150,13 @@ class Specification:
             name = f"{facts.id}_response"
             member = self._member(facts.answered, schema, name, "answered", facts.id, (), shared_only=True)
             answers, reached = member.type, reached | member.models
-        return Call(facts, self.package, module, arguments, answers, frozenset(reached))
+        deprecated_call = bool(node.get("deprecated"))
+        return Call(facts, self.package, module, arguments, answers, frozenset(reached), deprecated_call)
+
+    def shared(self, name: str) -> Node | None:
+        """A shared schema as it stands in the document."""
+        found: Node | None = self.root.get("components", {}).get("schemas", {}).get(name)
+        return found
 
     def _answer_schema(self, node: Node) -> Node:
         responses = node["responses"]
@@ -169,7 +189,7 @@ class Specification:
     ) -> Member:
         """Read a value, and note the models in it."""
         found: set[str] = set()
-        shared = self.document.resolve(schema)[1] or ""
+        node, shared = self.document.resolve(schema)
         hint = within if shared_only else f"{within}_{fact.wire}"
         text = self._text(fact, schema, hint, role, operation, trail, found)
         text += " or null" if fact.nullable and fact.kind != "any" else ""
@@ -178,7 +198,11 @@ class Specification:
             leaf = leaf.items
         python = _python(fact.wire)
         about = frozenset({("member", self.package, _class(within), python)})
-        return Member(fact, python, text, leaf, frozenset(found), shared, about)
+        deprecated = bool(node.get("deprecated"))
+        alternatives = [one for one in node.get("anyOf") or node.get("oneOf") or () if one.get("type") != "null"]
+        if len(alternatives) == 1:
+            shared = self.document.resolve(alternatives[0])[1]
+        return Member(fact, python, text, leaf, frozenset(found), shared or "", about, deprecated)
 
     def _text(
         self,
@@ -207,10 +231,10 @@ class Specification:
                     for one, (index, part) in zip(fact.fields, options, strict=True)
                 ]
             else:
-                texts = [one.kind for one in fact.fields]
+                texts = [_KINDS.get(one.kind, one.kind) for one in fact.fields]
             return " or ".join(texts)
         if fact.kind != "object" or not fact.fields:
-            return fact.kind
+            return _KINDS.get(fact.kind, fact.kind)
         alternatives = [one for one in node.get("anyOf") or node.get("oneOf") or () if one.get("type") != "null"]
         if len(alternatives) == 1:
             return self._text(fact, alternatives[0], hint, role, operation, trail, found)

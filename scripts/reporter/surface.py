@@ -189,11 +189,13 @@ class _Reader:
                 self.found[f"{path}.{name}"] = self._function(member, name, {})
                 continue
             inner, calls = self._bound(member.value)
-            described = self._named(inner)
-            if described is None:
+            if not isinstance(inner, griffe.Expr):
                 self.found[f"{path}.{name}"] = self._attribute(member, {})
-            else:
-                self.found[f"{path}.{name}"] = {"kind": "call", "describes": described.path, **notes(calls)}
+                continue
+            described = self._named(inner)
+            # What it is bound to may be gone; it is a call all the same.
+            whole = inner.canonical_path if described is None else described.path
+            self.found[f"{path}.{name}"] = {"kind": "call", "describes": whole, **notes(calls)}
 
     def _bound(self, value: Any) -> tuple[Any, list[Any]]:
         """What a call of a resource is bound to, and the deprecations around it."""
@@ -263,6 +265,9 @@ class _Reader:
         if annotation is not None:
             record["type"] = self._text(annotation, variables)
         value = None if thing.is_function else thing.value
+        if isinstance(value, griffe.ExprTuple) and _is_of_numbers(thing.parent):
+            # The first is the number; what else is said of it is no part of what callers rely on.
+            value = value.elements[0]
         # Members of enums and short constants are part of what callers rely on; the version changes by itself.
         plain = isinstance(value, str) and len(value) <= 60 and thing.name != "__version__"
         if annotation is None and (plain or isinstance(value, griffe.ExprSubscript | griffe.ExprBinOp)):
@@ -368,6 +373,12 @@ def _meant(expression: Any) -> dict[str, str]:
     """Each name in an expression, with the path of what it names."""
     parts = expression.iterate(flat=True) if isinstance(expression, griffe.Expr) else ()
     return {part.name: part.canonical_path for part in parts if isinstance(part, griffe.ExprName)}
+
+
+def _is_of_numbers(thing: Any) -> bool:
+    """Whether it is an enum of numbers, such as exit codes."""
+    bases = thing.bases if thing is not None and thing.is_class else ()
+    return any(isinstance(base, griffe.Expr) and base.canonical_path == "enum.IntEnum" for base in bases)
 
 
 def _is_type_variable(thing: Any) -> bool:

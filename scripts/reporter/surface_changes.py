@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import signature_changes
-from .changes import Change, Subject
+from .changes import Change, Subject, Words
 from .surface import Surface
 from .type_relations import names, result_relation
 
@@ -228,11 +228,12 @@ class _Comparison:
                 yield change(False, reason, None, text, argument)
         for argument, (called, _) in before.items():
             if argument not in after:
+                other = Words(f"another name for `{called}`")
                 if any(argument == entry[0] for entry in self._entries(new)):
-                    yield change(False, "it raises no warning any more", f"another name for {called}", None, argument)
+                    yield change(False, "it raises no warning any more", other, None, argument)
                 else:
                     reason = "calls that give it raise TypeError"
-                    yield change(True, reason, f"another name for {called}", None, argument)
+                    yield change(True, reason, other, None, argument)
 
     def _entries(self, record: dict[str, Any]) -> list[list[Any]]:
         """All parameters of a function, or of what a call is bound to."""
@@ -248,10 +249,10 @@ class _Comparison:
     def _bases(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
         for base in sorted(set(old["bases"]) - set(new["bases"])):
             reason = f"`except` and `isinstance` with {base} no longer include it"
-            yield self._change(name, new, "changed", True, reason, was=f"derived from {base}")
+            yield self._change(name, new, "changed", True, reason, was=Words(f"derived from `{base}`"))
         for base in sorted(set(new["bases"]) - set(old["bases"])):
             reason = f"`except` and `isinstance` with {base} include it"
-            yield self._change(name, new, "changed", False, reason, now=f"derived from {base}")
+            yield self._change(name, new, "changed", False, reason, now=Words(f"derived from `{base}`"))
 
     def _attribute(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
         was, now = old.get("type"), new.get("type")
@@ -260,7 +261,7 @@ class _Comparison:
             return  # callers give it, so that the constructor's parameter is what counts
         if was is not None and now is None:
             reason = "type checkers no longer know its type, and strict ones object"
-            yield self._change(name, new, "changed", True, reason, was=was, now="without a type")
+            yield self._change(name, new, "changed", True, reason, was=was, now=Words("without a type"))
             return
         if old.get("value") != new.get("value"):
             reason = "code that holds the old value no longer finds it"
@@ -307,11 +308,11 @@ class _Comparison:
 
 
 def _article(record: dict[str, Any]) -> str:
-    return f"an {record['kind']}" if record["kind"][0] in "aeiou" else f"a {record['kind']}"
+    return Words(f"an {record['kind']}" if record["kind"][0] in "aeiou" else f"a {record['kind']}")
 
 
 def _ways(signatures: list[dict[str, Any]]) -> str:
-    return f"{len(signatures)} way{'s' if len(signatures) > 1 else ''} to call it"
+    return Words(f"{len(signatures)} way{'s' if len(signatures) > 1 else ''} to call it")
 
 
 __all__ = ["View", "compare", "shown", "subjects"]

@@ -8,7 +8,8 @@ from .changes import ReportError
 from .surface import Surface
 
 # 2: signatures say whether they are of the class, and what is deprecated is recorded.
-FORMAT = 2
+# 3: enums of numbers have them where more is said of a member, as exit codes do.
+FORMAT = 3
 
 
 def dump(surface: Surface, version: str, specifications: dict[str, str]) -> str:

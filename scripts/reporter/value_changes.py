@@ -11,7 +11,8 @@ from typing import Any
 
 from regenerator.schemas import Fact
 
-from .judgements import falls, pattern, rises
+from .changes import Words
+from .judgements import falls, is_any_line, pattern, rises
 
 # Kinds that are sent as text. The latter are texts of a form of their own; all others are refused.
 _TEXTS = frozenset({"string", "comma", "timestamp", "date", "uuid"})
@@ -196,9 +197,12 @@ def _facets(old: Fact, new: Fact, given: bool, elsewhere: Callable[[Fact, Fact],
     yield from _values(old.enum, new.enum, given)
     # A text of a special form has no pattern; what else is refused then, the change of its kind tells.
     patterned = old.pattern != new.pattern and (new.kind not in _FORMS or old.kind == new.kind)
-    if patterned and not elsewhere(old, new):
+    # Any such text is a line.
+    lines = old.kind in _FORMS and old.kind != new.kind and new.pattern is not None and is_any_line(new.pattern)
+    if patterned and not lines and not elsewhere(old, new):
         breaking, reason = pattern(old.pattern, new.pattern)
-        yield Difference(breaking and given, reason if given else _UNCHECKED, old.pattern, new.pattern)
+        was, now = (_patterned(one.pattern) for one in (old, new))
+        yield Difference(breaking and given, reason if given else _UNCHECKED, was, now)
     for facet, narrower in (("minimum", rises), ("maximum", falls)):
         was, now = getattr(old, facet), getattr(new, facet)
         if was != now:
@@ -215,7 +219,8 @@ _UNCHECKED = "it is not checked in answers"
 def _masking(old: Fact, new: Fact) -> Difference:
     shown = "masked" if new.sensitive else "shown"
     reason = f"it is {shown} in logs, errors and representations from now on"
-    return Difference(False, reason, *("sensitive" if fact.sensitive else "not sensitive" for fact in (old, new)))
+    was, now = (Words("sensitive" if fact.sensitive else "not sensitive") for fact in (old, new))
+    return Difference(False, reason, was, now)
 
 
 def _values(before: tuple[Any, ...], after: tuple[Any, ...], given: bool) -> Iterator[Difference]:
@@ -223,10 +228,10 @@ def _values(before: tuple[Any, ...], after: tuple[Any, ...], given: bool) -> Ite
     if not before or not after:
         if before:
             reason = "any value of its type is taken" if given else "any value of its type may come"
-            yield Difference(False, reason, _list(before), "any value", area="enum value")
+            yield Difference(False, reason, _list(before), Words("any value"), area="enum value")
         elif after:
             reason = "other values are refused" if given else "other values still come through"
-            yield Difference(given, reason, "any value", _list(after), area="enum value")
+            yield Difference(given, reason, Words("any value"), _list(after), area="enum value")
         return
     if more:
         reason = (
@@ -245,8 +250,12 @@ def _values(before: tuple[Any, ...], after: tuple[Any, ...], given: bool) -> Ite
         yield Difference(given, reason, _list(fewer), None, "removed", "enum value")
 
 
+def _patterned(value: str | None) -> str:
+    return Words("any text" if value is None else f"text of the pattern `{value}`")
+
+
 def _range(facet: str, value: float | None) -> str | None:
-    return None if value is None else f"{facet} {value:g}"
+    return None if value is None else Words(f"{facet} `{value:g}`")
 
 
 def _list(values: Any) -> str:

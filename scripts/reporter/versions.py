@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from packaging.version import InvalidVersion, Version
 
-from .changes import Change, ReportError
+from .changes import Change, ReportError, marked
 
 _WIDTH = 120
+_MOST_NAMES = 4
 
 
 def parse(text: str, what: str) -> Version:
@@ -62,7 +63,7 @@ def headline(change: Change, mark: str = "") -> str:
         change: the change.
         mark: what stands around names and values, as a backquote in Markdown.
     """
-    was, now = (None if text is None else f"{mark}{text}{mark}" for text in (change.was, change.now))
+    was, now = (None if text is None else marked(text, mark) for text in (change.was, change.now))
     name, several = _named(change, mark)
     be, were, ending = ("are", "were", "") if several else ("is", "was", "s")
     if change.kind == "no longer holds":
@@ -83,7 +84,7 @@ def headline(change: Change, mark: str = "") -> str:
     if change.kind == "removed":
         return f"{name} {be} gone"
     if change.kind == "deprecated":
-        return f"{name} {be} deprecated: {now}" if now else f"{name} {be} no longer deprecated"
+        return f"{name} {be} deprecated: {change.now}" if now else f"{name} {be} no longer deprecated"
     if change.kind == "renamed":
         return f"{name} {be} called {now} now"
     if change.area == "sid":
@@ -107,9 +108,7 @@ def _named(change: Change, mark: str) -> tuple[str, bool]:
 def changelog(changes: Sequence[Change]) -> str:
     """The section of the changelog, in the form of Keep a Changelog and without a version heading."""
     told = [change for change in changes if not change.quiet and not change.area.startswith("released")]
-    if not any(change.breaking for change in told):
-        # A released program fails and nothing else says why: this is what callers must know.
-        told += [change for change in changes if change.breaking]
+    held = [change.name for change in changes if change.area.startswith("released")]
     sections: dict[str, list[str]] = {"Added": [], "Changed": [], "Deprecated": [], "Removed": []}
     for change in told:
         section = {"added": "Added", "removed": "Removed"}.get(change.kind, "Changed")
@@ -119,7 +118,13 @@ def changelog(changes: Sequence[Change]) -> str:
         if _deprecates(change):
             section = "Deprecated"
         sections[section].append(_entry(change))
-    if not told:
+    if held and not any(change.breaking for change in told):
+        # A released program fails and nothing else says why: this is what callers must know.
+        some = ", ".join(f"`{name}`" for name in held[:_MOST_NAMES])
+        more = f" and {len(held) - _MOST_NAMES} more" if len(held) > _MOST_NAMES else ""
+        text = f"programs that were right fail; say here which, and what they have to change ({some}{more})"
+        sections["Changed"].append(_filled(f"**Breaking:** {text}"))
+    if not any(sections.values()):
         return "### Changed\n\n- Documentation only.\n" if changes else ""
     parts = [f"### {title}\n\n" + "\n".join(entries) for title, entries in sections.items() if entries]
     return "\n\n".join(parts) + "\n"
@@ -131,7 +136,11 @@ def _entry(change: Change) -> str:
         text = f"**Breaking:** {text}; {change.reason}"
     elif change.kind in {"changed", "renamed", "removed", "deprecated"}:
         text = f"{text}; {change.reason}"
-    text = f"- {text[0].upper()}{text[1:]}."
+    return _filled(f"{text[0].upper()}{text[1:]}")
+
+
+def _filled(text: str) -> str:
+    text = f"- {text}" + ("" if text.endswith(".") else ".")
     return textwrap.fill(text, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 

@@ -171,13 +171,47 @@ def test_version_and_help(run: Run) -> None:
         ("report --appointment-date-after 2026-10-01", "expected an offset such as Z or +02:00, or --timezone"),
         ("report --timezone Mars/Base", "--timezone: expected the IANA name of a time zone"),
         ("report --columns sid,nothing", "--columns: expected some of sid, status"),
+        ("report --columns sid,Status,billable", "with commas in between, got 'Status'"),
+        ("report --columns sid,,billable", "with commas in between, got an empty name"),
+        ("report --columns status.code", "--columns: status has no members, so there is no status.code"),
+        ("report --columns appointmentDate.year", "--columns: appointmentDate has no members"),
         ("report --chart chart.pdf", "--chart: expected a file that ends in one of .html, .svg, .png"),
         ("report --chart none/chart.svg", "--chart: there is no folder none"),
-        ("report --theme dark", "--theme: expected light or dark, and --chart"),
+        ("report --theme dark", "--theme: goes with --chart only"),
+        ("report --theme blue --chart x.svg", "--theme: expected light or dark"),
+        ("report --overwrite", "--overwrite: goes with --output or --chart only"),
+        ("report --chart x.svg --json", "--json: a chart is no JSON"),
+        ("report --offset 1 --offset 2", "--offset: given twice; it takes one value"),
+        ("report --exam-sid {exam} --exam-sid {exam}", "--exam-sid: given twice"),
+        ("report --timezone UTC --timezone=UTC", "--timezone: given twice"),
+        ("report --max-rows 1 --max-rows 1", "--max-rows: given twice"),
+        (
+            "report --close-date-after 2026-10-01 --close-date-before 2026-10-01 --timezone UTC",
+            "--close-date-before: expected a time after --close-date-after, got one that is not",
+        ),
+        (
+            "report --bars --appointment-date-after 2026-10-01T09:00Z --appointment-date-before 2026-10-01T10:00+02:00",
+            "--appointment-date-before: expected a time after --appointment-date-after, got one that is not",
+        ),
+        (
+            "sessions reschedule {both} --yes",
+            "nothing to change: give one of --type, --notes, --appointment-start-date",
+        ),
+        (
+            "sessions reschedule {both} --appointment-start-date-time 2026-12-01T09:00Z "
+            "--appointment-end-date-time 2026-12-01T08:00Z --yes",
+            "--appointment-end-date-time: expected no time before --appointment-start-date-time, got one that is",
+        ),
+        ("offerings update --title T --title U", "--title: given twice; it takes one value"),
+        (
+            "offerings update --offering-sid CO24192c526f99f2ca2d4a67f21df3acf3 --title T --match-strings A,B "
+            "--match-strings C,D --yes",
+            "--match-strings[0]: expected a text without a comma",
+        ),
         ("report --output report.txt", "--output: expected a file that ends in one of"),
         ("report --output report.csv --bars", "--output: exports the whole report"),
         ("report --window-by close_date --csv-safe", "--csv-safe, --window-by: for --output only"),
-        ("report --output r.csv --theme dark", "--theme: expected light or dark, and --chart"),
+        ("report --output r.csv --theme dark", "--theme: goes with --chart only"),
         ("report --output r.csv --nested columns", "--nested: expected for csv, 'flatten' or 'struct' or 'json', got"),
         ("report --output r.jsonl --csv-safe", "--csv-safe: goes with .csv only"),
         ("report --output r.csv --window 7d", "--window: goes with --window-by only"),
@@ -269,6 +303,9 @@ def test_debug_shows_where_an_error_comes_from(run: Run, sandbox: Sandbox) -> No
     assert done.code == ExitCode.NOT_FOUND
     assert "Traceback" in done.err
     assert "attempt 1" in done.err
+    assert "\ninvigilate.errors.NotFoundError\n" in done.err
+    # What the error says is said once.
+    assert done.err.count("The exam session was not found.") == 1
     assert sandbox.token not in done.err
 
 
@@ -288,8 +325,16 @@ def test_the_report_as_text(run: Run, sandbox: Sandbox) -> None:
         for row in rows
     ]  # fmt: skip
     assert lines[1:] == expected
-    done = run("report --columns sid,course.code --max-rows 2")
+    done = run("report --columns 'sid, course.code' --max-rows 2 --timezone Asia/Tokyo")
     assert done.out == "sid\tcourse.code\n" + "".join(f"{r.sid}\t{(r.course or {})['code']}\n" for r in rows[:2])
+
+
+def test_a_column_that_no_row_has_is_told(run: Run) -> None:
+    done = run("report --columns sid,exam.foo,exam.title --max-rows 3")
+    assert (done.code, len(done.out.splitlines())) == (0, 4)
+    assert done.err == "invigilate: --columns: no row has exam.foo\n"
+    # Of no rows nothing can be told, and JSON has no columns.
+    assert run(f"report --columns exam.foo --exam-sid EX{'0' * 32}").err == ""
 
 
 def test_the_report_as_json(run: Run, sandbox: Sandbox) -> None:
@@ -382,7 +427,7 @@ def test_a_server_that_refuses_large_pages_is_asked_for_its_own(
     sandbox.interceptors.append(Meddler(refuse=lambda query: status if int(query.get("limit", 50)) > 100 else None))
     done = run(f"report --json{wanted}")
     assert (done.code, len(done.out.splitlines())) == (0, min(most or 240, 240))
-    assert done.err.startswith(f"invigilate: pages of {asked} rows are refused, so the server is asked for its own: ")
+    assert done.err.startswith(f"invigilate: pages of {asked:,} rows are refused, so the server is asked for its own: ")
     assert done.err.count("\n") == 1
     assert ["limit" in request.query for request in sandbox.requests].count(True) == 1
 
@@ -615,7 +660,7 @@ def test_an_unknown_outcome(applied: bool, run: Run, sandbox: Sandbox, session: 
     echoed, error, verdict, advice = done.err.splitlines()
     assert echoed == "invigilate: --appointment-date-time 2026-12-01T09:00:00.000Z"
     assert "the outcome is unknown: 502" in error
-    assert verdict.startswith(f"invigilate: read back: {'UNDETERMINED' if applied else 'NOT_VISIBLE'}: ")
+    assert verdict.startswith(f"invigilate: read back: {'APPLIED' if applied else 'NOT_VISIBLE'}: ")
     # The command that it names works as it stands.
     command = advice.partition("look with: invigilate ")[2]
     shown = dict(line.split("\t") for line in run(command).out.splitlines())
@@ -629,6 +674,9 @@ def test_an_offering(run: Run, sandbox: Sandbox) -> None:
     assert done.code == 0
     offering = json.loads(done.out)
     assert (offering["title"], offering["startDate"]) == ("Fall 2026", None)
+    # Nothing that was given is lost: the call replaces all match strings.
+    several = run(line.replace("FA,AU", "FA --match-strings AU") + " --yes")
+    assert "matchStrings\tFA,AU" in several.out or '["FA", "AU"]' in several.out
     # It can be sent again without harm, so a lost reply is repeated and no riddle.
     sandbox.faults.add("updateCourseOffering", faults.drop_answer(times=1))
     assert run(f"{line} --yes").code == 0
@@ -650,10 +698,17 @@ def test_sids(run: Run, sandbox: Sandbox) -> None:
     done = run(f"sid check {sandbox.exam_sid} {sandbox.session_sid.upper()} 4111111111111111 --json")
     assert done.code == ExitCode.USAGE
     good, upper, card = map(json.loads, done.out.splitlines())
-    assert good == {"sid": sandbox.exam_sid, "kind": "ExamSid", "valid": True, "problem": None}
+    assert good == {"argument": 1, "sid": sandbox.exam_sid, "kind": "ExamSid", "valid": True, "problem": None}
+    assert [upper["argument"], card["argument"]] == [2, 3]
     assert "with upper-case hexadecimal digits" in upper["problem"]
     assert card["problem"].endswith("got a 16-character text")
     assert "4111" not in done.out + done.err
+    # Which one it is can be told, and what is wrong with it, without repeating it.
+    done = run(f"sid check {sandbox.exam_sid} ex{sandbox.exam_sid[2:]} tok_1")
+    assert [line.split("\t")[0] for line in done.out.splitlines()] == [sandbox.exam_sid, "argument 2", "argument 3"]
+    assert "whose first two letters are not in upper case" in done.out.splitlines()[1]
+    assert "letters" not in done.out.splitlines()[2]
+    assert run("sid check tok_1").out.startswith("?\texpected a SID")
 
 
 def test_the_demo_tells_its_story(run: Run, sandbox: Sandbox) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,71 @@ def test_tables_fit(columns: int, sandbox: Sandbox, tmp_path: Path) -> None:
     with open_terminal(sandbox, tmp_path, "report", "--max-rows", "20", columns=columns) as shown:
         assert shown.end() == 0
     lines = shown.text.splitlines()
+    if columns == 80:
+        note = lines.pop(0)
+        assert note == "invigilate: no room for sid: a wider terminal shows more, and --json has all"
     # One line for each row: nothing is wrapped.
     assert len(lines) == 21
     assert lines[0].startswith("appointment date")
-    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\dZ  |  ", line) for line in lines[1:])
+    assert ("  sid" in lines[0]) is (columns == 132)
+    # Dates, statuses and identifiers are whole.
+    rest = r"(?:Scheduled|Closed|Cancelled) +(?:true|false) .*" + (r" ES[0-9a-f]{32}" if columns == 132 else "")
+    assert all(re.fullmatch(rf"(?:\d{{4}}-\d\d-\d\d \d\d:\d\dZ|{' ' * 17})  \S+ +{rest}", line) for line in lines[1:])
     assert "\x1b[" in shown.raw
+
+
+def test_tables_show_what_they_are_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    which = ["--enrollment-sid", sandbox.enrollment_sid, "--exam-sid", sandbox.exam_sid]
+    with open_terminal(sandbox, tmp_path, "sessions", "list", *which, columns=80) as shown:
+        assert shown.end() == 0
+    assert re.fullmatch(rf"{sandbox.session_sid}  Needs Proctor  \d{{4}}-\d\d-\d\d .*Z", shown.text.splitlines()[1])
+    with open_terminal(sandbox, tmp_path, "training", "results", columns=80) as shown:
+        assert shown.end() == 0
+    first, heading, *lines = re.split(r"\n(?!all\n)", shown.text)
+    assert first.startswith("invigilate: no room for session id: ")
+    assert heading.split() == ["checklist", "t…", "session", "status", "start", "date", "completion", "date", "result"]
+    assert len(lines) > 5
+    for line in lines:
+        assert re.search(r"  (?:PASSED|FAILED|IN_PROGRESS|NOT_STARTED) +\d\d-\d\d-\d{4}, \d\d:\d\d:\d\d(?:  |$)", line)
+
+
+def test_columns_that_were_asked_for_are_whole(sandbox: Sandbox, tmp_path: Path) -> None:
+    arguments = ["report", "--columns", "sid, exam.sid,status", "--max-rows", "3"]
+    with open_terminal(sandbox, tmp_path, *arguments, columns=60) as shown:
+        assert shown.end() == 0
+    rows = re.findall(r"ES[0-9a-f]{32}  EX[0-9a-f]{32}  (?:Scheduled|Closed|Cancelled)", shown.text.replace("\n", ""))
+    assert len(rows) == 3
+    assert "no room" not in shown.text
+
+
+def test_times_are_shown_in_a_time_zone(sandbox: Sandbox, tmp_path: Path) -> None:
+    arguments = ["report", "--max-rows", "5"]
+    shown = []
+    for zone in ([], ["--timezone", "Asia/Kolkata"]):
+        with open_terminal(sandbox, tmp_path, *arguments, "--columns", "appointmentDate", *zone) as each:
+            assert each.end() == 0
+        shown.append([datetime.fromisoformat(line) for line in each.text.splitlines()[1:] if line])
+    assert shown[0] == shown[1]
+    assert {moment.utcoffset() for moment in shown[1]} == {timedelta(hours=5, minutes=30)}
+    # What programs read stays as it came.
+    with open_terminal(sandbox, tmp_path, *arguments, "--json", "--timezone", "Asia/Kolkata", columns=2000) as each:
+        assert each.end() == 0
+    assert "+05:30" not in each.text
+
+
+def test_a_session_is_shown_below_each_other(sandbox: Sandbox, tmp_path: Path) -> None:
+    arguments = ["sessions", "show", *session(sandbox), "--timezone", "Asia/Kolkata"]
+    with open_terminal(sandbox, tmp_path, *arguments, columns=80) as shown:
+        assert shown.end() == 0
+    lines = shown.text.splitlines()
+    names = {line.split()[0] for line in lines if not line.startswith(" ")}
+    width = max(map(len, names))
+    # Only as wide as the names that are shown, and what is wrapped stands below the value.
+    assert all(line[: width + 2].strip() in {"", *names} for line in lines)
+    assert any(line.startswith(" " * (width + 2)) for line in lines)
+    assert re.search(r"^createdDate +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000\+05:30$", shown.text, re.MULTILINE)
+    whole = " ".join(" ".join(line[width:].split()) for line in lines if line.startswith(("enrollment ", "  ")))
+    assert '"firstName": "***", "lastName": "***", "email": "***"}}' in whole
 
 
 def test_no_colours_when_nobody_wants_them(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -62,8 +123,9 @@ def test_progress_is_shown_on_a_terminal_only(sandbox: Sandbox, tmp_path: Path) 
     assert re.search(r"[\d,]+ of 2,000 rows", shown.raw)
     assert re.search(r"[\d,]+ rows/s", shown.raw)
     assert re.search(r"\d:\d\d", shown.raw)
+    assert re.search(r"writing [\d,]+ of 2,000 rows", shown.raw)
     # It is gone in the end.
-    assert shown.text == "invigilate: rows.csv: 2000 rows"
+    assert shown.text == "invigilate: rows.csv: 2,000 rows"
 
 
 def test_json_stays_json_on_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -117,7 +179,7 @@ def test_ctrl_c_at_the_question(sandbox: Sandbox, tmp_path: Path) -> None:
         shown.wait_for("Send it? [y/N] ")
         shown.press_ctrl_c()
         assert shown.end() == ExitCode.INTERRUPTED
-    assert "invigilate: interrupted; no change was cut off" in shown.text
+    assert "\ninvigilate: interrupted; nothing was sent" in shown.text
     assert len(sandbox.requests) == 0
 
 
@@ -148,11 +210,82 @@ def test_ctrl_c_in_a_report(sandbox: Sandbox, tmp_path: Path) -> None:
         wait_for_request(sandbox)
         shown.press_ctrl_c()
         assert shown.end() == ExitCode.INTERRUPTED
-    assert "interrupted; no change was cut off" in shown.text
+    assert shown.text == "invigilate: interrupted"
+
+
+BOUNDS = ["--appointment-date-after", "2026-01-01T00:00Z", "--appointment-date-before", "2027-01-01T00:00Z"]
+PARTS = ["--window-by", "appointment_date", "--window", "60d", "--parallel", "1", *BOUNDS]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "nothing was read to its end, so nothing is kept; with --window-by it is read in parts, which are kept"),
+        (PARTS, "what was read is kept in rows.csv.checkpoint, and the same command goes on with it"),
+        ([*PARTS, "--checkpoint", "kept"], "what was read is kept in kept, and the same command goes on with it"),
+        ([*PARTS, "--no-checkpoint"], "nothing of the export is kept"),
+    ],
+)
+def test_ctrl_c_in_an_export(options: list[str], said: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    arguments = ["report", "--output", "rows.csv", "--page-size", "100", "--prefetch", "1", *options]
+    with (
+        sandbox.faults.during("getServiceDistribution", faults.stall(seconds=20, after=6)),
+        open_terminal(sandbox, tmp_path, *arguments, columns=200) as shown,
+    ):
+        wait_for_request(sandbox)
+        shown.press_ctrl_c()
+        assert shown.end() == ExitCode.INTERRUPTED
+    assert shown.text.splitlines()[-1] == f"invigilate: interrupted; {said}"
+    with open_terminal(sandbox, tmp_path, *arguments, columns=200) as shown:
+        assert shown.end() == 0
+    assert re.search(r"invigilate: rows.csv: [\d,]+ rows", shown.text)
+    assert ("of them read by an earlier run" in shown.text) is said.startswith("what was read is kept")
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D"])
+def test_a_secret_that_is_not_given(how: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    arguments = ["sessions", "schedule", *session(sandbox), "--secret", "card_token"]
+    with open_terminal(sandbox, tmp_path, *arguments) as shown:
+        shown.wait_for("card_token (not shown): ")
+        (shown.press_ctrl_c if how == "Ctrl-C" else shown.press_ctrl_d)()
+        code = shown.end()
+    assert code == (ExitCode.INTERRUPTED if how == "Ctrl-C" else ExitCode.NOT_CONFIRMED)
+    assert shown.text.splitlines()[-1] == f"invigilate: {'interrupted; ' if how == 'Ctrl-C' else ''}nothing was sent"
+    assert len(sandbox.requests) == 0
+
+
+def test_empty_texts_are_seen_in_the_question(sandbox: Sandbox, tmp_path: Path) -> None:
+    arguments = ["offerings", "update", "--offering-sid", sandbox.offering_sid, "--title", "", "--match-strings", "A"]
+    with open_terminal(sandbox, tmp_path, *arguments, columns=400) as shown:
+        shown.wait_for("Send it? [y/N] ")
+        shown.type("n")
+        assert shown.end() == ExitCode.NOT_CONFIRMED
+    assert '{"title": "", "matchStrings": "A"}' in shown.text
+    assert len(sandbox.requests) == 0
 
 
 def test_the_recording_is_what_the_programs_print_now(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_a_mark_that_is_another_one_in_each_run_is_always_the_same() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"--send-again \d+:([0-9a-f]+)", text)) == {"3f9a1c"}
+
+
+def test_the_page_is_read_after_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.md"
+    region = "<!-- recorded: one -->\n\n```\n{}\n```\n\n<!-- end -->\n"
+    page.write_text("before\n" + region.format("old"))
+
+    def record() -> dict[str, str]:
+        page.write_text("edited meanwhile\n" + region.format("old"))
+        return {"one": "new"}
+
+    monkeypatch.setattr("recorder.__main__.PAGE", page)
+    monkeypatch.setattr("recorder.__main__.record", record)
+    assert main([]) == 0
+    assert page.read_text() == "edited meanwhile\n" + region.format("new")
 
 
 def test_the_script_records() -> None:

@@ -77,7 +77,12 @@ class Wire:
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         received, end, began = b"", "closed", time.perf_counter()
-        with socket.create_connection(self.address(), 5) as client:
+        try:
+            client = socket.create_connection(self.address(), 5)
+        except ConnectionResetError:
+            # On loopback a reset may be faster than the one who connects.
+            return Heard(received, "reset", time.perf_counter() - began)
+        with client:
             client.settimeout(patience)
             try:
                 client.sendall(head.encode() + b"\r\n" + body)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from invigilate import errors
 from invigilate.cli import main
 from invigilate.cli.charts import COLOURS, Look, specification
 from invigilate.cli.exits import ExitCode, Failure, code_of
-from invigilate.cli.output import _fit, cell, member, shown
+from invigilate.cli.output import cell, member, shown
+from invigilate.cli.tables import Column, fit, in_place, local, print_table
 from invigilate.cli.tally import NONE, Tally
 from invigilate.cli.times import zone
 from smarterproctoring_client.models import ServiceDistributionRow
@@ -55,6 +58,10 @@ def test_the_codes_are_in_the_help(capsys: pytest.CaptureFixture[str], monkeypat
     printed = capsys.readouterr().out
     for code in ExitCode:
         assert re.search(rf"^ +{code.value} +{re.escape(code.meaning)}", printed, re.MULTILINE)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["--help"]) == 0
+    # What is wrapped stands below the text, and not below the code.
+    assert re.search(r"^ +7  A report ended .*\n {6}\S.*\n +8  A change", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_no_text_of_a_server_reaches_the_terminal_as_a_command() -> None:
@@ -77,11 +84,88 @@ def test_members_are_found_by_path() -> None:
     assert member({}, "a") is None
 
 
-def test_columns_are_narrowed_until_they_fit() -> None:
-    assert _fit([10, 30, 34], 80) == [10, 30, 34]
-    assert sum(_fit([17, 21, 9, 40, 34], 80)) == 80
-    assert _fit([17, 21, 9, 40, 34], 80)[0] == 17
-    assert _fit([50, 50], 4) == [8, 8]
+SID, DATE, STATUS, TITLE, EMPTY = (
+    Column(34, whole=True), Column(17, whole=True), Column(13, whole=True), Column(40), Column(16, True, empty=True)
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("columns", "room", "widths"),
+    [
+        ([Column(10), TITLE, SID], 88, {0: 10, 1: 40, 2: 34}),
+        # The widest text is narrowed, and of equally wide ones that at the end.
+        ([Column(10), TITLE, SID], 78, {0: 10, 1: 30, 2: 34}),
+        ([Column(20), Column(20), DATE], 60, {0: 20, 1: 19, 2: 17}),
+        # What is of no use when it is cut off is whole, or not there.
+        ([DATE, TITLE, STATUS], 42, {0: 17, 1: 8, 2: 13}),
+        ([DATE, TITLE, STATUS], 41, {0: 17, 1: 22}),
+        ([DATE, TITLE, STATUS, TITLE, SID], 80, {0: 17, 1: 22, 2: 13, 3: 22}),
+        # Empty columns go before anything else, and only if they have to.
+        ([SID, STATUS, EMPTY, EMPTY, DATE], 80, {0: 34, 1: 13, 4: 17}),
+        ([SID, STATUS, EMPTY, EMPTY, DATE], 90, {0: 34, 1: 13, 2: 16, 4: 17}),
+        ([SID, STATUS, EMPTY, EMPTY, DATE], 104, {0: 34, 1: 13, 2: 16, 3: 16, 4: 17}),
+        ([SID, DATE], 10, {0: 34}),
+        ([EMPTY], 4, {0: 16}),
+    ],
+)
+def test_columns_have_room_or_go(columns: list[Column], room: int, widths: dict[int, int]) -> None:
+    assert fit(columns, room) == widths
+
+
+def test_columns_that_were_asked_for_stay() -> None:
+    assert fit([SID, EMPTY, TITLE, SID], 40, every=True) == {0: 34, 1: 16, 2: 8, 3: 34}
+
+
+def printed(
+    rows: list[list[str]], names: list[str], width: int, *, every: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    left_out: list[list[str]] = []
+    file = io.StringIO()
+    screen = Console(file=file, width=width, highlight=False, soft_wrap=True)
+    print_table(screen, iter(rows), names, every=every, left_out=left_out.append)
+    return file.getvalue().splitlines(), left_out
+
+
+def test_what_comes_late_is_not_cut_off() -> None:
+    rows = [["short", "New"]] * 200 + [["a title that is much too long", "Needs Proctor"]]
+    lines, left_out = printed(rows, ["title", "status"], 80)
+    assert lines[0] == "title  status"
+    assert lines[-1] == "a ti…  Needs Proctor"
+    assert left_out == []
+
+
+def test_what_has_no_room_is_told() -> None:
+    rows = [["x" * 34, "", "a" * 30]]
+    assert printed(rows, ["sid", "sessionType", "dateClosed"], 60) == (["sid", "x" * 34], [["date closed"]])
+    # What may yet come is not taken for empty.
+    rows = [["x" * 34, "", "a" * 30]] * 101 + [["x" * 34, "live", "a"]]
+    _, left_out = printed(rows, ["sid", "sessionType", "dateClosed"], 40)
+    assert left_out == [["session type", "date closed"]]
+
+
+def test_no_text_is_whole_because_of_the_name_of_its_column() -> None:
+    lines, _ = printed([["x" * 41, "y"]], ["status", "title"], 30)
+    assert lines[-1] == "x" * 22 + "…  y"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "minutes", "whole"),
+    [
+        ("2026-06-03T16:00:30.000Z", None, "2026-06-03 16:00Z", None),
+        ("2026-06-03T16:00:30.250Z", "America/New_York", "2026-06-03 12:00-04:00", "2026-06-03T12:00:30.250-04:00"),
+        ("2026-12-31T23:00:00Z", "Asia/Kolkata", "2027-01-01 04:30+05:30", "2027-01-01T04:30:00.000+05:30"),
+        ("2026-06-03T16:00:00Z", "UTC", "2026-06-03 16:00+00:00", "2026-06-03T16:00:00.000+00:00"),
+        # What is no instant of this form stays as it came.
+        ("12-01-2026, 13:30:00", "UTC", "12-01-2026, 13:30:00", None),
+        ("at 2026-06-03T16:00:00Z", "UTC", "at 2026-06-03T16:00:00Z", None),
+        ("2026-02-30T16:00:00Z", "UTC", "2026-02-30 16:00Z", None),
+        ("0001-01-01T00:00:00Z", "America/New_York", "0001-01-01 00:00Z", None),
+    ],
+)
+def test_times_are_shown_in_a_time_zone(text: str, place: str | None, minutes: str, whole: str | None) -> None:
+    assert local(text, zone(place)) == minutes
+    if place is not None:
+        assert in_place(text, zone(place) or UTC) == whole
 
 
 def test_counting() -> None:

@@ -61,17 +61,23 @@ def test_null_clears_what_can_be_null(tmp_path: Path) -> None:
         (HEAD + row(1) + row(1), "line 3: it is about the same thing as line 2"),
         (HEAD + f"{EXAM},{SESSIONS[1]}\n", "line 2: 2 cells below 5 names"),
         (HEAD + row(1) + row(2, "car,,"), "line 3: type: expected one of 'b-virtual'"),
-        (HEAD + row(1) + row(2, "car,,") + row(3, ",,2026-12-01"), "line 3: .*; also wrong: line 4 .1 in all."),
+        (HEAD + row(1) + row(2, "car,,") + row(3, ",,2026-12-01"), r"line 3: .*; also wrong: line 4 \(2 wrong"),
         (HEAD + row(1, ",,2026-12-01T09:00"), "line 2: appointment_date_time: .* --timezone"),
         (HEAD + f"{SESSIONS[1]},{EXAM},,,\n", "line 2: exam_sid: .*seem to be exchanged"),
-        (HEAD + f",{SESSIONS[1]},,,\n", "line 2: exam_sid: expected a value, since it is required, got none"),
+        (HEAD + f",{SESSIONS[1]},,,\n", "line 2: exam_sid: expected a value, since it is required, got an empty cell"),
+        (f"exam_sid\n{EXAM}\n", "line 2: the column session_sid is missing, .* or give --session-sid for all rows"),
         (HEAD + f"{EXAM} ,{SESSIONS[1]},,,\n", "line 2: exam_sid: .*with white space around it"),
         (HEAD + f'{EXAM},"{SESSIONS[1]},,,\n', "line 2: unexpected end of data"),
-        (HEAD.replace(",type_", ",typ") + row(1), "line 1: column 3 is called 'typ'; expected some of install_sid"),
+        (HEAD.replace(",type_", ",typ") + row(1), "column 3 is called 'typ'; is it type.; expected some of install_si"),
+        (HEAD.replace("exam_sid", "examSid"), r"otherwise \(a 7-character text\); is it exam_sid\?; expected some of"),
+        (HEAD.replace("exam_sid", "Exam sid"), r"is it exam_sid\?"),
+        (HEAD.replace("session_sid", "sesion_sid"), r"'sesion_sid'; is it session_sid\?"),
+        (HEAD.replace("session_sid", "colour"), "'colour'; expected some of"),
         (HEAD.replace(",", ";") + row(1), "line 1: column 1 is called .*; they are separated by commas"),
         (HEAD.replace("type_", "exam_sid") + row(1), "line 1: the column exam_sid comes twice"),
         (HEAD.replace("type_", "install_sid") + row(1), "line 1: install_sid is a column, and given as --install"),
-        ("exam_sid\n".encode("utf-16"), "it is not in UTF-8"),
+        ("exam_sid\n".encode("utf-16"), "line 1: it is not in UTF-8"),
+        (HEAD.encode() + row(1).encode() * 3000 + "é,,,,\n".encode("latin-1"), "line 3002: it is not in UTF-8"),
     ],
 )  # fmt: skip
 def test_what_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> None:
@@ -105,6 +111,49 @@ def test_no_value_of_a_file_is_repeated(tmp_path: Path, text: str, problem: str)
 def test_what_an_option_holds_for_all_rows_is_told_as_for_options(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"line 2: type: expected one of .*, got 'car'"):
         read(tmp_path, f"exam_sid,session_sid\n{EXAM},{SESSIONS[1]}\n", {**INSTALL, "type_": "car"})
+
+
+MOVE = ExamSessions.reschedule.describe
+OFFERING = "CO" + "2" * 32
+
+
+@pytest.mark.parametrize(
+    ("describe", "text", "problem"),
+    [
+        (
+            MOVE,
+            f"exam_sid,session_sid,notes\n{EXAM},{SESSIONS[1]},\n",
+            "line 2: nothing to change: give one of type, not",
+        ),
+        (
+            MOVE,
+            "exam_sid,session_sid,appointment_start_date_time,appointment_end_date_time\n"
+            f"{EXAM},{SESSIONS[1]},2026-12-01T09:00Z,2026-12-01T08:59Z\n",
+            "line 2: appointment_end_date_time: expected no time before appointment_start_date_time, got one that is",
+        ),
+        (
+            CourseOfferings.update.describe,
+            f"offering_sid,title,match_strings,start_date,end_date\n{OFFERING},T,A,2026-12-01T00:00Z,2026-11-01T00:00Z\n",
+            "line 2: end_date: expected no time before start_date, got one that is",
+        ),
+    ],
+)
+def test_rows_that_nobody_means(tmp_path: Path, describe: Any, text: str, problem: str) -> None:
+    with pytest.raises(Failure, match=problem) as caught:
+        read(tmp_path, text, describe=describe)
+    assert "2026" not in caught.value.message
+
+
+def test_rows_that_somebody_may_mean(tmp_path: Path) -> None:
+    text = "offering_sid,title,match_strings,start_date,end_date\n"
+    text += f"{OFFERING},T,A,2026-12-01T00:00Z,2026-12-01T00:00Z\nCO{'3' * 32},T,A,,2026-11-01T00:00Z\n"
+    text += f"CO{'4' * 32},T,A,null,2026-11-01T00:00Z\n"
+    assert len(read(tmp_path, text, describe=CourseOfferings.update.describe)) == 3
+
+
+def test_all_rows_that_are_wrong_are_counted(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"line 2: .*; also wrong: line 3, 4, 5 \(4 wrong in all\); nothing was sent"):
+        read(tmp_path, HEAD + "".join(row(number, "car,,") for number in range(4)))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
-from reporter.inferred import as_markdown, as_text, inferred
+from reporter.inferred import as_json, as_markdown, as_text, inferred
 from reporter.released import specifications
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,11 +49,34 @@ def test_the_operations_are_those_that_refer_to_it() -> None:
 
 def test_the_command_shows_all_of_it() -> None:
     entries = inferred(ROOT)
-    for form, shown in (("text", as_text(entries)), ("markdown", as_markdown(entries))):
+    for form, shown in (
+        ("text", as_text(entries)),
+        ("markdown", as_markdown(entries)),
+        ("json", as_json(entries)),
+    ):
         command = [sys.executable, "-m", "reporter", "inferred", "--format", form]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr, done.stdout) == (0, "", shown)
+        if form == "json":
+            members = ("specification", "operations", "pointer", "place", "reason")
+            expected = [{member: getattr(entry, member) for member in members} for entry in entries]
+            assert json.loads(shown) == [one | {"operations": list(one["operations"])} for one in expected]
+            continue
         for entry in entries:
-            assert entry.pointer in shown
+            assert entry.place in shown
             assert (entry.reason if form == "text" else entry.reason.replace("|", "\\|")) in shown
+
+
+def test_parameters_have_their_names() -> None:
+    entries = inferred(ROOT)
+    numbered = [entry for entry in entries if re.search(r"/parameters/\d+", entry.pointer)]
+    assert numbered
+    for entry in numbered:
+        node: Any = yaml.safe_load((ROOT / "openapi" / entry.specification).read_text(encoding="utf-8"))
+        before, number = re.fullmatch(r"(.*/parameters)/(\d+).*", entry.pointer).groups()  # type: ignore[union-attr]
+        for part in before.removeprefix("#/").split("/"):
+            node = node[part.replace("~1", "/").replace("~0", "~")]
+        name = node[int(number)]["name"]
+        assert entry.place == entry.pointer.replace(f"{before}/{number}", f"{before}/{name}")
+    assert not [entry for entry in entries if re.search(r"/parameters/\d", entry.place)]

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from reporter import __main__ as command
-from reporter import surface
+from reporter import surface, surface_changes
 from reporter.changes import ReportError
 from reporter.checking import check
-from reporter.released import CALLS, TYPES, base, kept, read, record, specifications, version
+from reporter.released import CALLS, TYPES, base, is_tagged, kept, read, record, specifications, version
 from reporter.report import Report, make
 from reporter.specification import load
 
@@ -186,7 +186,72 @@ def test_a_record_of_another_version_is_refused(tree: Path) -> None:
     )
 
 
+def commit(tree: Path) -> None:
+    """Make it a repository."""
+    git = ["git", "-C", str(tree), "-c", "user.name=A", "-c", "user.email=a@example.com"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "first"], check=True)
+
+
+def test_the_record_of_a_released_version_stays(tree: Path, tmp_path: Path) -> None:
+    number = version(tree)
+    place = tree / "tests/released" / number
+    commit(tree)
+    assert run(tree, "record", "--version", number).returncode == 0
+    kept_files = files(place)
+    subprocess.run(["git", "-C", str(tree), "tag", f"v{number}"], check=True)
+    for output in ((), ("--output", f"tests/released/../released/{number}")):
+        done = run(tree, "record", "--version", number, *output)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            f"record: {number} is released (the tag v{number} exists), and its record stays what was released; set the "
+            "next version first, or name another folder with --output\n"
+        )
+    assert files(place) == kept_files
+    # What is released is compared with what is kept in this way.
+    assert run(tree, "record", "--version", number, "--output", str(tmp_path / "again")).returncode == 0
+    assert files(tmp_path / "again") == kept_files
+
+
+def test_without_git_no_version_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_tagged(tmp_path, "0.1.0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not is_tagged(tmp_path, "0.1.0")
+
+
 # Comparing
+
+
+def test_a_facade_that_cannot_be_imported(tree: Path, tmp_path: Path) -> None:
+    """As long as a call is bound to what is gone: nothing is told of it that is not so, and nothing is run."""
+    record(tree, tmp_path / "kept")
+    resources = tree / "facade/invigilate/_resources.py"
+    edit(resources, "installs.get_install_settings.describe", "installs.get_settings_of_install.describe")
+    report = make(tree, read(tmp_path / "kept"))
+    assert report.changes == ()
+    assert report.notes == ("not run, since the facade cannot be imported",)
+    assert report.unimportable is not None
+    assert "has no attribute 'get_settings_of_install'" in report.unimportable
+    done = run(tree, "report", str(tmp_path / "kept"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("The facade cannot be imported (")
+
+
+def test_another_exit_code_breaks(tree: Path, tmp_path: Path) -> None:
+    exits = tree / "facade/invigilate/cli/exits.py"
+    found = re.search(r"    NOT_FOUND = (\d+), ", exits.read_text(encoding="utf-8"))
+    assert found is not None
+    before = surface.read(tree)
+    assert before["invigilate.cli.ExitCode.NOT_FOUND"] == {"kind": "attribute", "value": found[1]}
+    edit(exits, f"NOT_FOUND = {found[1]}, ", "NOT_FOUND = 55, ")
+    (change,) = surface_changes.compare(before, surface.read(tree))
+    assert (change.name, change.was, change.now) == ("invigilate.cli.ExitCode.NOT_FOUND", found[1], "55")
+    assert change.breaking
+    # What is said of it is no code.
+    edit(exits, "The server knows no such thing", "The server knows nothing of the kind")
+    edit(exits, "NOT_FOUND = 55, ", f"NOT_FOUND = {found[1]}, ")
+    assert surface_changes.compare(before, surface.read(tree)) == []
 
 
 def test_packages_that_are_not_regenerated_are_refused(tree: Path) -> None:
@@ -236,10 +301,7 @@ def test_an_unknown_base(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_git_revision(tree: Path) -> None:
     """Compared with what was committed, not with what lies in the tree."""
-    git = ["git", "-C", str(tree), "-c", "user.name=A", "-c", "user.email=a@example.com"]
-    subprocess.run([*git, "init", "--quiet"], check=True)
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "--quiet", "-m", "first"], check=True)
+    commit(tree)
     edit(
         tree / "facade/invigilate/_timestamps.py",
         "def parse_ispring_time(\n    text: str",
@@ -270,6 +332,7 @@ def test_the_json_form_is_the_contract(tree: Path) -> None:
         "breaking": False,
         "changes": [],
         "changelog": "",
+        "unimportable": None,
     }
     assert "accepted.py, pyright: not run; ./scripts/bootstrap --node installs it" in notes
 
@@ -279,9 +342,9 @@ def test_the_json_form_is_the_contract(tree: Path) -> None:
     [
         ("{", "no surface that this script wrote"),
         ("[]", "no surface that this script wrote"),
-        ('{"format": 99}', "a surface of format 99, and this script reads 2"),
-        ('{"format": 1, "objects": {}}', "a surface of format 1, and this script reads 2"),
-        ('{"format": 2, "objects": {}}', "no surface that this script wrote"),
+        ('{"format": 99}', "a surface of format 99, and this script reads 3"),
+        ('{"format": 2, "objects": {}}', "a surface of format 2, and this script reads 3"),
+        ('{"format": 3, "objects": {}}', "no surface that this script wrote"),
     ],
 )
 def test_a_record_that_is_none(tmp_path: Path, text: str, reason: str) -> None:

@@ -195,7 +195,7 @@ def test_changes_of_the_specifications_that_python_does_not_show(tmp_path: Path)
         (
             "ispring.job_training.list_session_results(checklist_id=)",
             True,
-            "texts that were taken are refused unless they match, where it is text",
+            "texts that were taken are refused unless they match the pattern, where it is text",
         ),
     }
     assert report.following == "0.2.0"

@@ -53,7 +53,7 @@ def changed(old: Node, new: Node, *, given: bool = True) -> list[Change]:
         for node in (old, new)
     )
     bound = {("shop_client", "find"): "client.find"}
-    return merge([*SpecComparison(before, after, bound).changes(), *spec_rest.compare(before, after)], [], [])
+    return merge([*SpecComparison(before, after, bound, bound).changes(), *spec_rest.compare(before, after)], [], [])
 
 
 # Old, new, and for each change whether it breaks callers that give it and a piece of the reason.
@@ -61,7 +61,7 @@ CASES: dict[str, tuple[Node, Node, list[tuple[bool, str]]]] = {
     "pattern of an option": (
         union(TEXT, array(TEXT)),
         union(UUID, array(TEXT)),
-        [(True, "unless they match, where it is text")],
+        [(True, "unless they match the pattern, where it is text")],
     ),
     "pattern of an option dropped": (
         union(UUID, array(TEXT)),
@@ -81,12 +81,12 @@ CASES: dict[str, tuple[Node, Node, list[tuple[bool, str]]]] = {
     "pattern of the items of an option": (
         union(TEXT, array(TEXT)),
         union(TEXT, array(UUID)),
-        [(True, "unless they match, where it is an array of which each is text")],
+        [(True, "unless they match the pattern, where it is an array of which each is text")],
     ),
     "pattern of an option of the items": (
         array(union(TEXT, WHOLE)),
         array(union(UUID, WHOLE)),
-        [(True, "unless they match, where it is text")],
+        [(True, "unless they match the pattern, where it is text")],
     ),
     "pattern of the items of the items": (array(array(TEXT)), array(array(UUID)), [(True, "unless they match")]),
     "options of one type in another order": (union(UUID, DIGITS), union(DIGITS, UUID), []),
@@ -104,7 +104,7 @@ CASES: dict[str, tuple[Node, Node, list[tuple[bool, str]]]] = {
     "an option that goes on as one of several": (
         TEXT,
         union(UUID, DIGITS),
-        [(True, "unless they match, where it is text"), (False, "the types that callers see stay")],
+        [(True, "unless they match the pattern, where it is text"), (False, "the types that callers see stay")],
     ),
     "an option more": (TEXT, union(TEXT, WHOLE), [(False, "the types that callers see stay")]),
     "whole numbers": (union(REAL, TEXT), union(WHOLE, TEXT), [(True, "numbers with a fraction are refused")]),
@@ -180,7 +180,8 @@ def test_a_sid_in_an_option_is_told_once() -> None:
         node["components"]["schemas"]["BookSid"] = {"type": "string", "pattern": pattern}
         return Specification(node, "shop_client", "shop.yaml")
 
-    comparison = SpecComparison(made("^BK[0-9]+$"), made("^BK[0-9]{4}$"), {("shop_client", "find"): "client.find"})
+    bound = {("shop_client", "find"): "client.find"}
+    comparison = SpecComparison(made("^BK[0-9]+$"), made("^BK[0-9]{4}$"), bound, bound)
     (change,) = comparison.changes()
     assert (change.area, change.breaking, change.where) == ("sid", True, ("client.find",))
 

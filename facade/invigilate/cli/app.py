@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from .exits import ExitCode, Failure, code_of
-from .output import note, prepare_streams, settle, unwritable
+from .guard import interrupted
+from .output import console, note, prepare_streams, settle, unwritable
 
 # A wrong command line raises an error of the library below typer, which newer versions of typer bring themselves.
 _ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -17,9 +20,17 @@ SMARTERPROCTORING_BASE_URL; ISPRING_CLIENT_ID, ISPRING_CLIENT_SECRET, ISPRING_AC
 ISPRING_BASE_URL."""
 
 
-def _epilog() -> str:
-    codes = [f"{code.value:>3}  {code.meaning}" for code in ExitCode]
+def _epilog(width: int) -> str:
+    codes = [textwrap.fill(f"{code.value:>3}  {code.meaning}", width, subsequent_indent=" " * 5) for code in ExitCode]
     return "\n\n".join([" ".join(_SETTINGS.split()), "\n".join(["Exit codes:", *codes])])
+
+
+class _Group(TyperGroup):
+    """All commands, with a help that knows how wide the terminal is."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self.epilog = _epilog(console().width - 2)
+        super().format_help(ctx, formatter)
 
 
 def application() -> typer.Typer:
@@ -29,7 +40,7 @@ def application() -> typer.Typer:
     app = typer.Typer(
         name="invigilate",
         help="SmarterProctoring and iSpring Learn from the command line.",
-        epilog=_epilog(),
+        cls=_Group,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
@@ -69,7 +80,7 @@ def run(arguments: list[str]) -> int:
     except _ClickError as error:
         return _wrong(error)
     except (typer.Abort, KeyboardInterrupt):
-        note("interrupted; no change was cut off")
+        interrupted()
         return ExitCode.INTERRUPTED
     except SystemExit:
         # This is how the library that prints the help ends, when nobody reads it any more.

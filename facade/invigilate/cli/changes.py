@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,15 +93,17 @@ def _one(given: Given, *, as_json: bool, dry_run: bool, yes: bool) -> None:
         before = read_first(client, item)
         try:
             found = answer(client, item, before)
-            code = printed(lambda: _show(found, as_json=as_json), "the change was made, but its answer")
+            code = printed(
+                lambda: _show(found, as_json=as_json, place=given.place), "the change was made, but its answer"
+            )
         except KeyboardInterrupt as error:
             raise (error if error.args else interrupted(item)) from None
     if code is not ExitCode.OK:
         raise typer.Exit(code)
 
 
-def _show(found: Any, *, as_json: bool) -> None:
+def _show(found: Any, *, as_json: bool, place: tzinfo | None) -> None:
     if hasattr(found, "to_dict"):
-        record(found.to_dict(), as_json=as_json)
+        record(found.to_dict(), as_json=as_json, place=place)
     else:
         print(to_json(found) if as_json else one_line(str(found)))

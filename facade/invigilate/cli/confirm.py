@@ -29,5 +29,12 @@ def confirm(lines: Iterable[str], question: str, *, yes: bool) -> None:
     for line in lines:
         note(line)
     print(f"{question}? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        raise KeyboardInterrupt("nothing was sent") from None
+    if not answer.endswith("\n"):
+        print(file=sys.stderr)  # Ctrl-D leaves the line of the question open
+    if answer.strip().lower() not in {"y", "yes"}:
         raise Failure(ExitCode.NOT_CONFIRMED, "nothing was sent")

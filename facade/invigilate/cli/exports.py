@@ -147,12 +147,14 @@ def export(given: Given, installs: list[str], path: Path, options: Mapping[str, 
             with proctoring() as client, progress("rows") as report:
 
                 def moved(state: ExportProgress) -> None:
-                    report(state.rows, state.total)
+                    report(state.rows, state.total, "writing" if state.phase == "writing" else "")
 
                 result = export_report(
                     client, path, filters=given.arguments, installs=installs or None, on_progress=moved, **options
                 )
             said = result.warnings
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_kept(path, options)) from None
         except InvalidArgumentError as error:
             raise _as_option(error) from error
         except ExportError as error:
@@ -161,10 +163,22 @@ def export(given: Given, installs: list[str], path: Path, options: Mapping[str, 
             others = [text for text in map(_text, caught) if not any(each.endswith(text) for each in said)]
             for text in [*said, *others]:
                 note(text)
-    earlier = f", {result.resumed_rows} of them read by an earlier run" if result.resumed_rows else ""
-    note(f"{result.path}: {result.rows} rows{earlier}")
+    earlier = f", {result.resumed_rows:,} of them read by an earlier run" if result.resumed_rows else ""
+    note(f"{result.path}: {result.rows:,} row{'' if result.rows == 1 else 's'}{earlier}")
     for field, number in result.misfits.items():
-        note(f"{field}: {number} values do not fit the column and stand in the column additional")
+        note(f"{field}: {number:,} values do not fit the column and stand in the column additional")
+
+
+def _kept(path: Path, options: Mapping[str, Any]) -> str:
+    """Say what an export that was broken off has left."""
+    given = options.get("checkpoint", True)
+    if given is False:
+        return "nothing of the export is kept"
+    folder = path.with_name(f"{path.name}.checkpoint") if given is True else given
+    if not folder.is_dir():
+        hint = "" if "window_by" in options else "; with --window-by it is read in parts, which are kept"
+        return f"nothing was read to its end, so nothing is kept{hint}"
+    return f"what was read is kept in {folder}, and the same command goes on with it"
 
 
 def _text(warning: warnings.WarningMessage) -> str:

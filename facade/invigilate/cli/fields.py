@@ -80,8 +80,10 @@ def choices(field: Field) -> tuple[str, ...]:
 
 
 def is_repeated(field: Field) -> bool:
-    """Whether an argument takes several values."""
-    return field.kind == "array" or (field.kind == "union" and any(option.kind == "array" for option in field.fields))
+    """Whether an argument takes several values: as a list, or with commas in between."""
+    return field.kind in {"array", "comma"} or (
+        field.kind == "union" and any(option.kind == "array" for option in field.fields)
+    )
 
 
 def value_of(field: Field, text: str, place: tzinfo | None) -> Any:

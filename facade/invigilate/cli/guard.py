@@ -67,12 +67,21 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
             logger.propagate = before[1]
 
     parameters = list(inspect.signature(function, eval_str=True).parameters.values())
-    option = typer.Option("--debug", help="Show the traceback of an error, and what is sent when.")
+    option = typer.Option(
+        "--debug", help="Show the traceback of an error, and each attempt at a call with what came of it."
+    )
     debug = inspect.Parameter(
         "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option]
     )
     described(command, [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters), debug])
     return command
+
+
+def interrupted(*what: str) -> None:
+    """Say that Ctrl-C ended the command, and what that means, if it means anything."""
+    if sys.stderr.isatty():
+        print("\r", end="", file=sys.stderr)  # over the ^C that the terminal shows
+    note("; ".join(["interrupted", *map(str, what)]))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -86,10 +95,13 @@ def _end(error: BaseException, notes: _Notes, *, debug: bool) -> ExitCode:
     if debug:
         import traceback
 
-        traceback.print_exception(error, file=sys.stderr)
+        told = traceback.TracebackException.from_exception(error)
+        # What the error says comes in the line below.
+        lines = list(told.format())[: -len(list(told.format_exception_only()))]
+        print("".join(lines), f"{type(error).__module__}.{type(error).__qualname__}\n", sep="", end="", file=sys.stderr)
     if isinstance(error, KeyboardInterrupt):
-        sent = "a change may have been sent, and its outcome is unknown" if notes.cut_off else "no change was cut off"
-        note(f"interrupted; {error.args[0] if error.args else sent}")
+        sent = ["a change may have been sent, and its outcome is unknown"] if notes.cut_off else []
+        interrupted(*(error.args[:1] or sent))
     elif isinstance(error, Failure):
         note(error.message)
         for line in error.advice:

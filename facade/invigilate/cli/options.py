@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Annotated, Any, NamedTuple, get_type_hints
@@ -13,6 +14,8 @@ from typer.core import TyperCommand
 from invigilate.errors import InvalidArgumentError
 from smarterproctoring_client.calls import Field
 
+from .checks import check_order
+from .exits import usage
 from .fields import (
     Describe,
     as_usage,
@@ -31,7 +34,13 @@ from .times import zone
 
 Timezone = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="IANA time zone of dates, and of times without an offset: Europe/Berlin."),
+    typer.Option(
+        metavar="NAME",
+        help="IANA time zone of dates, and of times without an offset: Europe/Berlin. Tables show times in it.",
+    ),
+]
+ShownTimezone = Annotated[
+    str | None, typer.Option(metavar="NAME", help="IANA time zone in which times are shown: Europe/Berlin.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, for programs.")]
 _EASY_TIME = "An ISO date or date-time."
@@ -60,6 +69,7 @@ def bind(
     examples: Sequence[str],
     leave_out: Sequence[str] = (),
     several_installs: bool = False,
+    shows_times: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function, with an option for each argument of a generated operation.
 
@@ -73,6 +83,7 @@ def bind(
         examples: command lines that its help shows; they are tested.
         leave_out: arguments that the function's own options stand for.
         several_installs: let `--install` be given several times.
+        shows_times: let `--timezone` be given for times in the answer, if no argument is a time.
     """
     operation = operation_of(describe)
     fields = [field for field in operation.fields if field.name not in leave_out]
@@ -82,6 +93,8 @@ def bind(
         options.append(_secret_option(hidden))
     if any(field.kind == "timestamp" for field in fields):
         options.append(inspect.Parameter("timezone", _KEYWORD, default=None, annotation=Timezone))
+    elif shows_times:
+        options.append(inspect.Parameter("timezone", _KEYWORD, default=None, annotation=ShownTimezone))
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(function, include_extras=True)
@@ -134,7 +147,17 @@ def add(
 
 
 class _Command(TyperCommand):
-    """A command whose help shows the names of options whole."""
+    """A command that loses no value that was given, and whose help shows the names of options whole."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # The library below takes the last one of several values, and forgets the others.
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        counts: Counter[Any] = Counter(order)
+        for parameter, times in counts.items():
+            single = parameter.param_type_name == "option" and not (parameter.multiple or parameter.is_flag)
+            if times > 1 and single and not ctx.resilient_parsing:
+                raise usage(f"{parameter.opts[0]}: given twice; it takes one value")
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         # Late, since they take time, and not everybody asks for help.
@@ -226,6 +249,10 @@ def _given(describe: Describe, fields: Sequence[Field], texts: Mapping[str, Any]
             raise as_usage(error) from None
         if field.kind == "timestamp" and arguments[field.name] is not None:
             note(f"{option_name(field.name)} {arguments[field.name]}")
+    try:
+        check_order(describe, arguments, option_name)
+    except InvalidArgumentError as error:
+        raise as_usage(error) from None
     return Given(describe, arguments, place)
 
 
@@ -233,6 +260,8 @@ def _value(field: Field, given: Any, place: tzinfo | None) -> Any:
     if isinstance(given, str):
         return value_of(field, given, place)
     texts: list[str] = list(given)
+    if field.kind == "comma" and len(texts) == 1:
+        return value_of(field, texts[0], place)
     if field.client_default is not None or field.kind == "array":
         return texts
     # One goes out as one value, as the sample of the page shows it.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import tzinfo
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -19,11 +19,8 @@ from .masking import masked_member
 if TYPE_CHECKING:
     from rich.console import Console
 
-_SAMPLE = 100
-"""Rows that are looked at to find the widths of columns; a report is not held in memory for that."""
-_NARROWEST, _MODERATE = 8, len("2026-10-01 09:30Z")
-_UTC = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z", re.ASCII)
 _GAP = "  "
+_NARROWEST_VALUE = 20
 
 
 def note(text: str) -> None:
@@ -143,13 +140,22 @@ def cell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+def listing(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    as_json: bool,
+    place: tzinfo | None = None,
+    every: bool = False,
+) -> None:
     """Print rows while they come. What is sensitive is masked, but for JSON.
 
     Args:
         rows: the rows, by documented names.
         columns: what to print of each; dots lead into objects. Of no matter for JSON, which has everything.
         as_json: print a line of JSON for each.
+        place: the time zone in which a table shows times; by default UTC.
+        every: the columns were asked for, so that none is left out where a table has no room for all.
     """
     if as_json:
         for row in rows:
@@ -157,8 +163,10 @@ def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_jso
         return
     cells = ([cell(member(row, column)) for column in columns] for row in rows)
     if for_people():
-        # Whole minutes are enough for a table.
-        _table(([_UTC.sub(r"\1 \2Z", text) for text in line] for line in cells), columns)
+        from .tables import local, print_table
+
+        times = ([local(text, place) for text in line] for line in cells)
+        print_table(console(), times, columns, every=every, left_out=_left_out)
         return
     # The first row before the names: where none can be had, nothing is printed.
     first = list(islice(cells, 1))
@@ -167,12 +175,17 @@ def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_jso
         print("\t".join(line))
 
 
-def record(value: Mapping[str, Any], *, as_json: bool) -> None:
+def _left_out(headings: list[str]) -> None:
+    note(f"no room for {', '.join(headings)}: a wider terminal shows more, and --json has all")
+
+
+def record(value: Mapping[str, Any], *, as_json: bool, place: tzinfo | None = None) -> None:
     """Print one object: its members below each other. What is sensitive is masked, but for JSON.
 
     Args:
         value: the object, by documented names.
         as_json: print a line of JSON.
+        place: the time zone in which people are shown times; by default they stay as they came.
     """
     if as_json:
         print(to_json(value))
@@ -184,48 +197,16 @@ def record(value: Mapping[str, Any], *, as_json: bool) -> None:
         return
     from rich.text import Text
 
-    screen, width = console(), max(map(len, members), default=0)
-    for key, text in members.items():
-        if text:
-            screen.print(Text.assemble((f"{key:<{width}}", "cyan"), _GAP, text))
+    from .tables import in_place
 
-
-def _table(cells: Iterator[list[str]], headings: Sequence[str]) -> None:
-    from rich.cells import cell_len, set_cell_size
-    from rich.text import Text
-
-    screen = console()
-    sample = list(islice(cells, _SAMPLE))
-    names = [_heading(name) for name in headings]
-    longest = [max(map(cell_len, column)) for column in zip(names, *sample, strict=True)]
-    widths = _fit(longest, screen.width - len(_GAP) * (len(names) - 1))
-
-    def line(texts: Sequence[str], style: str = "") -> Text:
-        parts = [
-            text + " " * (width - cell_len(text)) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
-            for text, width in zip(texts, widths, strict=True)
-        ]
-        return Text(_GAP.join(parts).rstrip(), style)
-
-    screen.print(line(names, "bold cyan"))
-    for row in chain(sample, cells):
-        screen.print(line(row))
-
-
-def _heading(name: str) -> str:
-    """`course.title` and `appointmentDate` become `course title` and `appointment date`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.replace(".", " ").replace("_", " ")).lower()
-
-
-def _fit(wanted: Sequence[int], room: int) -> list[int]:
-    """Narrow the widest columns until all fit, and those at the end more than those at the beginning."""
-    widths = list(wanted)
-    while sum(widths) > room and max(widths) > _MODERATE:
-        widths[widths.index(max(widths))] -= 1
-    for position in reversed(range(len(widths))):
-        spare = max(0, widths[position] - _NARROWEST)
-        widths[position] -= min(spare, max(0, sum(widths) - room))
-    return widths
+    screen, seen = console(), {key: text for key, text in members.items() if text}
+    width = max(map(len, seen), default=0)
+    room = max(_NARROWEST_VALUE, screen.width - width - len(_GAP))
+    for key, text in seen.items():
+        label, words = key, text if place is None else in_place(text, place) or text
+        for part in Text(words).wrap(screen, room, overflow="fold", no_wrap=False):
+            screen.print(Text.assemble((f"{label:<{width}}", "cyan"), _GAP, part))
+            label = ""
 
 
 def rows_of(answer: Iterable[Any]) -> Iterator[dict[str, Any]]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Protocol
 
-Report = Callable[[int, int | None], None]
-"""Takes how many are done, and of how many."""
+
+class Report(Protocol):
+    """Takes how many are done, of how many, and what is done with them where that changes on the way."""
+
+    def __call__(self, done: int, total: int | None, doing: str = "") -> None:
+        """Show it."""
 
 
 @contextmanager
@@ -28,7 +33,7 @@ def progress(what: str) -> Generator[Report]:
     class Counted(ProgressColumn):
         def render(self, task: Task) -> Text:
             of = "" if task.total is None else f" of {task.total:,.0f}"
-            return Text(f"{task.completed:,.0f}{of} {what}")
+            return Text(f"{task.description}{task.completed:,.0f}{of} {what}")
 
     class Speed(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -50,11 +55,14 @@ def progress(what: str) -> Generator[Report]:
     with bar:
         task = bar.add_task("", total=None)
 
-        def report(done: int, total: int | None) -> None:
+        def report(done: int, total: int | None, doing: str = "") -> None:
+            description = f"{doing} " if doing else ""
+            if description != bar.tasks[0].description:
+                bar.reset(task, description=description)
             bar.update(task, completed=done, total=total)
 
         yield report
 
 
-def nothing(_done: int, _total: int | None) -> None:
+def nothing(done: int, total: int | None, doing: str = "") -> None:
     """Show nothing."""

@@ -30,10 +30,10 @@ from .exports import (
 )
 from .fields import option_name
 from .options import AsJson, Given, bind
-from .output import for_people, listing, note, rows_of
+from .output import for_people, listing, member, note, one_line, rows_of
 from .plans import complete
 from .progress import Report, nothing, progress
-from .tally import Tally
+from .tally import Tally, sessions
 
 _COLUMNS = ("appointmentDate", "serviceType", "status", "billable", "exam", "course", "sid")
 _INSTALL = "installSid"
@@ -56,7 +56,8 @@ Columns = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,...",
-        help="Columns, by documented names; a dot leads into an object: status,course.code.",
+        help="Columns, by documented names; a dot leads into an object: status,course.code. None of "
+        "them is left out of a table.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -136,8 +137,14 @@ def _report(
         "no_checkpoint": no_checkpoint or None,
     }
     wanted = {name: value for name, value in wanted.items() if value is not None}
-    if theme is not None and (chart is None or theme not in {"light", "dark"}):
-        raise usage("--theme: expected light or dark, and --chart")
+    if theme is not None and theme not in {"light", "dark"}:
+        raise usage("--theme: expected light or dark")
+    if theme is not None and chart is None:
+        raise usage("--theme: goes with --chart only")
+    if overwrite and chart is None and output is None:
+        raise usage("--overwrite: goes with --output or --chart only")
+    if json and chart is not None and not bars:
+        raise usage("--json: a chart is no JSON; with --bars, the numbers are printed, too")
     if output is not None and (chart or bars or json or columns or max_rows or "offset" in given.arguments):
         raise usage(
             "--output: exports the whole report, and goes with none of --json, --columns, --bars, --chart, "
@@ -163,7 +170,10 @@ def _report(
     if chart is None and not bars:
         # Rows that run over the terminal show by themselves how far it has come.
         with nullcontext(nothing) if for_people() else progress("rows") as report:
-            listing(rows_of(rows.read(report)), names, as_json=json)
+            found = _Watched(rows_of(rows.read(report)), [] if json else [name for name in names if "." in name])
+            listing(found, names, as_json=json, place=given.place, every=columns is not None)
+        for name in found.missing():
+            note(f"--columns: no row has {one_line(name)}")
         return
     tally = Tally(given.place)
     with progress("rows") as report:
@@ -177,7 +187,7 @@ def _report(
         from .charts import write_chart
 
         write_chart(tally, chart, "dark" if theme == "dark" else "light" if theme == "light" else None)
-        note(f"{chart}: {tally.total} sessions")
+        note(f"{chart}: {sessions(tally.total)}")
 
 
 def _installs(given: Given) -> list[str]:
@@ -224,7 +234,7 @@ class _Rows:
         except APIStatusError as error:
             if not self._adapts or error.status_code not in _TOO_LARGE:
                 raise
-            note(f"pages of {self._size} rows are refused, so the server is asked for its own: {error}")
+            note(f"pages of {self._size:,} rows are refused, so the server is asked for its own: {error}")
             # Other installs are on the same server.
             self._pagers, self._adapts = self._smaller, False
             yield from self._pagers[position].pages()
@@ -262,11 +272,41 @@ def _columns(given: str | None, *, several: bool) -> list[str]:
 
     every: Any = ServiceDistributionRow
     known = every(**dict.fromkeys(every._NAMES)).to_dict()
-    names = given.split(",")
+    names = [name.strip() for name in given.split(",")]
     for name in names:
-        if name.partition(".")[0] not in {*known, _INSTALL}:
-            raise usage(f"--columns: expected some of {', '.join(known)}, with commas in between")
+        first, dot, _ = name.partition(".")
+        if first not in {*known, _INSTALL}:
+            wrong = f"{one_line(name)!r}" if name else "an empty name"
+            raise usage(f"--columns: expected some of {', '.join(known)}, with commas in between, got {wrong}")
+        if dot and not _has_members(every, first):
+            raise usage(f"--columns: {first} has no members, so there is no {one_line(name)}")
     return names
+
+
+class _Watched:
+    """Rows, and which of some members none of them has: what is in an object is not documented."""
+
+    def __init__(self, rows: Iterator[dict[str, Any]], names: list[str]) -> None:
+        self._rows, self._names = rows, names
+        self._seen: set[str] = set()
+        self._any = False
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for row in self._rows:
+            self._any = True
+            if len(self._seen) < len(self._names):
+                self._seen.update(name for name in self._names if member(row, name) is not None)
+            yield row
+
+    def missing(self) -> list[str]:
+        """Those that no row has, if there are rows."""
+        return [name for name in self._names if name not in self._seen] if self._any else []
+
+
+def _has_members(model: Any, wire: str) -> bool:
+    """Whether a member may be an object, as its type says. Which members that has is not documented."""
+    names = {name: key for key, name in zip(model._NAMES, model(**dict.fromkeys(model._NAMES)).to_dict(), strict=True)}
+    return "dict[" in str(model.__annotations__.get(names.get(wire, ""), ""))
 
 
 def _check_chart(path: Path, *, overwrite: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from invigilate.errors import InvalidArgumentError, InvalidSidError, InvalidTimestampError
 from smarterproctoring_client.calls import Field
 
+from .checks import check_order, unchanged
 from .exits import Failure, usage
 from .fields import Describe, operation_of, option_name, plain_name, value_of
 from .output import note
@@ -20,6 +21,7 @@ from .plans import Plan, Target, plan
 _MOST_NAMED = 10
 _MOST_TIMES = 5
 _LIKE_A_NAME = re.compile(r"[a-z_]{1,30}", re.ASCII)
+_LONGEST_NAME = 40
 
 
 def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place: tzinfo | None) -> list[Plan]:
@@ -54,9 +56,15 @@ def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place:
             arguments = {
                 field.name: value_of(field, texts[field.name], place) for field in columns if field.name in texts
             }
-            item = plan(describe, {**common, **arguments}, number)
+            every = {**common, **arguments}
+            check_order(describe, every, plain_name)
+            item = plan(describe, every, number)
         except InvalidArgumentError as error:
-            wrong[number] = f"{plain_name(error.argument)}: expected {error.expected}, got {_given(error, texts)}"
+            wrong[number] = _problem(error, texts, columns)
+            continue
+        missing = unchanged(describe, every)
+        if missing:
+            wrong[number] = f"nothing to change: give one of {_names(missing)}"
             continue
         times.add(number, {field.name: arguments.get(field.name) for field in columns if field.kind == "timestamp"})
         earlier = seen.setdefault(item.target, number)
@@ -93,6 +101,19 @@ class _Times:
             note(f"{plain_name(name)} {said}")
 
 
+def _names(fields: Iterable[Field]) -> str:
+    return ", ".join(plain_name(field.name) for field in fields)
+
+
+def _problem(error: InvalidArgumentError, texts: Mapping[str, str], columns: Sequence[Field]) -> str:
+    name, option = plain_name(error.argument), option_name(error.argument)
+    if error.argument in texts or not error.expected.endswith("since it is required"):
+        return f"{name}: expected {error.expected}, got {_given(error, texts)}"
+    if any(field.name == error.argument for field in columns):
+        return f"{name}: expected {error.expected}, got an empty cell"
+    return f"the column {name} is missing, which is required; or give {option} for all rows"
+
+
 def _given(error: InvalidArgumentError, texts: Mapping[str, str]) -> str:
     """Describe a cell. What stands in the wrong column may be anybody's secret, and is not repeated."""
     text = texts.get(error.argument.partition("[")[0])
@@ -117,9 +138,20 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             except csv.Error as error:
                 raise usage(f"{path}: line {reader.line_num}: {error}") from None
     except UnicodeDecodeError:
-        raise usage(f"{path}: it is not in UTF-8") from None
+        raise usage(f"{path}: {_undecodable(path)}it is not in UTF-8") from None
     except OSError as error:
         raise usage(f"--csv: {path}: {error.strerror}") from None
+
+
+def _undecodable(path: Path) -> str:
+    """Name the line that is not in UTF-8."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return f"line {number}: "
+    return ""
 
 
 def _columns(path: Path, names: list[str], describe: Describe, common: Mapping[str, Any]) -> list[Field]:
@@ -133,7 +165,10 @@ def _columns(path: Path, names: list[str], describe: Describe, common: Mapping[s
             separator = "; they are separated by commas" if ";" in name or "\t" in name else ""
             # The first line of a file without names holds values, which may be secrets.
             called = repr(name) if _LIKE_A_NAME.fullmatch(name) else f"otherwise (a {len(name)}-character text)"
-            raise usage(f"{path}: line 1: column {place} is called {called}; expected some of {expected}{separator}")
+            meant = _meant(name, known)
+            raise usage(
+                f"{path}: line 1: column {place} is called {called}{meant}; expected some of {expected}{separator}"
+            )
         if field in columns:
             raise usage(f"{path}: line 1: the column {name} comes twice")
         if field.name in common:
@@ -142,9 +177,20 @@ def _columns(path: Path, names: list[str], describe: Describe, common: Mapping[s
     return columns
 
 
+def _meant(name: str, known: Mapping[str, Field]) -> str:
+    """Suggest the argument whose documented name, or one of much the same letters, was given."""
+    from difflib import get_close_matches
+
+    wires = {field.wire.casefold(): field for field in known.values()}
+    plain = name.replace("-", "_").replace(" ", "_").casefold()
+    close = get_close_matches(plain, known, 1, 0.8) if len(name) <= _LONGEST_NAME else []
+    found = wires.get(name.casefold()) or known.get(plain) or (known[close[0]] if close else None)
+    return f"; is it {plain_name(found.name)}?" if found is not None else ""
+
+
 def _wrong(path: Path, wrong: Mapping[int, str]) -> Failure:
     (first, problem), *others = sorted(wrong.items())
     numbers = ", ".join(str(number) for number, _ in others[:_MOST_NAMED])
     more = ", ..." if len(others) > _MOST_NAMED else ""
-    also = f"; also wrong: line {numbers}{more} ({len(others)} in all)" if others else ""
+    also = f"; also wrong: line {numbers}{more} ({len(wrong)} wrong in all)" if others else ""
     return usage(f"{path}: line {first}: {problem}{also}; nothing was sent")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from smarterproctoring_client.calls import Field
 
-from .exits import usage
+from .exits import ExitCode, Failure, usage
 from .fields import plain_name
 
 
@@ -28,6 +28,7 @@ def secret_values(fields: Sequence[Field], wanted: Sequence[str]) -> dict[str, s
 
     Raises:
         Failure: if there is no such argument, or nowhere to get it from.
+        KeyboardInterrupt: with a text, if whoever is asked interrupts it.
     """
     known = {plain_name(field.name): field.name for field in fields}
     values: dict[str, str] = {}
@@ -47,4 +48,10 @@ def _ask(name: str) -> str:
         raise usage(f"--secret {plain_name(name)}: set {variable(name)}; without a terminal nobody can be asked")
     from getpass import getpass
 
-    return getpass(f"{plain_name(name)} (not shown): ", stream=sys.stderr)
+    try:
+        return getpass(f"{plain_name(name)} (not shown): ", stream=sys.stderr)
+    except (KeyboardInterrupt, EOFError) as error:
+        print(file=sys.stderr)
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt("nothing was sent") from None
+        raise Failure(ExitCode.NOT_CONFIRMED, "nothing was sent") from None

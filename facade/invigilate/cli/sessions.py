@@ -7,6 +7,7 @@ import typer
 from invigilate._resources import ExamSessions
 
 from .changes import change
+from .checks import meaningful
 from .clients import proctoring
 from .options import AsJson, Given, bind
 from .output import listing, record, rows_of
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
         ExamSessions.get.describe,
         help="Show an exam session.",
         examples=[f"invigilate sessions show {_SESSION}"],
+        shows_times=True,
     )(_show)
     bind(
         group,
@@ -40,6 +42,7 @@ def register(app: typer.Typer) -> None:
             "invigilate sessions list --enrollment-sid EN35acb3673fefbcb7a2398f677a436761 "
             "--exam-sid EXe68c6efc06157f255c6d3f4286e877c1"
         ],
+        shows_times=True,
     )(_list)
     bind(
         group,
@@ -60,7 +63,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             f"invigilate sessions reschedule {_SESSION} --appointment-start-date-time 2026-12-02T09:00:00Z --yes"
         ],
-    )(change)
+    )(meaningful(change))
     bind(
         group,
         "cancel",
@@ -74,10 +77,10 @@ def _show(given: Given, json: AsJson = False) -> None:
     call = given.describe(**complete(given.describe, given.arguments))
     with proctoring() as client:
         session = client.execute(call)
-    record(session.to_dict(), as_json=json)
+    record(session.to_dict(), as_json=json, place=given.place)
 
 
 def _list(given: Given, json: AsJson = False) -> None:
     call = given.describe(**complete(given.describe, given.arguments))
     with proctoring() as client:
-        listing(rows_of(client.pages(call)), _COLUMNS, as_json=json)
+        listing(rows_of(client.pages(call)), _COLUMNS, as_json=json, place=given.place)

@@ -32,18 +32,29 @@ def register(app: typer.Typer) -> None:
 
 def _check(texts: Texts, json: AsJson = False) -> None:
     wrong = False
-    for text in texts:
+    for number, text in enumerate(texts, 1):
         kind = problem = None
         try:
             kind = type(parse_sid(text)).__name__
         except InvalidSidError as error:
-            wrong, problem = True, f"expected {error.expected}, got {error.given}"
+            wrong, problem = True, f"expected {error.expected}, got {error.given}{_prefix(text)}"
         # What has no shape of a SID may be anybody's secret, and is not repeated.
         shown = text if kind else None
+        called = shown or (f"argument {number}" if len(texts) > 1 else "?")
         if json:
-            print(to_json({"sid": shown, "kind": kind, "valid": kind is not None, "problem": problem}))
+            print(
+                to_json({"argument": number, "sid": shown, "kind": kind, "valid": kind is not None, "problem": problem})
+            )
         else:
             said = kind_name(kind) if kind else problem
-            print(f"{shown or '?'}  {said}" if for_people() else f"{shown or '?'}\t{said}")
+            print(f"{called}  {said}" if for_people() else f"{called}\t{said}")
     if wrong:
         raise typer.Exit(ExitCode.USAGE)
+
+
+def _prefix(text: str) -> str:
+    try:
+        parse_sid(text[:2].upper() + text[2:])
+    except InvalidSidError:
+        return ""
+    return " whose first two letters are not in upper case"
