@@ -167,6 +167,14 @@ def test_the_vendors_code_and_message(body: Any, code: str | None, message: str 
         assert "html" not in str(error)
 
 
+def test_a_code_that_is_the_status_is_told_once() -> None:
+    # iSpring's are.
+    error = failing(update, Reply(401, {"code": 401, "message": "The client ID is wrong"}))
+    assert error.code == "401"
+    assert "401: The client ID is wrong" in str(error)
+    assert "401 401" not in str(error)
+
+
 def test_a_long_message_is_cut() -> None:
     error = failing(update, Reply(400, {"code": "C" * 999, "message": "x" * 100_000}))
     assert len(str(error)) < 1000
