@@ -17,7 +17,8 @@ from .terminal import Terminal
 
 COLUMNS = 110
 _NOW = datetime(2026, 9, 21, 8, 0, tzinfo=UTC)
-_MARK = re.compile(r"(--send-again \d+:)[0-9a-f]{6}\b")
+_LAST = "LAST_MARK"
+_MARK = re.compile(r"(--(?:confirmed|send-again) \d+:)([0-9a-f]{6})")
 """The mark of an unknown outcome is another one in each run; the page always shows the same."""
 
 
@@ -70,7 +71,7 @@ def _broken_run(folder: Path) -> str:
         scenes = [
             Scene(command, code=8),
             Scene(f"sessions show --exam-sid {second.exam_sid} --session-sid {second.session_sid} | grep -w status"),
-            Scene(f"{command} --confirmed 3"),
+            Scene(f"{command} --confirmed 3:{_LAST}"),
         ]
         return _play(sandbox, folder, scenes)
 
@@ -104,16 +105,20 @@ def _play(sandbox: Sandbox, folder: Path, scenes: Sequence[Scene]) -> str:
         "INVIGILATE_PYTHON": sys.executable,
     }
     parts: list[str] = []
+    mark = ""
     for scene in scenes:
+        arguments = scene.arguments.replace(_LAST, mark)
         # In a shell, since some of it is a pipe.
-        program = f'invigilate() {{ "$INVIGILATE_PYTHON" -m invigilate.cli "$@"; }}; invigilate {scene.arguments}'
+        program = f'invigilate() {{ "$INVIGILATE_PYTHON" -m invigilate.cli "$@"; }}; invigilate {arguments}'
         with Terminal(["sh", "-c", program], environment=environment, folder=folder, columns=COLUMNS) as terminal:
             for prompt, answer in scene.answers:
                 terminal.wait_for(prompt)
                 terminal.type(answer)
             code = terminal.end()
         if code != scene.code:
-            raise RuntimeError(f"invigilate {scene.arguments}: exit code {code}, not {scene.code}\n{terminal.text}")
-        shown = [f"$ invigilate {scene.arguments}", _MARK.sub(r"\g<1>3f9a1c", terminal.text)]
+            raise RuntimeError(f"invigilate {arguments}: exit code {code}, not {scene.code}\n{terminal.text}")
+        if told := _MARK.search(terminal.text):
+            mark = told[2]
+        shown = [_MARK.sub(r"\g<1>3f9a1c", text) for text in (f"$ invigilate {arguments}", terminal.text)]
         parts.append("\n".join([*filter(None, shown), *([f"[exit code {code}]"] if code else [])]))
     return "\n\n".join(parts)

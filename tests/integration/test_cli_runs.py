@@ -134,9 +134,9 @@ def test_a_lost_reply_is_never_sent_again_by_itself(run: Run, sandbox: Sandbox, 
         assert (again.code, again.out) == (ExitCode.OUTCOME_UNKNOWN, "")
     assert posts(sandbox) == sent
     # Somebody has looked: the one went through, the other did not.
-    assert run(f"{SCHEDULE} --confirmed 2").code == ExitCode.USAGE
+    assert run(f"{SCHEDULE} --confirmed 2:{release(again, 4)[2:]}").code == ExitCode.USAGE
     sandbox.requests.clear()
-    settled = run(f"{SCHEDULE} --confirmed 4 --send-again {release(again, 6)}")
+    settled = run(f"{SCHEDULE} --confirmed {release(again, 4)} --send-again {release(again, 6)}")
     assert (settled.code, outcomes(settled.out)) == (0, ["succeeded"])
     assert posts(sandbox) == 1
     assert run(SCHEDULE).code == 0

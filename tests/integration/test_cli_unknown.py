@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -205,7 +206,7 @@ def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: 
         again = run(command)
         assert (again.code, again.out) == (ExitCode.USAGE, "")
         assert "not the mark of what is unknown now of line 2; look with: invigilate sessions show" in again.err
-        assert f"then give {release(second, 2)} if it did not go through" in again.err
+        assert f"then give {release(second, 2)} to --confirmed or --send-again" in again.err
     assert posts(sandbox) == ROWS + 1
     assert release(first, 2) != release(second, 2)
     last = run(f"{SCHEDULE} --send-again {release(second, 2)}")
@@ -218,15 +219,18 @@ def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: 
 
 
 @pytest.mark.parametrize(
-    "given", ["2", "2:", "2:0", "2:000000", "2:{mark}0", "02:000000", "2:{mark} --send-again 2:{mark}"]
+    "given", ["2", "2:", "2:0", "2:000000", "2:{mark}0", "02:000000", "2:{mark} {option} 2:{mark}"]
 )
-def test_a_release_without_its_mark(given: str, run: Run, sandbox: Sandbox, rows: Path, results: Path) -> None:
+@pytest.mark.parametrize("option", ["--send-again", "--confirmed"])
+def test_what_is_settled_without_its_mark(
+    given: str, option: str, run: Run, sandbox: Sandbox, rows: Path, results: Path
+) -> None:
     lose(sandbox)
     right = release(run(SCHEDULE), 2)
     before, sent = results.read_bytes(), posts(sandbox)
-    done = run(f"{SCHEDULE} --send-again {given.format(mark=right.partition(':')[2])}")
+    done = run(f"{SCHEDULE} {option} {given.format(mark=right.partition(':')[2], option=option)}")
     assert (done.code, done.out) == (ExitCode.USAGE, "")
-    assert f"then give {right} if it did not go through" in done.err
+    assert f"then give {right} to --confirmed or --send-again" in done.err
     assert (results.read_bytes(), posts(sandbox)) == (before, sent)
 
 
@@ -237,9 +241,16 @@ def test_a_release_without_its_mark(given: str, run: Run, sandbox: Sandbox, rows
         ("--send-again 3", "--send-again 3: expected LINE:MARK"),
         ("--send-again 3:{mark}", "line 3: --confirmed and --send-again are for rows whose outcome is unknown"),
         ("--send-again 99:{mark}", "line 99: --confirmed and --send-again are for rows whose outcome is unknown"),
-        ("--confirmed 3", "line 3: --confirmed and --send-again are for rows whose outcome is unknown; this is succ"),
-        ("--confirmed 99", "line 99: --confirmed and --send-again are for rows whose outcome is unknown; this is no"),
-        ("--confirmed 2 --send-again 2:{mark}", "line 2: --confirmed and --send-again contradict each other"),
+        ("--confirmed 3", "--confirmed 3: expected LINE:MARK"),
+        (
+            "--confirmed 3:{mark}",
+            "line 3: --confirmed and --send-again are for rows whose outcome is unknown; this is succ",
+        ),
+        (
+            "--confirmed 99:{mark}",
+            "line 99: --confirmed and --send-again are for rows whose outcome is unknown; this is no",
+        ),
+        ("--confirmed 2:{mark} --send-again 2:{mark}", "line 2: --confirmed and --send-again contradict each other"),
     ],
 )
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
@@ -282,7 +293,6 @@ def test_nothing_is_settled_without_a_yes(
     lose(sandbox)
     sandbox.faults.add("scheduleExamSession", faults.status(status=422, times=1))
     given = release(run(SCHEDULE), 2)
-    given = given if option == "--send-again" else "2"
     line = f"sessions schedule --csv rows.csv --retry-refused {option} {given}"
     before, sent = results.read_bytes(), posts(sandbox)
     # Nobody can be asked here; and then somebody is, and says no.
@@ -305,7 +315,7 @@ def test_a_dry_run_shows_what_a_release_would_send(
     first = run(SCHEDULE)
     before, sent = results.read_bytes(), posts(sandbox)
     monkeypatch.delenv("SMARTERPROCTORING_TOKEN")
-    dry = run(f"{DRY} --json --confirmed 2 --send-again {release(first, 3)}")
+    dry = run(f"{DRY} --json --confirmed {release(first, 2)} --send-again {release(first, 3)}")
     assert dry.code == 0
     assert [json.loads(line)["line"] for line in dry.out.splitlines()] == [3]
     assert f"{ROWS} rows: 1 to send, {ROWS - 1} done" in dry.err
@@ -313,11 +323,12 @@ def test_a_dry_run_shows_what_a_release_would_send(
     assert (results.read_bytes(), posts(sandbox)) == (before, sent)
 
 
-def test_confirmed_rows_need_no_question_and_no_mark(run: Run, sandbox: Sandbox, rows: Path, results: Path) -> None:
+def test_confirmed_rows_need_no_question(run: Run, sandbox: Sandbox, rows: Path, results: Path) -> None:
     lose(sandbox)
-    assert run(SCHEDULE).code == ExitCode.OUTCOME_UNKNOWN
+    unknown = run(SCHEDULE)
+    assert unknown.code == ExitCode.OUTCOME_UNKNOWN
     for _ in range(2):
-        done = run("sessions schedule --csv rows.csv --confirmed 2")
+        done = run(f"sessions schedule --csv rows.csv --confirmed {release(unknown, 2)}")
         assert (done.code, done.out) == (0, "")
         assert [event["event"] for event in events(results)].count("confirmed") == 1
     assert run(SCHEDULE).code == 0
@@ -524,6 +535,23 @@ def test_a_full_disk(fits: str, run: Run, sandbox: Sandbox, rows: Path, results:
         assert len(sandbox.ledger) == 2
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="sizes of files cannot be limited there")
+def test_a_full_disk_hides_no_unknown_outcome_of_before(
+    sandbox: Sandbox, rows: Path, results: Path, run: Run, tmp_path: Path
+) -> None:
+    lose(sandbox)
+    # Of the second row, what is written does not fit any more.
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, "1100", *shlex.split(SCHEDULE)],
+        env={**os.environ, **settings(sandbox), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == ExitCode.OUTCOME_UNKNOWN
+    assert "File too large" in done.stderr
+    assert [event["event"] for event in events(results)][:2] == ["started", "unknown"]
+    assert release(Done(0, "", done.stderr), 2) == release(run(SCHEDULE), 2)
+
+
 @pytest.fixture
 def offerings(sandbox: Sandbox, tmp_path: Path) -> list[str]:
     found = sorted({session.offering_sid for session in sandbox.open_sessions})
@@ -559,3 +587,52 @@ def test_a_server_that_always_fails_ends_the_run(run: Run, sandbox: Sandbox, tmp
     with sandbox.faults.during("updateCourseOffering", faults.status(status=422)):
         refused = run(line)
     assert (refused.code, outcomes(refused.out)) == (ExitCode.REFUSED, ["refused"] * 5)
+
+
+def test_what_was_read_back_of_one_row_confirms_no_other(run: Run, sandbox: Sandbox, rows: Path) -> None:
+    sandbox.faults.add("scheduleExamSession", faults.status(status=422, times=1))
+    sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1, after=1))
+    sandbox.faults.add("scheduleExamSession", faults.html_502(times=1, after=2))
+    unknown = run(SCHEDULE)
+    assert outcomes(unknown.out) == ["refused", "unknown", "unknown"]
+    booked, lost = release(unknown, 3), release(unknown, 4)
+    # The refused row is taken out, and the others move up.
+    head, _, *others = rows.read_text().splitlines(keepends=True)
+    rows.write_text("".join([head, *others]))
+    wrong = run(f"{SCHEDULE} --confirmed {booked}")
+    assert wrong.code == ExitCode.USAGE
+    done = run(f"{SCHEDULE} --confirmed 2:{booked[2:]} --send-again 3:{lost[2:]}")
+    assert (done.code, outcomes(done.out)) == (0, ["succeeded"])
+    assert len(sandbox.ledger) == ROWS - 1
+
+
+@pytest.mark.parametrize("how", ["replaced", "removed"])
+def test_a_result_file_that_is_replaced_meanwhile_ends_the_run(
+    how: str, sandbox: Sandbox, rows: Path, results: Path, tmp_path: Path
+) -> None:
+    sandbox.faults.add("scheduleExamSession", faults.stall(seconds=2, times=1, applied=True))
+    with start(*shlex.split(SCHEDULE), folder=tmp_path, environment=settings(sandbox)) as process:
+        wait_until(lambda: sandbox.faults.fired.total("stall"))
+        if how == "replaced":
+            shutil.copy(results, tmp_path / "copy")
+            (tmp_path / "copy").replace(results)
+        else:
+            results.unlink()
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.OUTCOME_UNKNOWN
+    assert "the result file was moved, removed or replaced meanwhile" in err
+    # Nothing is sent of which nobody would know.
+    assert posts(sandbox) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_else_ends_a_program_is_told_as_ctrl_c_is(
+    number: signal.Signals, session: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.faults.add("scheduleExamSession", faults.stall(seconds=20, applied=True))
+    with start(*shlex.split(session), folder=tmp_path, environment=settings(sandbox)) as process:
+        wait_until(lambda: sandbox.faults.fired.total("stall"))
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "it may have been sent, and must not be sent again; look with: invigilate sessions show" in err

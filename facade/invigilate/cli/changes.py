@@ -17,7 +17,7 @@ from .plans import plan, show_plans
 from .printing import printed
 from .rows import read_plans
 from .runs import Run
-from .unknowns import answer, interrupted, read_first
+from .unknowns import answer, ended_as_by_ctrl_c, interrupted, read_first
 
 _MANY = "Many at once"
 _SENDING = "Before it is sent"
@@ -42,9 +42,12 @@ RetryRefused = Annotated[
     bool, typer.Option("--retry-refused", help="Send rows that were refused once more.", rich_help_panel=_MANY)
 ]
 Confirmed = Annotated[
-    list[int] | None,
+    list[str] | None,
     typer.Option(
-        metavar="LINE", help="You have read back that this row went through. Can be repeated.", rich_help_panel=_MANY
+        metavar="LINE:MARK",
+        help="You have read back that this row went through. The mark is that of the unknown outcome, as the run "
+        "printed it. Can be repeated.",
+        rich_help_panel=_MANY,
     ),
 ]
 SendAgain = Annotated[
@@ -70,6 +73,21 @@ def change(
     send_again: SendAgain = None,
 ) -> None:
     """Change one thing, as the options say, or many, as a CSV file says."""
+    with ended_as_by_ctrl_c():
+        _change(given, json, dry_run, yes, csv, results, retry_refused, confirmed, send_again)
+
+
+def _change(
+    given: Given,
+    json: bool,
+    dry_run: bool,
+    yes: bool,
+    csv: Path | None,
+    results: Path | None,
+    retry_refused: bool,
+    confirmed: list[str] | None,
+    send_again: list[str] | None,
+) -> None:
     if csv is None:
         if results or retry_refused or confirmed or send_again:
             raise usage("--results, --retry-refused, --confirmed, --send-again: they go with --csv")

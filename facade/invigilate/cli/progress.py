@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 
@@ -28,7 +28,7 @@ def progress(what: str) -> Generator[Report]:
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
-    from .output import console
+    from .output import console, discard
 
     class Counted(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -52,16 +52,24 @@ def progress(what: str) -> Generator[Report]:
         transient=True,
         speed_estimate_period=5,
     )
-    with bar:
+    bar.start()
+    try:
         task = bar.add_task("", total=None)
 
         def report(done: int, total: int | None, doing: str = "") -> None:
             description = f"{doing} " if doing else ""
-            if description != bar.tasks[0].description:
-                bar.reset(task, description=description)
-            bar.update(task, completed=done, total=total)
+            # A terminal that has gone ends nothing.
+            with suppress(OSError):
+                if description != bar.tasks[0].description:
+                    bar.reset(task, description=description)
+                bar.update(task, completed=done, total=total)
 
         yield report
+    finally:
+        try:
+            bar.stop()
+        except OSError:
+            discard(sys.stderr)
 
 
 def nothing(done: int, total: int | None, doing: str = "") -> None:

@@ -7,6 +7,7 @@ next row is.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import json
@@ -262,8 +263,18 @@ class ResultFile:
         event |= {name: fact for name, fact in facts.items() if fact is not None}
         self._event(event, self._append(event))
 
+    def _in_place(self) -> bool:
+        """Whether the next run will find what is written: editors replace files, and others remove them."""
+        assert self._file is not None
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except FileNotFoundError:
+            return False
+
     def _append(self, event: Mapping[str, Any]) -> bytes:
         assert self._file is not None
+        if not self._in_place():
+            raise OSError(errno.ENOENT, "the result file was moved, removed or replaced meanwhile", str(self.path))
         line = json.dumps(event).encode()
         content = (b"\n" if self._unended else b"") + line + b"\n"
         try:

@@ -58,7 +58,7 @@ class Run:
         self._again = "the same command"
 
     def start(
-        self, *, as_json: bool, dry_run: bool, yes: bool, confirmed: Sequence[int], send_again: Sequence[str]
+        self, *, as_json: bool, dry_run: bool, yes: bool, confirmed: Sequence[str], send_again: Sequence[str]
     ) -> None:
         """Send what is to be sent, or show it.
 
@@ -233,7 +233,12 @@ class Sender:
         except BaseException as error:
             last = self._results.last(item)
             if last is None or last.state not in UNKNOWN:
-                raise  # it was not sent, or what came of it is written down
+                if not isinstance(error, OSError):
+                    raise  # it was not sent, or what came of it is written down
+                # That it is sent cannot be written down, so it is not sent. Earlier rows have to be told all the same.
+                self.stop = f"line {item.line}: {self._results.path}: {error.strerror or type(error).__name__}"
+                self.code = ExitCode.FAILED
+                return
             # Whatever it was, nobody knows what became of the call. If that cannot be written, "started" says the same.
             with suppress(OSError):
                 self._results.write(item, State.UNKNOWN, message=type(error).__name__)

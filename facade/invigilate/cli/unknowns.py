@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import signal
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from invigilate.errors import APIConnectionError, APIError, InvalidArgumentError, OutcomeUnknownError
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from invigilate import SmarterProctoring
 
 UNKNOWN = frozenset({State.STARTED, State.UNKNOWN})
+_OPTIONS = {State.CONFIRMED: "--confirmed", State.RELEASED: "--send-again"}
 _RELEASE = re.compile(r"([0-9]{1,9}):([0-9a-f]+)")
 
 
@@ -97,6 +101,25 @@ def read_back(client: SmarterProctoring, error: OutcomeUnknownError, before: Any
     return f"read back: {found.verdict.value}: {found.reason}", False
 
 
+@contextmanager
+def ended_as_by_ctrl_c() -> Generator[None]:
+    """Let what else asks a program to end, such as `timeout`, be told and written down as Ctrl-C is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number: int | None = getattr(signal, name, None)
+        # What is ignored, as under nohup, stays so.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def interrupted(item: Plan) -> KeyboardInterrupt:
     """Say what Ctrl-C leaves behind when it comes after a call was begun."""
     where = "" if item.line is None else f"line {item.line}: "
@@ -111,11 +134,11 @@ def advice(items: Sequence[Plan], results: ResultFile) -> Iterator[str]:
     """Say what to do about rows whose outcome is unknown."""
     for item in items:
         yield f"next, line {item.line}: {show_command(item.target)}"
-        release = f"--send-again {_release(item, results)}"
-        yield f"then run it again with --confirmed {item.line} if it went through, or {release} if it did not"
+        named = _release(item, results)
+        yield f"then run it again with --confirmed {named} if it went through, or --send-again {named} if it did not"
 
 
-def settle(plans: Sequence[Plan], results: ResultFile, confirmed: Sequence[int], send_again: Sequence[str]) -> None:
+def settle(plans: Sequence[Plan], results: ResultFile, confirmed: Sequence[str], send_again: Sequence[str]) -> None:
     """Take what somebody has read back for what happened, in memory.
 
     Args:
@@ -128,25 +151,29 @@ def settle(plans: Sequence[Plan], results: ResultFile, confirmed: Sequence[int],
         Failure: if one is not unknown, or a mark is not that of what is unknown now.
     """
     rows = {item.line: item for item in plans}
-    released: dict[int, str] = {}
-    for text in send_again:
-        found = _RELEASE.fullmatch(text)
-        line = int(found[1]) if found else None
-        if found is None or line is None or line in released:
-            raise _which(text, rows, results)
-        released[line] = found[2]
-    both = sorted({*confirmed} & {*released})
+    given = {State.CONFIRMED: confirmed, State.RELEASED: send_again}
+    marks = {state: _marks(texts, _OPTIONS[state], rows, results) for state, texts in given.items()}
+    both = sorted({*marks[State.CONFIRMED]} & {*marks[State.RELEASED]})
     if both:
         raise usage(f"line {both[0]}: --confirmed and --send-again contradict each other")
-    for line in confirmed:
-        results.decide(_unknown(line, rows, results, State.CONFIRMED), State.CONFIRMED)
-    for line, mark in released.items():
-        item = _unknown(line, rows, results, State.RELEASED)
-        last = results.last(item)
-        # The same command again, before the row was sent: the mark is that of what was released.
-        if last is not None and mark != (last.settles if last.state is State.RELEASED else last.mark):
-            raise _which(f"{line}:{mark}", rows, results)
-        results.decide(item, State.RELEASED)
+    for state, found in marks.items():
+        for line, mark in found.items():
+            item = _unknown(line, rows, results, state)
+            last = results.last(item)
+            # The same command again, before the row was sent: the mark is that of what was settled.
+            if last is not None and mark != (last.settles if last.state is state else last.mark):
+                raise _which(f"{line}:{mark}", _OPTIONS[state], rows, results)
+            results.decide(item, state)
+
+
+def _marks(texts: Sequence[str], option: str, rows: dict[int | None, Plan], results: ResultFile) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for text in texts:
+        match = _RELEASE.fullmatch(text)
+        if match is None or int(match[1]) in found:
+            raise _which(text, option, rows, results)
+        found[int(match[1])] = match[2]
+    return found
 
 
 def _unknown(line: int, rows: dict[int | None, Plan], results: ResultFile, already: State) -> Plan:
@@ -158,15 +185,15 @@ def _unknown(line: int, rows: dict[int | None, Plan], results: ResultFile, alrea
     return item
 
 
-def _which(text: str, rows: dict[int | None, Plan], results: ResultFile) -> Failure:
+def _which(text: str, option: str, rows: dict[int | None, Plan], results: ResultFile) -> Failure:
     """The failure of a release that names no unknown outcome, or an earlier one: what to read back and to give."""
     line = re.match(r"[0-9]{1,9}", text)
     item = rows.get(int(line[0])) if line else None
     if item is None or results.state(item) not in UNKNOWN:
-        return usage(f"--send-again {text}: expected LINE:MARK, as the run said whose outcome is unknown")
+        return usage(f"{option} {text}: expected LINE:MARK, as the run said whose outcome is unknown")
     return usage(
-        f"--send-again {text}: this is not the mark of what is unknown now of line {item.line}; look with: "
-        f"{show_command(item.target)}; then give {_release(item, results)} if it did not go through"
+        f"{option} {text}: this is not the mark of what is unknown now of line {item.line}; look with: "
+        f"{show_command(item.target)}; then give {_release(item, results)} to --confirmed or --send-again"
     )
 
 
