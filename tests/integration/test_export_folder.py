@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from invigilate._files import Lock
 from invigilate.export import ExportError, export_report
 from invigilate.export.checkpoint import Checkpoint, Part
-from invigilate.export.files import Lock
 from invigilate.sandbox import Sandbox
 from tests.support.exporting import WINDOWS, break_off, client_of
 
@@ -90,7 +90,7 @@ def test_parts_of_others_are_refused(tmp_path: Path, others: list[str]) -> None:
     for name in others:
         (folder / name).write_text("precious")
     with Sandbox() as sandbox, client_of(sandbox) as client:
-        with pytest.raises(ExportError, match=r"no state\.json in it; give a folder of its own"):
+        with pytest.raises(ExportError, match=r"no state\.json in it; use a folder of its own"):
             export_report(client, tmp_path / "r.csv", checkpoint=folder)
         assert len(sandbox.requests) == 0
     assert names(tmp_path) == ["table"]
@@ -124,7 +124,7 @@ def test_two_never_hold_a_checkpoint_while_it_is_removed(tmp_path: Path, monkeyp
     held.begin()
     waiting = Lock(folder / "lock")
     with monkeypatch.context() as patch:
-        patch.setattr("invigilate.export.files.os.close", close)
+        patch.setattr("invigilate._files.os.close", close)
         held.remove()
     folder.mkdir(exist_ok=True)
     third = Lock(folder / "lock")

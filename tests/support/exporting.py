@@ -5,19 +5,14 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-import os
-import signal
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from invigilate import APIError, SmarterProctoring, parse_timestamp
-from invigilate.export import ExportArgumentError, export_report
+from invigilate.export import export_report
 
 if TYPE_CHECKING:
     # It takes long to import, and processes that export have no need of it.
@@ -28,8 +23,6 @@ YEAR = {"appointment_date_after": "2026-01-01T00:00:00Z", "appointment_date_befo
 BY_DATE = {**YEAR, "sort_keys": ["appointmentDate"]}
 WINDOWS: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
 """Arguments of an export of seven windows, 174 rows of the sandbox's 240."""
-ALREADY_THERE = 3
-"""Exit code of an export whose file is there already."""
 
 
 @contextlib.contextmanager
@@ -117,52 +110,3 @@ def moved(text: str, by: timedelta) -> str:
     """A time of a query, moved."""
     moment = parse_timestamp(text).astimezone(UTC) + by
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def export_in_process(
-    settings: Mapping[str, Any], path: str, arguments: Mapping[str, Any], die_at: int, delay: float
-) -> None:
-    """Export, and be killed: run this in a process of its own.
-
-    Args:
-        settings: of the client.
-        path: the file.
-        arguments: of the export.
-        die_at: the number of the event at which the process is killed: a request, or a file that is opened, renamed
-            or removed; 0 for never.
-        delay: seconds from then to the kill.
-    """
-    guard, count = threading.Lock(), 0
-    folder = str(Path(path).parent)
-
-    def event() -> None:
-        nonlocal count
-        with guard:
-            count += 1
-            now = count == die_at
-        if now and delay:
-            threading.Thread(target=die, daemon=True).start()
-        elif now:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def die() -> None:
-        time.sleep(delay)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def hook(name: str, given: tuple[Any, ...]) -> None:
-        if name in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"} and str(given[0]).startswith(folder):
-            event()
-
-    def token() -> str:
-        event()
-        text: str = settings["token"]
-        return text
-
-    sys.addaudithook(hook)
-    with SmarterProctoring(**{**settings, "token": token}) as client:
-        try:
-            export_report(client, path, **arguments)
-        except ExportArgumentError as error:
-            if error.argument == "path":
-                sys.exit(ALREADY_THERE)
-            raise

@@ -9,7 +9,8 @@ report.csv.checkpoint/
 ```
 
 A part counts only once its rows are complete and on the disk, and its record is there. All get their names by
-`os.replace`.
+`os.replace`. State and records carry a checksum. That of a record also covers the windows and the name of the file, so
+that it counts for no other part. A damaged part is read again; a damaged state is an error.
 """
 
 from __future__ import annotations
@@ -22,19 +23,22 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import ExportError
-from .files import Lock, sync_directory, write_atomically
+from invigilate._files import Lock, create, private, private_folder, sync_folder, write_atomically
 
-LAYOUT = 1
+from .errors import ExportError
+
+LAYOUT = 2
 _NUMBER = "[0-9]{5}|[1-9][0-9]{5,}"
 _RECORD = re.compile(rf"part-({_NUMBER})\.json")
 _PART = re.compile(rf"part-(?:{_NUMBER})\.(jsonl|json|json\.tmp|[0-9a-f]{{8}}\.tmp)")
 _STATE = ("state.json.tmp", "state.json")
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,9 @@ class Part:
         """Rows that came, whether they are kept or not."""
         return self.rows + self.left_out
 
-    @property
-    def even(self) -> bool:
-        """Whether as many rows came as the server said at the end, if it said it."""
-        return self.total in (None, self.received)
-
 
 @dataclass(slots=True)
 class _State:
-    layout: int
     salt: str
     plan: dict[str, str]
     bounds: list[int] | None = None
@@ -92,12 +90,13 @@ class Checkpoint:
 
     Raises:
         ExportError: if the folder is that of another export, or in use, or holds something else.
+        PermissionError: if the folder or a file in it belongs to another user, or is a symbolic link.
     """
 
     def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
         self.folder = folder
         _refuse_strangers(folder)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        private_folder(folder)
         self._lock = Lock(folder / "lock")
         self._guard = threading.Lock()
         self._closed = False
@@ -105,7 +104,7 @@ class Checkpoint:
             self._lock.close()
             raise ExportError(f"{folder}: another export is using this checkpoint")
         # Before it is known which parts there are, it is not taken for empty, and removed. A new one has none.
-        self._begun = not (folder / "state.json").exists()
+        self._begun = not os.path.lexists(folder / "state.json")
         try:
             self._state = self._load(plan)
         except BaseException:
@@ -116,24 +115,23 @@ class Checkpoint:
 
     def _load(self, plan: Mapping[str, Any]) -> _State:
         path = self.folder / "state.json"
-        if not path.exists():
+        if not os.path.lexists(path):
             salt = secrets.token_hex(16)
-            return _State(LAYOUT, salt, _hashed(plan, salt))
+            return _State(salt, _hashed(plan, salt))
         try:
-            found = json.loads(path.read_bytes())
-            if found["layout"] != LAYOUT:
-                raise ExportError(
-                    f"{path}: another version of this library made this checkpoint; delete it to begin anew"
-                )
-            state = _State(**found)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ExportError(f"{path}: this is no state of an export ({type(error).__name__})") from None
+            state = _State(**_unseal(path, ""))
+        except _OtherLayoutError:
+            raise ExportError(
+                f"{path}: another version of this library made this checkpoint. Delete {self.folder} to start over"
+            ) from None
+        except (ValueError, TypeError, KeyError):
+            raise ExportError(f"{path}: the file is damaged. Delete {self.folder} to start over") from None
         now = _hashed(plan, state.salt)
         changed = sorted(name for name in now.keys() | state.plan.keys() if now.get(name) != state.plan.get(name))
         if changed:
             raise ExportError(
                 f"{self.folder}: this checkpoint is of another export; what differs: {', '.join(changed)}. Ask for "
-                "the same, or give another checkpoint, or delete this one to begin anew"
+                "the same, or give another checkpoint, or delete this one to start over"
             )
         return state
 
@@ -145,11 +143,11 @@ class Checkpoint:
                 continue
             index = int(named[1])
             try:
-                part = Part(**json.loads(path.read_bytes()))
-                if self.part_path(index).stat().st_size == part.size:
+                part = Part(**_unseal(path, self._subject(index)))
+                if measure(self.part_path(index)) == (part.size, part.crc):
                     self._parts[index] = part
                     kept |= {path, self.part_path(index)}
-            except (ValueError, TypeError, FileNotFoundError):
+            except (ValueError, TypeError, KeyError, FileNotFoundError):
                 continue
         self._begun = True
         for path in self._part_files():
@@ -161,7 +159,7 @@ class Checkpoint:
         # The state last: until then it says that there is a result, and that the parts are those of it.
         for path in self._part_files():
             path.unlink()
-        self._state = _State(LAYOUT, self._state.salt, self._state.plan)
+        self._state = _State(self._state.salt, self._state.plan)
         self._save()
 
     @property
@@ -204,7 +202,7 @@ class Checkpoint:
         with self._guard:
             if self._closed:
                 raise ExportError(f"{self.folder}: the export was given up")
-            return self._temporary_path(index).open("wb")
+            return create(self._temporary_path(index))
 
     def complete(self, index: int, part: Part) -> None:
         """Let a part count, whose temporary file is complete and on the disk."""
@@ -212,8 +210,15 @@ class Checkpoint:
             if self._closed:
                 return  # whoever reads on after the export was given up changes nothing
             os.replace(self._temporary_path(index), self.part_path(index))
-            write_atomically(self._record_path(index), json.dumps(asdict(part)).encode())
+            write_atomically(self._record_path(index), _seal(asdict(part), self._subject(index)))
             self._parts[index] = part
+
+    def is_intact(self, index: int, part: Part) -> bool:
+        """Whether the file of a part is still what was written. If it is not, the part counts no more."""
+        if measure(self.part_path(index)) == (part.size, part.crc):
+            return True
+        self.forget(index)
+        return False
 
     def forget(self, index: int) -> None:
         """Let a part count no more."""
@@ -236,12 +241,14 @@ class Checkpoint:
     def written(self, file: Path, summary: dict[str, Any]) -> None:
         """Keep which file is the complete result, so that it is known again under its own name, and what it is."""
         with self._guard:
-            self._state.written, self._state.summary = _identity(file), summary
+            self._state.written, self._state.summary = list(measure(file)), summary
             self._save()
 
     def is_written(self, file: Path) -> bool:
         """Whether a file is the complete result of this export."""
-        return self._state.written is not None and file.is_file() and _identity(file) == self._state.written
+        with contextlib.suppress(OSError):
+            return self._state.written is not None and list(measure(file)) == self._state.written
+        return False
 
     def _part_files(self) -> list[Path]:
         return [path for path in self.folder.iterdir() if _PART.fullmatch(path.name)]
@@ -252,8 +259,12 @@ class Checkpoint:
     def _record_path(self, index: int) -> Path:
         return self.folder / f"part-{index:05}.json"
 
+    def _subject(self, index: int) -> str:
+        """What a record is about: the same number in another export, or with other windows, is another part."""
+        return f"{self._state.salt} {self._state.bounds} {index}"
+
     def _save(self) -> None:
-        write_atomically(self.folder / "state.json", json.dumps(asdict(self._state), indent=1).encode())
+        write_atomically(self.folder / "state.json", _seal(asdict(self._state), ""))
 
     def close(self) -> None:
         """Let go of the folder. One without any part is removed."""
@@ -285,18 +296,18 @@ class Checkpoint:
         self._lock.remove()
         with contextlib.suppress(OSError):
             self.folder.rmdir()
-            sync_directory(self.folder.parent)
+            sync_folder(self.folder.parent)
 
 
 def _refuse_strangers(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ExportError(f"{folder}: the checkpoint has to be a folder, and this is none")
+    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+        raise ExportError(f"{folder}: the checkpoint has to be a folder, not a file or a symbolic link")
     # Others call their files part-00000.json, too; only beside a state are they parts of an export.
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
     if "state.json" not in found and found - {"lock", "state.json.tmp"}:
         raise ExportError(
-            f"{folder}: this folder holds other things than a checkpoint, since there is no state.json in it; give a "
-            "folder of its own. Nothing in it was changed"
+            f"{folder}: this folder holds other things than a checkpoint, since there is no state.json in it; use a "
+            "folder of its own, or delete this one if it was a checkpoint. Nothing in it was changed"
         )
 
 
@@ -309,6 +320,42 @@ def _hashed(plan: Mapping[str, Any], salt: str) -> dict[str, str]:
     }
 
 
-def _identity(file: Path) -> list[int]:
-    found = file.stat()
-    return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns]
+class _OtherLayoutError(ValueError):
+    """A file has the layout of another version."""
+
+
+def _seal(content: Mapping[str, Any], subject: str) -> bytes:
+    """Write content with its checksum, which also covers what the content is about."""
+    checksum = zlib.crc32(f"{subject}{json.dumps(content)}".encode())
+    return json.dumps({"layout": LAYOUT, "crc32": checksum, "content": content}, indent=1).encode()
+
+
+def _unseal(path: Path, subject: str) -> dict[str, Any]:
+    """Read content that `_seal` has written.
+
+    Raises:
+        ValueError, TypeError, KeyError: if the file is not what was written.
+    """
+    with open(path, "rb", opener=private) as file:
+        found = json.loads(file.read())
+    if found["layout"] != LAYOUT:
+        raise _OtherLayoutError
+    content: dict[str, Any] = found["content"]
+    if zlib.crc32(f"{subject}{json.dumps(content)}".encode()) != found["crc32"]:
+        raise ValueError("the checksum differs")
+    return content
+
+
+def blocks(path: Path) -> Iterator[bytes]:
+    """Read a private file block by block."""
+    with open(path, "rb", opener=private) as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def measure(path: Path) -> tuple[int, int]:
+    """The size of a file and its CRC-32."""
+    size = crc = 0
+    for block in blocks(path):
+        size, crc = size + len(block), zlib.crc32(block, crc)
+    return size, crc

@@ -154,14 +154,17 @@ def check(
     )
     for _, each in options.clients():
         each.reports.service_distribution(**wanted)
-    if target.exists() and not overwrite and not (options.folder and (options.folder / "state.json").exists()):
+    if os.path.lexists(target) and not overwrite and not (options.folder and (options.folder / "state.json").exists()):
         raise exists_already(target)
     return options
 
 
 def exists_already(path: Path) -> ExportArgumentError:
     """The error for a file that would be lost."""
-    return ExportArgumentError("path", "a file that does not exist yet, or overwrite=True", f"{path.name}, which does")
+    expected = "a file that does not exist yet, or overwrite=True"
+    if path.is_symlink():
+        return ExportArgumentError("path", expected, f"{path.name}, which is a symbolic link")
+    return ExportArgumentError("path", expected, f"{path.name}, which does")
 
 
 def _type(value: object) -> str:
@@ -186,8 +189,8 @@ def _target(path: object, format: object) -> tuple[Path, Format]:
             raise ExportArgumentError("path", "one that ends in .csv, .jsonl or .parquet, or format=", given)
         given = repr(format)[:40] if isinstance(format, str) else _type(format)
         raise ExportArgumentError("format", "'csv', 'jsonl' or 'parquet'", given)
-    if target.is_dir():
-        raise ExportArgumentError("path", "the path of a file", "a folder")
+    if target.exists() and not target.is_file():
+        raise ExportArgumentError("path", "the path of a file", "a folder" if target.is_dir() else "a device or a pipe")
     if not target.absolute().parent.is_dir():
         raise ExportArgumentError("path", "a file in a folder that exists", "one in a folder that does not")
     return target, form

@@ -12,11 +12,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from invigilate import APIStatusError
+from invigilate._files import sync_file
 
 from .checkpoint import Checkpoint, Part
 from .columns import Seen, members_of
 from .errors import ExportError
-from .files import sync_file
 from .json_text import finite, not_finite, to_line
 from .windows import ROW_DATES, Window, WindowBy
 

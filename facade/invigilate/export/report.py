@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from invigilate._files import replacing
+
 from .checkpoint import Checkpoint
 from .columns import Nested
 from .errors import ExportError
-from .files import replacing, sync_file
 from .options import Format, Options, check, exists_already
 from .parallel import work_on
 from .progress import Meter
@@ -54,7 +55,8 @@ def export_report(
     Args:
         client: its connections are used by several threads at once. Its limits hold, too: a `deadline` is one for
             each window.
-        path: the file. Its suffix decides the format: `.csv`, `.jsonl` or `.parquet`.
+        path: the file, which only you can read (mode 0600). Its suffix decides the format: `.csv`, `.jsonl` or
+            `.parquet`.
         format: the format, whatever the suffix is.
         filters: keyword arguments of `client.reports.service_distribution`, but for `limit` and `offset`.
         installs: installs to read one after the other, on the connections of the client. A column says which; by
@@ -71,8 +73,9 @@ def export_report(
         parallel: windows that are read at once; 1 to 32.
         checkpoint: the folder of the checkpoint; `True` for one beside the file, whose name ends in `.checkpoint`;
             `False` for a temporary one, which is removed after an error, too. It holds the rows that were read.
-        overwrite: replace a file that exists. If an earlier run was killed just after it had finished, the report is
-            read anew; otherwise its file would be the result.
+        overwrite: replace a file that exists, or a symbolic link, but not the file that the link points to. If an
+            earlier run was killed just after it had finished, the report is read anew; otherwise its file would be the
+            result.
         csv_safe: in CSV, put an apostrophe before texts that spreadsheets would take for formulas. It changes values.
         on_progress: called in this thread, some times a second and at the end. What it raises ends the export.
 
@@ -85,7 +88,8 @@ def export_report(
         ExportError: if the checkpoint is that of another export or in use; if windows and report differ; if a row
             has a member that is called like the column of installs; if pyarrow is needed and not installed.
         APIError: if a page cannot be had. Call it again to go on.
-        OSError: if a file cannot be written. Call it again to go on.
+        OSError: if a file cannot be written. Call it again to go on. A `PermissionError` if the checkpoint or a file in
+            it belongs to another user, or is a symbolic link.
     """
     options = check(
         client,
@@ -131,7 +135,7 @@ class _Export:
                     # Its rows must not pass for those that there are now.
                     checkpoint.start_over()
                 checkpoint.begin()
-                if path.exists() and not self._options.overwrite:
+                if os.path.lexists(path) and not self._options.overwrite:
                     raise exists_already(path)
                 self._read()
                 self._write()
@@ -182,7 +186,7 @@ class _Export:
         def work(task: Task, stopped: Callable[[], bool]) -> None:
             part = checkpoint.parts.get(task.index)
             if part is not None:
-                if part.even and reader.total(task) == part.received:
+                if reader.total(task) == part.received:
                     return
                 checkpoint.forget(task.index)
                 meter.forget(task.index)
@@ -211,21 +215,12 @@ class _Export:
         return total
 
     def _compare(self, tasks: list[Task], clients: list[tuple[str | None, SmarterProctoring]]) -> None:
-        """Compare each window with what the server said of it, and all of them with the report as it is now."""
+        """Compare the rows of all windows with the total of the report as it is now."""
         parts = self._checkpoint.parts
         kept = ""
         if self._options.folder:
             kept = f" The parts are kept in {self._options.folder}; run the export again to read those windows anew "
             kept += "whose number of rows is not what the server says"
-        uneven = [task for task in tasks if not parts[task.index].even]
-        if uneven:
-            self._checkpoint.mark(differed=True)
-            part = parts[uneven[0].index]
-            more = f" ({len(uneven) - 1} more windows differ, too)" if len(uneven) > 1 else ""
-            raise ExportError(
-                f"{uneven[0]}: {part.received} rows came, and its last page says that there are {part.total}{more}. "
-                f"The report changed while it was read.{kept}"
-            )
         for install, client in clients:
             mine = [parts[task.index] for task in tasks if task.install == install]
             rows, total = sum(part.rows for part in mine), self._ask_total(install, client)
@@ -247,8 +242,8 @@ class _Export:
         meter.write()
         with replacing(path, path.with_name(f".{path.name}.{checkpoint.tag}.tmp")) as file:
             misfits = write_file(file, checkpoint, self._options, meter.written)
-            sync_file(file)
-            if path.exists() and not self._options.overwrite:
+            file.flush()
+            if os.path.lexists(path) and not self._options.overwrite:
                 raise exists_already(path)
             checkpoint.written(Path(file.name), {**self._summary(), "misfits": misfits})
         meter.tell(at_once=True)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import IO, Any
 
-from .checkpoint import Checkpoint, Part
+from .checkpoint import Checkpoint, Part, blocks
 from .columns import Seen, layout
 from .csv_file import CsvFile
 from .errors import ExportError
 from .options import Options
 from .parquet_file import ParquetFile
 from .tables import BATCH
-
-_BLOCK = 1 << 20
 
 
 def write_file(
@@ -38,11 +35,15 @@ def write_file(
     """
     parts = sorted(checkpoint.parts.items())
     for index, part in parts:
-        _verify(checkpoint, index, part)
+        if not checkpoint.is_intact(index, part):
+            raise ExportError(
+                f"{checkpoint.part_path(index)}: this part of the checkpoint is not what was written; run the export "
+                "again to read it anew"
+            )
     misfits: dict[str, int] = {}
     if options.format == "jsonl":
         for index, part in parts:
-            for block in _blocks(checkpoint, index):
+            for block in blocks(checkpoint.part_path(index)):
                 file.write(block)
             written(part.rows)
         return misfits
@@ -68,24 +69,6 @@ def write_file(
 def _lines(checkpoint: Checkpoint, parts: Sequence[tuple[int, Part]]) -> Iterator[bytes]:
     for index, _ in parts:
         rest = b""
-        for block in _blocks(checkpoint, index):
+        for block in blocks(checkpoint.part_path(index)):
             *lines, rest = (rest + block).split(b"\n")
             yield from lines
-
-
-def _blocks(checkpoint: Checkpoint, index: int) -> Iterator[bytes]:
-    with checkpoint.part_path(index).open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
-
-
-def _verify(checkpoint: Checkpoint, index: int, part: Part) -> None:
-    crc = size = 0
-    for block in _blocks(checkpoint, index):
-        crc, size = zlib.crc32(block, crc), size + len(block)
-    if (crc, size) != (part.crc, part.size):
-        checkpoint.forget(index)
-        raise ExportError(
-            f"{checkpoint.part_path(index)}: this part of the checkpoint is not what was written; run the export again "
-            "to read it anew"
-        )
