@@ -235,7 +235,10 @@ def test_version_and_help(run: Run) -> None:
         ("sessions schedule {both} --secret pin", "--secret: expected one of card_token"),
         ("sessions schedule {both} --secret card_token", "--secret card_token: set INVIGILATE_CARD_TOKEN"),
         ("sessions schedule {both} --card-token tok_1", "No such option"),
-        ("sessions schedule {both} --retry-refused", "they go with --csv"),
+        ("sessions schedule {both} --retry-refused", "--retry-refused: needs --csv"),
+        ("sessions schedule {both} --confirmed 2:abc", "--confirmed: needs --csv"),
+        ("sessions schedule --csv a.csv --results a.csv", "--results: that is the CSV file itself"),
+        ("sessions schedule --csv a.csv --results no/r.jsonl", "--results: there is no folder no; nothing was sent"),
         ("sessions schedule --csv none.csv", "--csv: none.csv: No such file or directory"),
         ("sid check", "Missing argument"),
     ],
@@ -273,7 +276,8 @@ def test_what_the_server_says_has_codes(run: Run, sandbox: Sandbox, session: str
     show = f"sessions show {session}"
     unknown = f"sessions show --exam-sid {sandbox.exam_sid} --session-sid ES{'0' * 32}"
     assert run(unknown).code == ExitCode.NOT_FOUND
-    assert run(f"sessions cancel {session} --cancellation-memo x --yes").code == ExitCode.REFUSED
+    move = f"sessions reschedule {session} --appointment-start-date-time 2026-12-01T09:00Z --yes"
+    assert run(move).code == ExitCode.REFUSED
     with sandbox.faults.during("getExamSession", faults.status(status=418)):
         assert run(show).code == ExitCode.REFUSED
     with sandbox.faults.during("getExamSession", faults.not_json()):
@@ -412,9 +416,7 @@ def test_times_of_a_file_are_echoed_as_the_instants_used(
     if rows == 2:
         said = "2026-12-10T08:00:00.000Z (line 2), 2026-12-09T08:00:00.000Z (line 3)"
     else:
-        said = (
-            "6 times from 2026-12-05T08:00:00.000Z (line 7) to 2026-12-10T08:00:00.000Z (line 2); --dry-run shows all"
-        )
+        said = "6 times from 2026-12-05T08:00:00.000Z (line 7) to 2026-12-10T08:00:00.000Z (line 2)"
     assert first == f"invigilate: appointment_date_time {said}"
 
 
@@ -659,7 +661,7 @@ def test_an_unknown_outcome(applied: bool, run: Run, sandbox: Sandbox, session: 
     assert (done.code, done.out) == (ExitCode.OUTCOME_UNKNOWN, "")
     echoed, error, verdict, advice = done.err.splitlines()
     assert echoed == "invigilate: --appointment-date-time 2026-12-01T09:00:00.000Z"
-    assert "the outcome is unknown: 502" in error
+    assert "outcome unknown: 502" in error
     assert verdict.startswith(f"invigilate: read back: {'APPLIED' if applied else 'NOT_VISIBLE'}: ")
     # The command that it names works as it stands.
     command = advice.partition("look with: invigilate ")[2]

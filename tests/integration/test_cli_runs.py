@@ -75,7 +75,7 @@ def outcomes(text: str) -> list[str]:
 
 def release(done: Done, line: int) -> str:
     """What the advice says to give to --send-again for a line."""
-    (given,) = re.findall(rf"--send-again ({line}:[0-9a-f]+) ", done.err)
+    (given,) = re.findall(rf"--send-again (?:\S*,)?({line}:[0-9a-f]+)[, ]", done.err)
     return str(given)
 
 
@@ -103,7 +103,7 @@ def test_a_changed_file_is_refused(run: Run, sandbox: Sandbox, rows: Path) -> No
             text.replace("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z", 1),
             "line 2: not what was sent: a value of the row or of an option was changed, or its times",
         ),
-        ("".join(text.splitlines(keepends=True)[:-1]), f"sent from line {ROWS + 1} is not among the rows any more"),
+        ("".join(text.splitlines(keepends=True)[:-1]), f"line {ROWS + 1} was sent but is no longer in the CSV file"),
     ]:
         rows.write_text(changed)
         done = run(SCHEDULE)
@@ -155,8 +155,7 @@ def test_a_server_that_loses_every_reply_ends_the_run(run: Run, sandbox: Sandbox
 
 
 def test_refused_rows_can_be_corrected_and_sent_again(run: Run, sandbox: Sandbox, rows: Path) -> None:
-    taken = sandbox.open_sessions[1]
-    sandbox.schedule_before(taken, {"type": "automated", "appointmentDateTime": "2026-12-01T09:00:00.000Z"})
+    sandbox.faults.add("scheduleExamSession", faults.status(status=409, after=1, times=1))
     sandbox.faults.add("scheduleExamSession", faults.status(status=422, after=3, times=1))
     done = run(f"{SCHEDULE} --json")
     found = [json.loads(line) for line in done.out.splitlines()]
@@ -167,13 +166,16 @@ def test_refused_rows_can_be_corrected_and_sent_again(run: Run, sandbox: Sandbox
     sent = posts(sandbox)
     again = run(SCHEDULE)
     assert (again.code, again.out) == (ExitCode.REFUSED, "")
-    assert "refused: line 3, 5; --retry-refused sends them once more" in again.err
+    assert "refused: lines 3, 5; --retry-refused sends them again" in again.err
     assert posts(sandbox) == sent
     lines = rows.read_text().splitlines(keepends=True)
     lines[4] = lines[4].replace("2026-12-01T09", "2026-12-01T10")
     rows.write_text("".join(lines))
+    sandbox.faults.add("scheduleExamSession", faults.status(status=409, times=1))
     retried = run(f"{SCHEDULE} --retry-refused")
     assert (retried.code, outcomes(retried.out)) == (ExitCode.REFUSED, ["refused", "succeeded"])
+    # Each row is counted once.
+    assert f"invigilate: {ROWS} rows: 2 to send, {ROWS - 2} done\n" in retried.err
     assert posts(sandbox) == sent + 2
     assert len(sandbox.ledger) == ROWS - 1
 
@@ -181,7 +183,7 @@ def test_refused_rows_can_be_corrected_and_sent_again(run: Run, sandbox: Sandbox
 @pytest.mark.parametrize("columns", [50, 80, 120])
 def test_the_reason_of_a_refusal_is_never_cut_off(columns: int, sandbox: Sandbox, rows: Path, tmp_path: Path) -> None:
     taken = sandbox.open_sessions[1]
-    sandbox.schedule_before(taken, {"type": "automated", "appointmentDateTime": "2026-12-01T09:00:00.000Z"})
+    sandbox.faults.add("scheduleExamSession", faults.status(status=409, after=1, times=1))
     arguments = shlex.split(SCHEDULE)
     with terminal(*arguments, folder=tmp_path, environment=settings(sandbox), columns=columns) as shown:
         assert shown.end() == ExitCode.REFUSED
@@ -189,12 +191,12 @@ def test_the_reason_of_a_refusal_is_never_cut_off(columns: int, sandbox: Sandbox
     # Wherever it is wrapped, and however the lines go on, all of it is there; the path is not.
     wrapped = "".join(shown.text.split())
     assert f"3refused{taken.session_sid}" in wrapped
-    assert "409RESOURCECONFLICT:TheSessionisScheduled,soitcannotbescheduled.4succeeded".lower() in wrapped.lower()
+    assert "409SANDBOXFAULT:Thesandboxwastoldtoanswerso.4succeeded" in wrapped
     assert "/v1/" not in shown.text
     assert "…" not in shown.text
     if columns >= 80:
         place = lines[next(n for n, line in enumerate(lines) if line.startswith("line  outcome"))].index("message")
-        assert next(line[place:] for line in lines if line.startswith("3 ")).startswith("409 RESOURCECONFLICT: The")
+        assert next(line[place:] for line in lines if line.startswith("3 ")).startswith("409 SANDBOXFAULT: The")
 
 
 def test_another_time_zone_is_not_what_was_sent(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -205,7 +207,7 @@ def test_another_time_zone_is_not_what_was_sent(run: Run, sandbox: Sandbox, tmp_
     done = run(f"{SCHEDULE} --timezone Europe/London")
     assert (done.code, done.out) == (ExitCode.USAGE, "")
     assert "rows.csv.results.jsonl: line 2 and 1 more: not what was sent: " in done.err
-    assert "its times mean other instants, as with another --timezone. With what was given then the run go" in done.err
+    assert "its times mean other instants, as with another --timezone. Restore the original values" in done.err
     assert posts(sandbox) == 2
     assert run(f"{SCHEDULE} --timezone Europe/Berlin").code == 0
 
@@ -263,8 +265,9 @@ def test_a_killed_run_goes_on(sandbox: Sandbox, rows: Path, results: Path, tmp_p
     # Every other row is booked and paid for; that none is so twice, the fixture looks after.
     paid = {charge.session_sid for charge in sandbox.ledger}
     assert {sid for sid, event in last.items() if event["event"] == "succeeded"} == set(last) - in_the_air <= paid
+    assert err.count("invigilate sessions show") == min(5, len(in_the_air))
     for sid in in_the_air:
-        assert f"--session-sid {sid}" in err
+        assert release(Done(0, "", err), last[sid]["line"])
 
 
 def test_killed_while_the_server_books(sandbox: Sandbox, rows: Path, results: Path, tmp_path: Path) -> None:
@@ -279,7 +282,7 @@ def test_killed_while_the_server_books(sandbox: Sandbox, rows: Path, results: Pa
         out, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.OUTCOME_UNKNOWN
     assert outcomes(out) == ["succeeded"] * (ROWS - 2)
-    assert "the outcome is unknown of line 3; no run sends them again by itself" in err
+    assert "line 3: outcome unknown; not sent again unless you say so" in err
     assert len(sandbox.ledger) == ROWS
 
 
@@ -290,13 +293,13 @@ def test_ctrl_c_while_the_server_books(sandbox: Sandbox, rows: Path, results: Pa
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
-    last = err.splitlines()[-1]
-    assert last == "invigilate: interrupted; line 3: it may have been sent, and must not be sent again"
+    interrupted, so_far = err.splitlines()[2:4]
+    said = "line 3: it may have been sent; do not send it again until you have checked"
+    assert interrupted == f"invigilate: interrupted; {said}"
     # What was done so far, where it stands, and how it goes on.
-    (so_far,) = [line for line in err.splitlines() if "1 done" in line]
     assert so_far == (
-        f"invigilate: {ROWS} rows: {ROWS - 2} to send, 1 done, 1 of unknown outcome; what came of each is in "
-        "rows.csv.results.jsonl, and the same command goes on"
+        f"invigilate: {ROWS} rows: {ROWS - 2} to send, 1 done, 1 of unknown outcome; went through: line 2; the results "
+        "are in rows.csv.results.jsonl; run the same command again to continue"
     )
     assert err.count("invigilate sessions show") == 1
     assert [event["event"] for event in events(results)] == ["started", "succeeded", "started", "unknown"]

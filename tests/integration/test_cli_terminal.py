@@ -192,7 +192,9 @@ def test_ctrl_c_while_it_is_sent(sandbox: Sandbox, tmp_path: Path) -> None:
         shown.press_ctrl_c()
         assert shown.end() == ExitCode.INTERRUPTED
     last = shown.text.splitlines()[-1]
-    assert last.startswith("invigilate: interrupted; it may have been sent, and must not be sent again; look with: inv")
+    assert last.startswith(
+        "invigilate: interrupted; it may have been sent; do not send it again until you have checked; look with: inv"
+    )
 
 
 def wait_for_request(sandbox: Sandbox) -> None:

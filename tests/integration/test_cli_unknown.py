@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +19,7 @@ import pytest
 
 from invigilate.cli import ExitCode, main
 from invigilate.cli.results import ResultFile, State
-from invigilate.sandbox import Sandbox, faults
+from invigilate.sandbox import Exchange, Phase, Sandbox, faults
 from tests.integration.test_cli import Done, Run, write_rows
 from tests.integration.test_cli_runs import events, outcomes, posts, release, wait_until
 from tests.support.terminal import COMMAND, settings, start, terminal
@@ -131,14 +131,62 @@ def test_a_session_is_read_before_so_that_a_lost_reply_has_a_verdict(
         assert last["read_back"].startswith(f"read back: {'APPLIED' if applied else 'NOT_VISIBLE'}: ")
 
 
-@pytest.mark.parametrize("fault", [faults.status(status=404, times=1), faults.status(status=500, times=2),
-                                   faults.not_json(times=1)], ids=["404", "500", "no JSON"])  # fmt: skip
-def test_a_session_that_cannot_be_read_is_changed_all_the_same(
-    fault: Any, run: Run, session: str, sandbox: Sandbox
+@pytest.mark.parametrize(
+    ("status", "state", "code"),
+    [
+        (401, "not_sent", ExitCode.SETTINGS),
+        (403, "not_sent", ExitCode.SETTINGS),
+        (404, "refused", ExitCode.NOT_FOUND),
+        (409, "refused", ExitCode.REFUSED),
+    ],
+)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_session_that_the_server_does_not_show_is_not_changed(
+    change: str, status: int, state: str, code: ExitCode, run: Run, sandbox: Sandbox, rows: Path, results: Path
 ) -> None:
+    """Neither with a results file nor without: nobody knows whether the change was made already."""
+    plain = rows.read_text().splitlines()
+    rows.write_text("exam_sid,session_sid\n" + "".join(f"{','.join(line.split(',')[:2])}\n" for line in plain[1:]))
+    operation, options = CHANGES[change]
+    where = f"--exam-sid {sandbox.exam_sid} --session-sid {sandbox.session_sid}"
+    with sandbox.faults.during("getExamSession", faults.status(status=status)):
+        one = run(f"sessions {change} {where} {options} --yes")
+        many = run(f"sessions {change} --csv rows.csv {options} --yes")
+    assert kinds(sandbox).count(operation) == 0
+    assert (one.code, one.out) == (code, "")
+    assert "nothing was sent: the session could not be read first: " in one.err
+    # Refused credentials are those of all rows.
+    refused = state == "refused"
+    assert (many.code, outcomes(many.out)) == (
+        ExitCode.REFUSED if refused else code,
+        [state] * (ROWS if refused else 1),
+    )
+    assert ("stopped: the credentials are refused" in many.err) is not refused
+    first = events(results)[0]
+    assert (first["event"], first["status_code"]) == (state, status)
+    assert first["message"].startswith("nothing was sent: the session could not be read first: ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (faults.status(status=500, times=3), ExitCode.REFUSED),
+        (faults.not_json(times=1), ExitCode.INCOMPLETE),
+        (faults.too_many_requests(times=3), ExitCode.REFUSED),
+    ],
+    ids=["500", "no JSON", "429"],
+)
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_issue_8_point_1_a_session_that_cannot_be_read_is_not_changed(
+    fault: Any, code: ExitCode, many: bool, run: Run, session: str, sandbox: Sandbox, rows: Path
+) -> None:
+    """An earlier run may have booked it, and nobody can see that."""
     sandbox.faults.add("getExamSession", fault)
-    assert run(session).code == 0
-    assert kinds(sandbox)[-1] == "scheduleExamSession"
+    done = run(SCHEDULE if many else session)
+    assert (done.code, posts(sandbox)) == (code, 0)
+    assert ("run the same command again to continue" if many else "nothing was sent: the session could") in done.err
+    assert run(SCHEDULE if many else session).code == 0
+    assert posts(sandbox) == (ROWS if many else 1)
 
 
 def test_without_a_connection_to_read_a_session_nothing_is_sent(
@@ -148,10 +196,10 @@ def test_without_a_connection_to_read_a_session_nothing_is_sent(
         one = run(session)
         many = run(SCHEDULE)
     assert (one.code, one.out) == (ExitCode.NO_CONNECTION, "")
-    assert one.err.splitlines()[-1] == "invigilate: the session was only to be read; the change was not sent"
+    assert "invigilate: nothing was sent: the session could not be read first: " in one.err.splitlines()[-1]
     assert (many.code, outcomes(many.out)) == (ExitCode.NO_CONNECTION, ["not_sent"])
-    assert "the session could not be read before: " in many.out
-    assert f"stopped: there is no connection; {ROWS} rows are left; the same command goes on" in many.err
+    assert "nothing was sent: the session could not be read first: " in many.out
+    assert f"stopped: there is no connection; {ROWS} rows are left; run the same command again to continue" in many.err
     assert [event["event"] for event in events(results)] == ["not_sent"]
     assert posts(sandbox) == 0
     assert run(SCHEDULE).code == 0
@@ -167,9 +215,11 @@ def test_ctrl_c_while_a_session_is_read_before(
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         assert process.returncode == ExitCode.INTERRUPTED
-        assert err.splitlines()[-1].startswith("invigilate: interrupted")
+        last = err.splitlines()[-1]
+        assert last.startswith("invigilate: interrupted")
         assert "may have been sent" not in err
-    assert f"{ROWS} rows: {ROWS} to send; what came of each is in rows.csv.results.jsonl, and the same command" in err
+    where = "the results are in rows.csv.results.jsonl; run the same command again to continue"
+    assert last == f"invigilate: interrupted; {ROWS} rows: {ROWS} to send; {where}"
     assert (posts(sandbox), events(results)) == (0, [])
 
 
@@ -178,7 +228,7 @@ def test_each_unknown_row_is_named_once(run: Run, sandbox: Sandbox, rows: Path) 
     run(SCHEDULE)
     for line in (SCHEDULE, DRY):
         again = run(line)
-        assert again.err.count("the outcome is unknown of line 2") == 1
+        assert again.err.count("line 2: outcome unknown;") == 1
         assert again.err.count("invigilate sessions show") == 1
         assert release(again, 2)
 
@@ -188,8 +238,8 @@ def test_refused_rows_are_named_beside_unknown_ones(run: Run, sandbox: Sandbox, 
     sandbox.faults.add("scheduleExamSession", faults.status(status=422, times=1))
     for done in (run(SCHEDULE), run(SCHEDULE)):
         assert done.code == ExitCode.OUTCOME_UNKNOWN
-        assert "the outcome is unknown of line 2; no run sends them again by itself" in done.err
-        assert done.err.splitlines()[-1] == "invigilate: refused: line 3; --retry-refused sends them once more"
+        assert "line 2: outcome unknown; not sent again unless you say so" in done.err
+        assert done.err.splitlines()[-1] == "invigilate: refused: line 3; --retry-refused sends them again"
 
 
 def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: Path) -> None:
@@ -205,7 +255,7 @@ def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: 
     for _ in range(2):
         again = run(command)
         assert (again.code, again.out) == (ExitCode.USAGE, "")
-        assert "not the mark of what is unknown now of line 2; look with: invigilate sessions show" in again.err
+        assert "that is not the current mark of line 2; look with: invigilate sessions show" in again.err
         assert f"then give {release(second, 2)} to --confirmed or --send-again" in again.err
     assert posts(sandbox) == ROWS + 1
     assert release(first, 2) != release(second, 2)
@@ -214,7 +264,7 @@ def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: 
     assert len(sandbox.ledger) == ROWS
     done = run(f"{SCHEDULE} --send-again {release(second, 2)}")
     assert done.code == ExitCode.USAGE
-    assert "line 2: --confirmed and --send-again are for rows whose outcome is unknown; this is succeeded" in done.err
+    assert "rows that are held or whose outcome is unknown; line 2 succeeded" in done.err
     assert posts(sandbox) == ROWS + 2
 
 
@@ -239,17 +289,19 @@ def test_what_is_settled_without_its_mark(
     [
         ("--send-again x", "--send-again x: expected LINE:MARK"),
         ("--send-again 3", "--send-again 3: expected LINE:MARK"),
-        ("--send-again 3:{mark}", "line 3: --confirmed and --send-again are for rows whose outcome is unknown"),
-        ("--send-again 99:{mark}", "line 99: --confirmed and --send-again are for rows whose outcome is unknown"),
+        (
+            "--send-again 3:{mark}",
+            "--send-again are for rows that are held or whose outcome is unknown; line 3 succeeded",
+        ),
+        (
+            "--send-again 99:{mark}",
+            "--send-again are for rows that are held or whose outcome is unknown; line 99 is not a row",
+        ),
         ("--confirmed 3", "--confirmed 3: expected LINE:MARK"),
-        (
-            "--confirmed 3:{mark}",
-            "line 3: --confirmed and --send-again are for rows whose outcome is unknown; this is succ",
-        ),
-        (
-            "--confirmed 99:{mark}",
-            "line 99: --confirmed and --send-again are for rows whose outcome is unknown; this is no",
-        ),
+        ("--confirmed 3:{mark}", "whose outcome is unknown; line 3 succeeded"),
+        ("--confirmed 99:{mark}", "whose outcome is unknown; line 99 is not a row"),
+        ("--confirmed 2:{mark},3:{mark}", "whose outcome is unknown; line 3 succeeded"),
+        ("--confirmed 2:{mark},", "--confirmed : expected LINE:MARK, as printed by the run"),
         ("--confirmed 2:{mark} --send-again 2:{mark}", "line 2: --confirmed and --send-again contradict each other"),
     ],
 )
@@ -344,7 +396,7 @@ def test_ctrl_c_while_one_is_read_back(session: str, sandbox: Sandbox, tmp_path:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (ExitCode.OUTCOME_UNKNOWN, "")
     *_, unknown, found, advice = err.splitlines()
-    assert "the outcome is unknown: 502" in unknown
+    assert "outcome unknown: 502" in unknown
     assert found == "invigilate: read back: interrupted"
     assert advice.startswith("invigilate: next: do not send it again; look with: invigilate sessions show --install")
 
@@ -359,7 +411,7 @@ def test_ctrl_c_while_a_row_is_read_back(sandbox: Sandbox, rows: Path, results: 
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, outcomes(out)) == (ExitCode.OUTCOME_UNKNOWN, ["succeeded", "unknown"])
-    assert "stopped: interrupted; 1 row is left; the same command goes on" in err
+    assert "stopped: interrupted; 1 row is left; went through: line 2; run the same command again to continue" in err
     assert "next, line 3: invigilate sessions show" in err
     assert release(Done(0, out, err), 3) == release(run(SCHEDULE), 3)
 
@@ -378,8 +430,10 @@ def test_ctrl_c_before_a_success_is_written(
         patch.setattr(ResultFile, "write", interrupted)
         done = run(SCHEDULE)
     assert done.code == ExitCode.INTERRUPTED
-    last = done.err.splitlines()[-1]
-    assert last == "invigilate: interrupted; line 2: it may have been sent, and must not be sent again"
+    said = "invigilate: interrupted; line 2: it may have been sent; do not send it again until you have checked\n"
+    # First, so that no advice is read without it.
+    assert done.err.index(said) < done.err.index("next, line 2: ") < done.err.index("--send-again 2:")
+    assert "must not be sent again" not in done.err
     assert "next, line 2: invigilate sessions show" in done.err
     assert len(sandbox.ledger) == 1
     again = run(SCHEDULE)
@@ -397,7 +451,7 @@ def test_ctrl_c_while_the_answer_is_printed(
     done = run(session)
     assert done.code == ExitCode.INTERRUPTED
     last = done.err.splitlines()[-1]
-    assert last == "invigilate: interrupted; the change was made, but its answer is not printed to its end"
+    assert last == "invigilate: interrupted; the change was made, but its response is not printed to its end"
     assert posts(sandbox) == 1
 
 
@@ -411,7 +465,7 @@ def test_ctrl_c_after_an_unknown_outcome(sandbox: Sandbox, rows: Path, results: 
         _, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
     assert "no change was cut off" not in err
-    assert "interrupted; the outcome is unknown of line 2" in err.splitlines()[-1]
+    assert err.index("interrupted; line 2: outcome unknown; not sent again") < err.index("--send-again 2:")
     assert release(Done(0, "", err), 2)
 
 
@@ -452,7 +506,7 @@ def test_a_file_of_others_is_left_alone(
     path.write_text(content)
     done = run(f"sessions schedule --csv rows.csv --results notes.csv {how}")
     assert (done.code, path.read_text()) == (ExitCode.USAGE, content)
-    assert "notes.csv: line 1 is no line of a result file" in done.err
+    assert "notes.csv: line 1 is not from a results file" in done.err
     assert posts(sandbox) == 0
 
 
@@ -484,7 +538,7 @@ def test_a_change_that_cannot_be_printed(
     sandbox.faults.add("scheduleExamSession", faults.stall(seconds=0.3, times=1))
     done = in_shell(f"$INVIGILATE {SCHEDULE if many else session} {output}; exit ${{PIPESTATUS[0]}}", sandbox, tmp_path)
     assert done.returncode == code
-    made = "what came of the rows is in rows.csv.results.jsonl, but the list of it" if many else "the change was made"
+    made = "the results are in rows.csv.results.jsonl, but the list of them" if many else "the change was made"
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"invigilate: {made}")
     assert last.endswith(f"cannot be printed: {reason}")
@@ -514,7 +568,8 @@ def test_a_full_disk(fits: str, run: Run, sandbox: Sandbox, rows: Path, results:
     rows.write_text("".join(lines[:2]))
     assert run(SCHEDULE).code == 0
     head, started, _ = results.read_bytes().splitlines(keepends=True)
-    results.unlink()
+    for each in tmp_path.glob("rows.csv.results*"):
+        each.unlink()
     rows.write_text("".join([lines[0], lines[2]]))
     # A part of the line that comes next fits, too.
     limit = len(head) + (len(started) if "started" in fits else 0) + 20
@@ -525,8 +580,14 @@ def test_a_full_disk(fits: str, run: Run, sandbox: Sandbox, rows: Path, results:
     )  # fmt: skip
     if "started" in fits:
         assert (done.returncode, len(sandbox.ledger)) == (ExitCode.OUTCOME_UNKNOWN, 2)
-        assert "stopped: line 2: File too large" in done.stderr
+        assert (
+            "stopped: line 2: rows.csv.results.jsonl cannot be written: File too large (correct this first); "
+            in done.stderr
+        )
         assert [event["event"] for event in events(results)] == ["started"]
+        # The list of rows says what failed, too.
+        assert "rows.csv.results.jsonl cannot be written: File too large" in done.stdout
+        assert "OSError" not in done.stdout + done.stderr
         assert release(Done(0, "", done.stderr), 2) == release(run(SCHEDULE), 2)
     else:
         assert (done.returncode, len(sandbox.ledger)) == (ExitCode.FAILED, 1)
@@ -570,7 +631,7 @@ def test_a_server_that_fails_is_asked_again_by_the_next_run(
     done = run(line)
     assert (done.code, outcomes(done.out)) == (ExitCode.REFUSED, ["failed", *["succeeded"] * (len(offerings) - 1)])
     assert "the server failed: line 2; sending it again does no harm, and the next run does" in done.err
-    assert "refused" not in done.err
+    assert "refused: line" not in done.err
     again = run(line)
     assert (again.code, outcomes(again.out)) == (0, ["succeeded"])
     assert [event["event"] for event in events(tmp_path / "offerings.csv.results.jsonl")].count("failed") == 1
@@ -606,25 +667,6 @@ def test_what_was_read_back_of_one_row_confirms_no_other(run: Run, sandbox: Sand
     assert len(sandbox.ledger) == ROWS - 1
 
 
-@pytest.mark.parametrize("how", ["replaced", "removed"])
-def test_a_result_file_that_is_replaced_meanwhile_ends_the_run(
-    how: str, sandbox: Sandbox, rows: Path, results: Path, tmp_path: Path
-) -> None:
-    sandbox.faults.add("scheduleExamSession", faults.stall(seconds=2, times=1, applied=True))
-    with start(*shlex.split(SCHEDULE), folder=tmp_path, environment=settings(sandbox)) as process:
-        wait_until(lambda: sandbox.faults.fired.total("stall"))
-        if how == "replaced":
-            shutil.copy(results, tmp_path / "copy")
-            (tmp_path / "copy").replace(results)
-        else:
-            results.unlink()
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == ExitCode.OUTCOME_UNKNOWN
-    assert "the result file was moved, removed or replaced meanwhile" in err
-    # Nothing is sent of which nobody would know.
-    assert posts(sandbox) == 1
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_what_else_ends_a_program_is_told_as_ctrl_c_is(
     number: signal.Signals, session: str, sandbox: Sandbox, tmp_path: Path
@@ -635,4 +677,51 @@ def test_what_else_ends_a_program_is_told_as_ctrl_c_is(
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
-    assert "it may have been sent, and must not be sent again; look with: invigilate sessions show" in err
+    assert (
+        "it may have been sent; do not send it again until you have checked; look with: invigilate sessions show" in err
+    )
+
+
+@pytest.mark.parametrize("last", [401, 422, 429])
+def test_issue_8_point_6_after_an_attempt_that_was_received_nothing_is_called_unchanged(
+    last: int, run: Run, sandbox: Sandbox, offerings: list[str], tmp_path: Path
+) -> None:
+    """The first attempt may have been carried out, so that a refusal of the second does not say that nothing was."""
+    (tmp_path / "offerings.csv").write_text(f"offering_sid,title,match_strings\n{offerings[0]},Term,A\n")
+    line = "offerings update --csv offerings.csv --yes"
+    fault = faults.too_many_requests if last == 429 else functools.partial(faults.status, status=last)
+    sandbox.faults.add("updateCourseOffering", faults.html_502(times=1, applied=True))
+    sandbox.faults.add("updateCourseOffering", fault(times=2))
+    done = run(line)
+    assert outcomes(done.out) == ["failed"]
+    assert [event["event"] for event in events(tmp_path / "offerings.csv.results.jsonl")] == ["started", "failed"]
+    assert "refused: line" not in done.err
+    # What is refused at the first attempt was not carried out.
+    sandbox.faults.add("updateCourseOffering", fault(times=3))
+    again = run(line)
+    assert outcomes(again.out) == [{422: "refused"}.get(last, "not_sent") if last != 429 else "failed"]
+
+
+class ClosedAfterwards:
+    """Closes the listening socket after the first request, so that the second attempt finds nobody."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def connected(self, api: str) -> None:
+        """See `Interceptor`."""
+
+    def reached(self, phase: Phase, exchange: Exchange) -> None:
+        """See `Interceptor`."""
+        if phase is Phase.RECEIVED:
+            self._sandbox.faults.refuse("smarterproctoring", 30)
+
+
+def test_issue_8_point_6_a_row_that_was_received_once_is_not_called_not_sent(
+    run: Run, sandbox: Sandbox, offerings: list[str], tmp_path: Path
+) -> None:
+    sandbox.interceptors.append(ClosedAfterwards(sandbox))
+    sandbox.faults.add("updateCourseOffering", faults.drop_answer(times=1))
+    done = run("offerings update --csv offerings.csv --yes")
+    assert (done.code, outcomes(done.out)) == (ExitCode.NO_CONNECTION, ["failed"])
+    assert [event["event"] for event in events(tmp_path / "offerings.csv.results.jsonl")] == ["started", "failed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import re
 from datetime import UTC, date
 from pathlib import Path
@@ -16,7 +17,7 @@ from invigilate import errors
 from invigilate.cli import main
 from invigilate.cli.charts import COLOURS, Look, specification
 from invigilate.cli.exits import ExitCode, Failure, code_of
-from invigilate.cli.output import cell, member, shown
+from invigilate.cli.output import cell, member, shown, to_json
 from invigilate.cli.tables import Column, fit, in_place, local, print_table
 from invigilate.cli.tally import NONE, Tally
 from invigilate.cli.times import zone
@@ -68,6 +69,14 @@ def test_no_text_of_a_server_reaches_the_terminal_as_a_command() -> None:
     assert shown("a\x1b[2Jb\tc\nd\u202e") == "a\\x1b[2Jb\\tc\\nd\\u202e"
     assert cell({"title": "\x1b]0;x\x07"}) == "\\x1b]0;x\\x07"
     assert cell({"sid": "\x1b"}) == '{"sid": "\\u001b"}'
+
+
+@pytest.mark.parametrize("character", ["\x7f", "\x9b", "\u202e", "\ud800", "\U000e0001", "\x1b"])
+def test_json_does_nothing_to_a_terminal_and_has_every_value(character: str) -> None:
+    for value in (f"ü{character}", {f"a{character}": "日本"}):
+        text = to_json(value)
+        assert text.isprintable()
+        assert json.loads(text) == value
 
 
 @pytest.mark.parametrize(

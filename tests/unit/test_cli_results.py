@@ -1,8 +1,12 @@
-"""The result file of a run."""
+"""The results file of a run."""
 
 from __future__ import annotations
 
 import json
+import os
+import stat
+import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,9 +14,10 @@ from typing import Any
 import pytest
 
 from invigilate._resources import CourseOfferings, ExamSessions
-from invigilate.cli.exits import Failure
+from invigilate.cli.exits import ExitCode, Failure
+from invigilate.cli.journal import JournalLostError
 from invigilate.cli.plans import Plan, plan
-from invigilate.cli.results import ResultFile, State
+from invigilate.cli.results import ResultFile, State, lines_of
 
 INSTALL = "AI" + "0" * 32
 EXAM = "EX" + "1" * 32
@@ -73,7 +78,7 @@ def test_a_safe_row_that_was_cut_off_is_sent_again(tmp_path: Path) -> None:
             [booking(2, card_token="tok_other")],
             "line 2: not what was sent: a value of the row or of an option was changed",
         ),
-        ([booking(3)], "a row that was sent from line 2 is not among the rows any more"),
+        ([booking(3)], "line 2 was sent but is no longer in the CSV file"),
     ],
     ids=["changed", "another card", "missing"],
 )
@@ -109,6 +114,7 @@ def test_a_torn_line_is_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[st
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"event": "succ')
     with opened(path, item, writing=False) as results:
+        results.check([item])
         assert results.state(item) is State.STARTED
     assert path.read_bytes() != whole  # a dry run changes nothing
     with opened(path, item) as results:
@@ -119,19 +125,167 @@ def test_a_torn_line_is_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert [json.loads(line) for line in path.read_text().splitlines()][-1]["event"] == "confirmed"
 
 
+def lines_after(content: bytes, number: int) -> bytes:
+    return b"".join(content.splitlines(keepends=True)[:number])
+
+
+DAMAGE: dict[str, tuple[Callable[[bytes], bytes | None], str]] = {
+    "emptied": (lambda _: b"", "all 7 of its lines are missing"),
+    "removed": (lambda _: None, "the file is missing; it had 7 lines"),
+    "a line less": (lambda content: lines_after(content, 6), "1 of its 7 lines is missing"),
+    "lines less": (lambda content: lines_after(content, 3), "4 of its 7 lines are missing"),
+    "torn": (lambda content: content[:-9], "1 of its 7 lines is missing"),
+    "without its end": (lambda content: content[:-1], "1 of its 7 lines is missing"),
+    "torn head": (lambda content: content[:40], "all 7 of its lines are missing"),
+    "a line out of the middle": (
+        lambda content: lines_after(content, 3) + content.removeprefix(lines_after(content, 4)),
+        "line 4 of the file was changed: its checksum is wrong",
+    ),
+    "a line twice": (lambda c: c + c.splitlines(keepends=True)[-1], "line 8 of the file was changed"),
+    "another outcome": (lambda c: c.replace(b"succeeded", b"refused", 1), "line 3 of the file was changed"),
+    "no JSON": (lambda content: content + b"no json\n", "line 8 of the file was changed"),
+    "replaced": (lambda _: b"hello", "the file is not the one that r.jsonl.count was written for"),
+    "a changed head": (lambda c: c.replace(b"api.", b"dev.", 1), "line 1 of the file was changed"),
+}
+
+
+@pytest.mark.parametrize("writing", [True, False])
+@pytest.mark.parametrize("how", DAMAGE)
+def test_issue_8_point_1_a_damaged_result_file_is_found_out(how: str, writing: bool, tmp_path: Path) -> None:
+    """Three rows went through, and the last ones of them are not in the file any more, or not as they were."""
+    change, problem = DAMAGE[how]
+    path, items = tmp_path / "r.jsonl", [booking(number) for number in range(2, 6)]
+    with opened(path, items[0]) as results:
+        for item in items[:3]:
+            results.write(item, State.STARTED)
+            results.write(item, State.SUCCEEDED)
+    changed = change(path.read_bytes())
+    path.unlink() if changed is None else path.write_bytes(changed)
+    with opened(path, items[0], writing=writing) as results, pytest.raises(Failure) as caught:
+        results.check(items)
+    assert f"{path}: {problem}" in caught.value.message
+    doubt = [item for item in items if results.state(item) is not State.SUCCEEDED]
+    assert f"{lines_of(doubt)} may have been sent before" in caught.value.message
+    assert "--results FILE" in "".join(caught.value.advice)
+    assert caught.value.code is ExitCode.USAGE
+    assert (path.read_bytes() if path.exists() else None) == changed
+
+
 @pytest.mark.parametrize(
-    ("line", "number"),
-    [("no json", 1), ("[]", 1), ('{"invigilate_results": 3}', 1), ("{}", 3), ('{"event": "other"}', 3)],
+    ("change", "problem"),
+    [
+        (lambda path: path.unlink(), "r.jsonl.count is missing"),
+        (lambda path: path.write_bytes(b""), "the file is not the one that r.jsonl.count was written for"),
+        (lambda path: path.write_bytes(b"junk"), "the file is not the one that r.jsonl.count was written for"),
+        (lambda path: path.write_text("3 " + "0" * 32), "the file is not the one that r.jsonl.count was written for"),
+    ],
+    ids=["removed", "emptied", "overwritten", "of another file"],
 )
-def test_damaged_files_are_refused(tmp_path: Path, line: str, number: int) -> None:
+def test_issue_8_point_1_a_damaged_count_is_found_out(change: Any, problem: str, tmp_path: Path) -> None:
     path, item = tmp_path / "r.jsonl", booking()
     with opened(path, item) as results:
         results.write(item, State.STARTED)
-    lines = path.read_text().splitlines()
-    lines.insert(number - 1, line)
-    path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(Failure, match=f"line {number} is no line of a result file"):
-        opened(path, item, writing=False)
+        results.write(item, State.SUCCEEDED)
+    change(tmp_path / "r.jsonl.count")
+    with opened(path, item) as results, pytest.raises(Failure, match=problem):
+        results.check([item])
+
+
+def test_a_line_that_was_not_counted_yet(tmp_path: Path) -> None:
+    """Killed between the line and its count: nothing that follows the line was done."""
+    path, item = tmp_path / "r.jsonl", booking()
+    with opened(path, item) as results:
+        results.write(item, State.STARTED)
+        count = (tmp_path / "r.jsonl.count").read_bytes()
+        results.write(item, State.SUCCEEDED)
+    (tmp_path / "r.jsonl.count").write_bytes(count)
+    with opened(path, item) as results:
+        results.check([item])
+        assert results.state(item) is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "replaced", "truncated", "emptied", "changed", "appended to"])
+def test_issue_8_point_1_a_file_that_is_changed_while_it_is_used(how: str, tmp_path: Path) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    with opened(path, item) as results:
+        results.write(item, State.STARTED)
+        assert results.in_place
+        content = path.read_bytes()
+        if how == "removed":
+            path.unlink()
+        elif how == "moved":
+            path.rename(tmp_path / "other")
+        elif how == "replaced":
+            (tmp_path / "other").write_bytes(content)
+            (tmp_path / "other").replace(path)
+        else:
+            changed = {"truncated": content[:-30], "emptied": b"", "appended to": content + b"x"}
+            path.write_bytes(changed.get(how, content.replace(b"started", b"refused")))
+        assert [results.in_place] == [False]
+        with pytest.raises(JournalLostError, match="was moved, removed, replaced or changed"):
+            results.write(item, State.SUCCEEDED)
+        # This process knows all the same.
+        assert results.state(item) is State.SUCCEEDED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+@pytest.mark.parametrize("writing", [True, False])
+@pytest.mark.parametrize("what", ["fifo", "folder", "link", "dangling link", "/dev/full", "/dev/null", "count"])
+def test_issue_8_points_11_and_14_what_is_not_a_regular_file(what: str, writing: bool, tmp_path: Path) -> None:
+    path, victim = tmp_path / "r.jsonl", tmp_path / "victim"
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    elif what == "link":
+        victim.touch()
+        path.symlink_to(victim)
+    elif what == "dangling link":
+        path.symlink_to(victim)
+    elif what == "count":
+        victim.touch()
+        (tmp_path / "r.jsonl.count").symlink_to(victim)
+    else:
+        path = Path(what)
+    with pytest.raises(Failure, match="not a regular file, so it cannot hold results"):
+        opened(path, booking(), writing=writing)
+    assert not victim.exists() or victim.read_bytes() == b""
+    assert victim.exists() == (what in {"link", "count"})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such modes there")
+def test_issue_8_point_11_only_the_owner_reads_results(tmp_path: Path) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    before = os.umask(0)
+    try:
+        with opened(path, item) as results:
+            results.write(item, State.STARTED)
+    finally:
+        os.umask(before)
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+    assert modes == {"r.jsonl": 0o600, "r.jsonl.count": 0o600}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such modes there")
+def test_files_of_results_that_others_could_read_become_private(tmp_path: Path) -> None:
+    path, item = tmp_path / "r.jsonl", booking()
+    files = [path, tmp_path / "r.jsonl.count"]
+    for content in (b"", None):
+        for each in files:
+            if content is not None:
+                each.write_bytes(content)
+            each.chmod(0o644)
+        opened(path, item, writing=False).close()  # a dry run changes nothing
+        assert [stat.S_IMODE(each.stat().st_mode) for each in files] == [0o644, 0o644]
+        with opened(path, item) as results:
+            assert [stat.S_IMODE(each.stat().st_mode) for each in files] == [0o600, 0o600]
+            results.write(item, State.STARTED)
+    path.write_text("a,b\nprecious,row")
+    path.chmod(0o644)
+    (tmp_path / "r.jsonl.count").unlink()
+    with pytest.raises(Failure, match="line 1 is not from a results file"):
+        opened(path, item)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644  # it belongs to something else
 
 
 def test_results_of_another_operation(tmp_path: Path) -> None:
@@ -155,21 +309,24 @@ def test_results_of_another_server(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_results_without_a_server(tmp_path: Path) -> None:
-    path = tmp_path / "r.jsonl"
-    path.write_text('{"invigilate_results": 1, "operation": "scheduleExamSession", "salt": "00"}\n')
-    with pytest.raises(Failure, match="it is of version 1, which does not say which server it is about"):
-        opened(path, booking())
-
-
 @pytest.mark.parametrize("writing", [True, False])
 @pytest.mark.parametrize(
-    "content", [b"a,b\nprecious,row", b"precious", b"7", b"{}", b"\xff\xfe", b'{"invigilate_results": 2, "x', b"\n"]
+    "content",
+    [
+        b"a,b\nprecious,row",
+        b"precious",
+        b"7",
+        b"{}",
+        b"\xff\xfe",
+        b'{"invigilate_results": 2, "x',
+        b'{"invigila',
+        b"\n",
+    ],
 )
 def test_nothing_of_a_file_of_others_is_changed(tmp_path: Path, content: bytes, writing: bool) -> None:
     path = tmp_path / "notes.csv"
     path.write_bytes(content)
-    with pytest.raises(Failure, match="line 1 is no line of a result file"):
+    with pytest.raises(Failure, match="line 1 is not from a results file"):
         opened(path, booking(), writing=writing)
     assert path.read_bytes() == content
 
@@ -179,41 +336,16 @@ def test_a_torn_head_is_written_anew(tmp_path: Path) -> None:
     with opened(path, item) as results:
         results.write(item, State.STARTED)
     head = path.read_bytes().splitlines()[0]
-    for length in range(len(head)):
+    for length in range(20):
         path.write_bytes(head[:length])
+        (tmp_path / "r.jsonl.count").write_bytes(b"")  # killed before anything was counted
         with opened(path, item) as results:
+            results.check([item])
             assert results.state(item) is None
             assert path.read_bytes() == head[:length]  # until something is to be written
             results.write(item, State.STARTED)
         with opened(path, item, writing=False) as results:
             assert results.state(item) is State.STARTED
-    # That of another server is the beginning of another file.
-    path.write_bytes(head[:-10])
-    with pytest.raises(Failure, match="line 1 is no line"):
-        opened(path, item, server="https://dev.example.com")
-
-
-def test_what_follows_a_head_and_is_no_event_is_not_dropped(tmp_path: Path) -> None:
-    path, item = tmp_path / "r.jsonl", booking()
-    with opened(path, item) as results:
-        results.write(item, State.STARTED)
-    content = path.read_bytes() + b"my notes"
-    path.write_bytes(content)
-    with pytest.raises(Failure, match="line 3 is no line of a result file"):
-        opened(path, item)
-    assert path.read_bytes() == content
-
-
-def test_an_event_whose_end_an_editor_took_away_counts(tmp_path: Path) -> None:
-    path, items = tmp_path / "r.jsonl", [booking(), booking(3)]
-    with opened(path, items[0]) as results:
-        results.write(items[0], State.STARTED)
-    path.write_bytes(path.read_bytes().rstrip(b"\n"))
-    with opened(path, items[0]) as results:
-        assert results.state(items[0]) is State.STARTED
-        results.write(items[1], State.STARTED)
-    with opened(path, items[0], writing=False) as results:
-        assert [results.state(item) for item in items] == [State.STARTED] * 2
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

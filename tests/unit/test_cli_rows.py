@@ -68,12 +68,12 @@ def test_null_clears_what_can_be_null(tmp_path: Path) -> None:
         (f"exam_sid\n{EXAM}\n", "line 2: the column session_sid is missing, .* or give --session-sid for all rows"),
         (HEAD + f"{EXAM} ,{SESSIONS[1]},,,\n", "line 2: exam_sid: .*with white space around it"),
         (HEAD + f'{EXAM},"{SESSIONS[1]},,,\n', "line 2: unexpected end of data"),
-        (HEAD.replace(",type_", ",typ") + row(1), "column 3 is called 'typ'; is it type.; expected some of install_si"),
-        (HEAD.replace("exam_sid", "examSid"), r"otherwise \(a 7-character text\); is it exam_sid\?; expected some of"),
+        (HEAD.replace(",type_", ",typ") + row(1), "column 3 has an unknown name 'typ'; is it type.; expected some of"),
+        (HEAD.replace("exam_sid", "examSid"), r"an unknown name \(a 7-character string\); is it exam_sid\?; expected"),
         (HEAD.replace("exam_sid", "Exam sid"), r"is it exam_sid\?"),
         (HEAD.replace("session_sid", "sesion_sid"), r"'sesion_sid'; is it session_sid\?"),
         (HEAD.replace("session_sid", "colour"), "'colour'; expected some of"),
-        (HEAD.replace(",", ";") + row(1), "line 1: column 1 is called .*; they are separated by commas"),
+        (HEAD.replace(",", ";") + row(1), "line 1: column 1 has an unknown name .*; they are separated by commas"),
         (HEAD.replace("type_", "exam_sid") + row(1), "line 1: the column exam_sid comes twice"),
         (HEAD.replace("type_", "install_sid") + row(1), "line 1: install_sid is a column, and given as --install"),
         ("exam_sid\n".encode("utf-16"), "line 1: it is not in UTF-8"),
@@ -91,13 +91,16 @@ def test_what_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> Non
     ("text", "problem"),
     [
         # Without a line of names, the first one is of values.
-        (f"tok_live_51H8abc,{EXAM}\n", "line 1: column 1 is called otherwise .a 16-character text.; expected some of"),
-        (f"exam_sid,{'x' * 31}\n", "line 1: column 2 is called otherwise .a 31-character text.; expected some of"),
+        (
+            f"tok_live_51H8abc,{EXAM}\n",
+            "line 1: column 1 has an unknown name .a 16-character string.; expected some of",
+        ),
+        (f"exam_sid,{'x' * 31}\n", "line 1: column 2 has an unknown name .a 31-character string.; expected some of"),
         # With cells in the wrong column.
         (HEAD + row(1, "automated,tok_very_secret,tok_very_secret"), "line 2: appointment_date_time: expected"),
-        (HEAD + row(1, "tok_secret,automated,"), "line 2: type: expected one of .*, got a 10-character text"),
+        (HEAD + row(1, "tok_secret,automated,"), "line 2: type: expected one of .*, got a 10-character string"),
         (HEAD.replace("type_", "amount") + row(1, "tok_live_51H8,10,"), "amount: expected a number .*, got a 13-char"),
-        (HEAD.replace("type_", "amount") + row(1, "-4111111111111111,,"), "amount: expected .*, got a 17-character te"),
+        (HEAD.replace("type_", "amount") + row(1, "-4111111111111111,,"), "amount: expected .*, got a 17-character st"),
         (HEAD + f"tok_live_51H8abc,{SESSIONS[1]},,,\n", "exam_sid: expected an exam SID .*, got a 16-character text"),
     ],
 )
@@ -152,7 +155,7 @@ def test_rows_that_somebody_may_mean(tmp_path: Path) -> None:
 
 
 def test_all_rows_that_are_wrong_are_counted(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"line 2: .*; also wrong: line 3, 4, 5 \(4 wrong in all\); nothing was sent"):
+    with pytest.raises(Failure, match=r"line 2: .*; also wrong: lines 3, 4, 5 \(4 wrong in all\); nothing was sent"):
         read(tmp_path, HEAD + "".join(row(number, "car,,") for number in range(4)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .output import console, for_people, to_json
+from .output import console, for_people, say, to_json
 from .tally import Tally, places, sessions, sums
 
 _LONGEST = 60
@@ -18,11 +18,11 @@ def print_bars(tally: Tally, *, as_json: bool) -> None:
         print(to_json(tally.to_dict()))
         return
     if not for_people():
-        print("by\twhat\tstatus\tsessions")
+        say("by", "what", "status", "sessions")
         for by, table in _tables(tally):
             for name, parts in table.items():
                 for status, number in parts.items():
-                    print(f"{by}\t{name}\t{status}\t{number}")
+                    say(by, name, status, str(number))
         return
     from rich.text import Text
 

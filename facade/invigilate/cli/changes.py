@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from invigilate.errors import APIError
+
+from .already import UNREADABLE, mark_of, read_before, why_held
 from .clients import proctoring
 from .confirm import confirm
-from .exits import ExitCode, usage
+from .exits import ExitCode, Failure, code_of, usage
 from .options import AsJson, Given
-from .output import one_line, record, to_json
-from .plans import plan, show_plans
+from .output import one_line, record, say, to_json
+from .plans import Plan, plan, show_command, show_plans
 from .printing import printed
 from .rows import read_plans
 from .runs import Run
-from .unknowns import answer, ended_as_by_ctrl_c, interrupted, read_first
+from .unknowns import answer, ended_as_by_ctrl_c, interrupted
+
+if TYPE_CHECKING:
+    from invigilate import SmarterProctoring
 
 _MANY = "Many at once"
 _SENDING = "Before it is sent"
@@ -39,14 +45,14 @@ Results = Annotated[
     ),
 ]
 RetryRefused = Annotated[
-    bool, typer.Option("--retry-refused", help="Send rows that were refused once more.", rich_help_panel=_MANY)
+    bool, typer.Option("--retry-refused", help="Send rows that were refused again.", rich_help_panel=_MANY)
 ]
 Confirmed = Annotated[
     list[str] | None,
     typer.Option(
         metavar="LINE:MARK",
-        help="You have read back that this row went through. The mark is that of the unknown outcome, as the run "
-        "printed it. Can be repeated.",
+        help="You have checked that this row went through, or accept it as done. The run prints the mark. Several with "
+        "commas, or the option again.",
         rich_help_panel=_MANY,
     ),
 ]
@@ -54,8 +60,8 @@ SendAgain = Annotated[
     list[str] | None,
     typer.Option(
         metavar="LINE:MARK",
-        help="You have read back that this row did NOT go through: send it. The mark is that of the unknown outcome, "
-        "as the run printed it. Can be repeated.",
+        help="You have checked that this row did NOT go through, or want it sent anyway: send it. Several with commas; "
+        "without --csv, the mark alone.",
         rich_help_panel=_MANY,
     ),
 ]
@@ -89,30 +95,34 @@ def _change(
     send_again: list[str] | None,
 ) -> None:
     if csv is None:
-        if results or retry_refused or confirmed or send_again:
-            raise usage("--results, --retry-refused, --confirmed, --send-again: they go with --csv")
-        _one(given, as_json=json, dry_run=dry_run, yes=yes)
+        named = {"--results": results, "--retry-refused": retry_refused, "--confirmed": confirmed}
+        given_names = [name for name, value in named.items() if value]
+        if given_names:
+            raise usage(f"{', '.join(given_names)}: needs --csv")
+        _one(given, as_json=json, dry_run=dry_run, yes=yes, send_again=send_again or [])
         return
     path = results or csv.with_name(f"{csv.name}.results.jsonl")
     if path.absolute() == csv.absolute():
-        raise usage("--results: it is the file of the rows")
+        raise usage("--results: that is the CSV file itself")
+    if not path.absolute().parent.is_dir():
+        raise usage(f"--results: there is no folder {path.parent}; nothing was sent")
     Run(read_plans(csv, given.describe, given.arguments, given.place), path, retry_refused=retry_refused).start(
         as_json=json, dry_run=dry_run, yes=yes, confirmed=confirmed or [], send_again=send_again or []
     )
 
 
-def _one(given: Given, *, as_json: bool, dry_run: bool, yes: bool) -> None:
+def _one(given: Given, *, as_json: bool, dry_run: bool, yes: bool, send_again: list[str]) -> None:
     item = plan(given.describe, given.arguments)
     if dry_run:
         show_plans([item], as_json=as_json)
         return
     with proctoring() as client:
         confirm([str(item)], "Send it", yes=yes)
-        before = read_first(client, item)
+        before = _read_first(client, item, send_again)
         try:
             found = answer(client, item, before)
             code = printed(
-                lambda: _show(found, as_json=as_json, place=given.place), "the change was made, but its answer"
+                lambda: _show(found, as_json=as_json, place=given.place), "the change was made, but its response"
             )
         except KeyboardInterrupt as error:
             raise (error if error.args else interrupted(item)) from None
@@ -120,8 +130,27 @@ def _one(given: Given, *, as_json: bool, dry_run: bool, yes: bool) -> None:
         raise typer.Exit(code)
 
 
+def _read_first(client: SmarterProctoring, item: Plan, send_again: list[str]) -> Any:
+    """Read the session of the one call, and end here if it suggests that the call was made already."""
+    try:
+        before = read_before(client, item)
+    except APIError as error:
+        raise Failure(code_of(error), f"{UNREADABLE}{error}") from error
+    reason = why_held(item, before)
+    mark = None if reason is None else mark_of(item, before)
+    if reason is not None and mark not in send_again:
+        wrong = [f"--send-again {send_again[0]}: that is not the current mark of this change"] if send_again else []
+        then = (f"next: {show_command(item.target)}", f"to send it anyway, add --send-again {mark}")
+        raise Failure(ExitCode.OUTCOME_UNKNOWN, reason, *wrong, *then)
+    if send_again not in ([], [mark]):
+        raise usage(f"--send-again {send_again[0]}: nothing holds this change, so it needs no mark; nothing was sent")
+    return before
+
+
 def _show(found: Any, *, as_json: bool, place: tzinfo | None) -> None:
     if hasattr(found, "to_dict"):
         record(found.to_dict(), as_json=as_json, place=place)
+    elif as_json:
+        print(to_json(found))
     else:
-        print(to_json(found) if as_json else one_line(str(found)))
+        say(one_line(str(found)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import json
-import os
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+
+from invigilate._files import replacing
 
 from .tally import Tally, places, sums
 
@@ -64,12 +66,8 @@ def write_chart(tally: Tally, path: Path, look: Look | None) -> None:
         else:
             content = bytes(vl_convert.vegalite_to_png(chart, scale=_SCALE))
     # Whoever opens it while it is written sees the old one.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")) as file:
+        file.write(content)
 
 
 def specification(tally: Tally, look: Look) -> dict[str, Any]:

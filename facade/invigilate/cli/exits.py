@@ -26,10 +26,10 @@ class ExitCode(IntEnum):
     SETTINGS = 3, "A setting is missing or wrong, or the server refused the credentials (401, 403)."
     REFUSED = 4, "The server refused or failed (other 4xx, 5xx); of many rows, at least one."
     NOT_FOUND = 5, "The server knows no such thing (404)."
-    NO_CONNECTION = 6, "No answer came. Nothing was changed, or sending it again does no harm."
+    NO_CONNECTION = 6, "No response came. Nothing was changed, or sending it again does no harm."
     INCOMPLETE = (
         7,
-        "A report ended before its total, an export cannot be trusted or continued, or an answer cannot be read.",
+        "A report ended before its total, an export cannot be trusted or continued, or a response cannot be read.",
     )
     OUTCOME_UNKNOWN = 8, "A change may have been made and must not be repeated; stderr says what to do next."
     NOT_CONFIRMED = 9, "A change was not confirmed; nothing was sent."

@@ -16,26 +16,19 @@ from invigilate.errors import InvalidArgumentError, InvigilateError
 
 from .exits import ExitCode, Failure, code_of
 from .fields import as_usage
-from .output import note, one_line, settle, unwritable
-
-# Set by a call that was cut off after something of it was sent; the engine logs it, since its error may never be seen.
-_CUT_OFF = "the outcome is unknown"
+from .output import note, one_line, settle, shown, unwritable
 
 
 class _Notes(logging.Handler):
-    """Shows what the library logs, and remembers a change that was cut off."""
+    """Shows what the library logs. A change that was cut off is an error there, and is told by the command itself."""
 
     def __init__(self, *, debug: bool) -> None:
         super().__init__(logging.DEBUG if debug else logging.WARNING)
-        self.cut_off = False
         self._debug = debug
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.levelno >= logging.ERROR and text.endswith(_CUT_OFF):
-            self.cut_off = True
-        elif self._debug or record.levelno < logging.ERROR:
-            note(text)
+        if self._debug or record.levelno < logging.ERROR:
+            note(record.getMessage())
 
 
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
@@ -60,7 +53,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, typer.Exit):
                 raise
-            raise typer.Exit(_end(error, notes, debug=debug)) from None
+            raise typer.Exit(_end(error, debug=debug)) from None
         finally:
             logger.removeHandler(notes)
             logger.setLevel(before[0])
@@ -88,7 +81,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     note(str(message))
 
 
-def _end(error: BaseException, notes: _Notes, *, debug: bool) -> ExitCode:
+def _end(error: BaseException, *, debug: bool) -> ExitCode:
     code, unprinted = code_of(error), settle()
     if code is ExitCode.PIPE_CLOSED:
         return code
@@ -97,11 +90,13 @@ def _end(error: BaseException, notes: _Notes, *, debug: bool) -> ExitCode:
 
         told = traceback.TracebackException.from_exception(error)
         # What the error says comes in the line below.
-        lines = list(told.format())[: -len(list(told.format_exception_only()))]
-        print("".join(lines), f"{type(error).__module__}.{type(error).__qualname__}\n", sep="", end="", file=sys.stderr)
+        lines = "".join(list(told.format())[: -len(list(told.format_exception_only()))]).split("\n")
+        lines[-1] = f"{type(error).__module__}.{type(error).__qualname__}"
+        print("\n".join(map(shown, lines)), file=sys.stderr)
     if isinstance(error, KeyboardInterrupt):
-        sent = ["a change may have been sent, and its outcome is unknown"] if notes.cut_off else []
-        interrupted(*(error.args[:1] or sent))
+        interrupted(*error.args[:1])
+        for line in error.args[1:]:
+            note(line)
     elif isinstance(error, Failure):
         note(error.message)
         for line in error.advice:

@@ -39,17 +39,28 @@ def one_line(text: str) -> str:
     return shown(" ".join(text.split()))
 
 
+def say(*cells: str) -> None:
+    """Print a line that is not JSON: cells with tabs in between."""
+    print("\t".join(map(shown, cells)))
+
+
 def shown(text: str) -> str:
-    """Write a text of a server without control characters, which could do anything to a terminal."""
+    """Escape what could do anything to a terminal: C0 and C1 controls, DEL, bidirectional overrides, surrogates."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def to_json(value: Any) -> str:
-    """Write a value as one line of JSON."""
+    """Write a value as one line of JSON. What could do anything to a terminal is escaped, which changes no value."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    return json.dumps(value, ensure_ascii=not utf8)
+    text = json.dumps(value, ensure_ascii=not utf8)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    # JSON itself does not escape DEL.
+    return f"\\u{ord(character):04x}" if character <= "\uffff" else json.dumps(character)[1:-1]
 
 
 def console(file: TextIO | None = None) -> Console:
@@ -67,6 +78,8 @@ def for_people() -> bool:
 def prepare_streams() -> None:
     """Let no closed stream, and no character that a stream cannot write, end a command.
 
+    A lone surrogate is written as `\\udc80`, which is what JSON has for it, too.
+
     Raises:
         Failure: if stdout is closed: nothing that is asked for could be printed.
     """
@@ -79,9 +92,8 @@ def prepare_streams() -> None:
     if _missing(sys.stderr):
         sys.stderr = _nowhere("w")
     for stream in (sys.stdout, sys.stderr):
-        encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None and encoding != "utf8":
+        if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     if closed:
         raise Failure(ExitCode.FAILED, "stdout is closed, so nothing was done; send it to a file, or to /dev/null")
@@ -134,10 +146,8 @@ def cell(value: Any) -> str:
         return shown(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if is_object(value):
-        title = value.get("title")
-        return shown(title) if isinstance(title, str) and title else json.dumps(value, ensure_ascii=False)
-    return json.dumps(value, ensure_ascii=False)
+    title = value.get("title") if is_object(value) else None
+    return shown(title if isinstance(title, str) and title else json.dumps(value, ensure_ascii=False))
 
 
 def listing(
@@ -170,9 +180,8 @@ def listing(
         return
     # The first row before the names: where none can be had, nothing is printed.
     first = list(islice(cells, 1))
-    print("\t".join(columns))
-    for line in chain(first, cells):
-        print("\t".join(line))
+    for line in chain([columns], first, cells):
+        say(*line)
 
 
 def _left_out(headings: list[str]) -> None:
@@ -190,10 +199,10 @@ def record(value: Mapping[str, Any], *, as_json: bool, place: tzinfo | None = No
     if as_json:
         print(to_json(value))
         return
-    members = {key: cell(masked_member(key, item)) for key, item in value.items()}
+    members = {shown(key): cell(masked_member(key, item)) for key, item in value.items()}
     if not for_people():
         for key, text in members.items():
-            print(f"{key}\t{text}")
+            say(key, text)
         return
     from rich.text import Text
 

@@ -16,7 +16,7 @@ from smarterproctoring_client.calls import Call
 
 from .exits import ExitCode, Failure
 from .fields import Describe, masked, operation_of, option_name
-from .output import for_people, one_line, to_json
+from .output import for_people, one_line, say, to_json
 
 Target = tuple[tuple[str, str], ...]
 """What a call changes: the arguments of its path."""
@@ -117,10 +117,10 @@ def show_plans(plans: Sequence[Plan], *, as_json: bool) -> None:
         if as_json:
             print(to_json(item.to_dict()))
         elif for_people():
-            print(f"line {item.line}: {item}" if item.line is not None else str(item))
+            say(f"line {item.line}: {item}" if item.line is not None else str(item))
         else:
-            line = "" if item.line is None else f"{item.line}\t"
-            print(f"{line}{item.prepared.request.method}\t{item.path}\t{to_json(item.body())}")
+            line = [] if item.line is None else [str(item.line)]
+            say(*line, item.prepared.request.method, item.path, to_json(item.body()))
 
 
 def show_command(target: Target) -> str:

@@ -314,6 +314,8 @@ def _check_chart(path: Path, *, overwrite: bool) -> None:
         raise usage(f"--chart: expected a file that ends in one of {', '.join(_CHARTS)}")
     if path.exists() and not overwrite:
         raise usage(f"--chart: {path} exists; --overwrite replaces it")
+    if path.exists() and not path.is_file():
+        raise usage(f"--chart: {path} is not a regular file; name another one")
     if not path.absolute().parent.is_dir():
         raise usage(f"--chart: there is no folder {path.parent}")
     if find_spec("altair") is None or find_spec("vl_convert") is None:

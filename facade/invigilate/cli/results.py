@@ -1,4 +1,4 @@
-"""The result file of a run: what was sent and what came of it, so that a broken run goes on and books nothing twice.
+"""The results file of a run: what was sent and what came of it, so that a broken run goes on and books nothing twice.
 
 One JSON object in a line. The first names the operation and the server; each other one is an event of a row. An event
 is on the disk before what follows it is done: "started" before anything of the row is sent, its outcome before the
@@ -7,29 +7,25 @@ next row is.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import hmac
 import json
-import os
-import re
 import secrets
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from .exits import usage
-from .output import note
-from .plans import Plan, Target
+from .exits import ExitCode, Failure, usage
+from .journal import Event, Journal, JournalLostError
+from .plans import Plan, Target, show_command
 
-_VERSION = 2
-_EVENT = b'{"event": "'
+_VERSION = 3
 _MARK_DIGITS = 6
 """So many tell apart what one row went through, and can be typed."""
+_SHOWN = 5
 
 
 class State(Enum):
@@ -47,10 +43,15 @@ class State(Enum):
     """The server failed, or its answer was lost; sending it again does no harm."""
     UNKNOWN = "unknown"
     """It may have gone through, and must not be sent again."""
+    HELD = "held"
+    """It was not sent: its session suggests that it was made already, perhaps by an earlier run."""
     CONFIRMED = "confirmed"
     """Somebody has read back that it went through."""
     RELEASED = "released"
     """Somebody has read back that it did not go through, and lets it be sent again."""
+
+
+_NOTHING_CHANGED = {State.REFUSED, State.NOT_SENT, State.HELD}
 
 
 class Last(NamedTuple):
@@ -74,7 +75,7 @@ class Last(NamedTuple):
 
 
 class ResultFile:
-    """A result file, for one process at a time. Nothing of the file is changed before the first event is written.
+    """A results file, for one process at a time. Nothing of the file is changed before the first event is written.
 
     Args:
         path: the file; its head is written with the first event.
@@ -84,31 +85,28 @@ class ResultFile:
         writing: lock it, and be ready to write.
 
     Raises:
-        Failure: if it is of another operation or server, damaged, in use, or no result file.
+        Failure: if it is of another operation or server, in use, or not a results file.
     """
 
     def __init__(self, path: Path, operation: str, base_url: str, *, safe: bool, writing: bool) -> None:
         self.path = path
-        self._operation = operation
-        self._base_url = base_url
         self._safe = safe
-        self._salt = secrets.token_hex(16)
         self._last: dict[Target, Last] = {}
         self._decided: dict[Target, tuple[Plan, State]] = {}
-        self._new = True
-        self._whole = 0  # bytes of lines that are whole
-        self._torn = False
-        self._unended = False
-        # Unbuffered: what could not be written is not tried again behind our back.
-        self._file = path.open("a+b", buffering=0) if writing else None
+        self._head = {"invigilate_results": _VERSION, "operation": operation, "base_url": base_url}
+        start = json.dumps({"invigilate_results": _VERSION})[:-1]
+        self._journal = Journal(path, f"{start}, ", writing=writing)
         try:
-            if self._file is not None:
-                _lock(self._file.fileno(), path)
-            if path.exists():
-                self._read(path.read_bytes())
+            head = self._journal.events[0].fields if self._journal.events else self._head
+            for name, what in (("operation", ""), ("base_url", "; name another file with --results")):
+                if head[name] != self._head[name]:
+                    raise usage(f"{path}: it holds results of {head[name]}, and this is {self._head[name]}{what}")
         except BaseException:
             self.close()
             raise
+        self._salt = str(head.get("salt") or secrets.token_hex(16))
+        for event in self._journal.events[1:]:
+            self._event(event)
 
     def __enter__(self) -> Self:
         return self
@@ -118,70 +116,18 @@ class ResultFile:
 
     def close(self) -> None:
         """Close the file, and let others use it."""
-        if self._file is not None:
-            self._file.close()
+        self._journal.close()
 
-    def _read(self, content: bytes) -> None:
-        *lines, rest = content.split(b"\n")
-        self._new = not lines
-        if rest and _is_json(rest):
-            # Whole but for its end, which an editor may have taken away. It counts: it may be a "started".
-            lines.append(rest)
-            self._new, self._unended, rest = False, True, b""
-        for number, line in enumerate(lines, 1):
-            try:
-                event = json.loads(line)
-                if number == 1:
-                    self._head(event)
-                else:
-                    self._event(event, line)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                raise self._no_line(number) from None
-        if rest:
-            # The machine went down while this was written. Nothing that follows an event is done before it is whole.
-            if not self._begins_a_line(rest):
-                raise self._no_line(len(lines) + 1)
-            self._torn = True
-            if self._file is not None:
-                note(f"{self.path}: its last line is torn, and is dropped")
-        self._whole = len(content) - len(rest)
+    @property
+    def in_place(self) -> bool:
+        """Whether the next run will find what this one wrote."""
+        return self._journal.in_place
 
-    def _no_line(self, number: int) -> Exception:
-        return usage(f"{self.path}: line {number} is no line of a result file")
-
-    def _begins_a_line(self, rest: bytes) -> bool:
-        if not self._new:
-            return rest.startswith(_EVENT) or _EVENT.startswith(rest)
-        start = json.dumps(self._first_line("")).encode().removesuffix(b'"}')
-        return start.startswith(rest) or (
-            rest.startswith(start) and bool(re.fullmatch(rb'[0-9a-f]*"?', rest.removeprefix(start)))
-        )
-
-    def _first_line(self, salt: str) -> dict[str, Any]:
-        head: dict[str, Any] = {"invigilate_results": _VERSION, "operation": self._operation}
-        return {**head, "base_url": self._base_url, "salt": salt}
-
-    def _head(self, event: Mapping[str, Any]) -> None:
-        if event["invigilate_results"] == 1:
-            raise usage(f"{self.path}: it is of version 1, which does not say which server it is about; expected 2")
-        if event["invigilate_results"] != _VERSION:
-            raise ValueError
-        if event["operation"] != self._operation:
-            raise usage(f"{self.path}: it holds results of {event['operation']}, and this is {self._operation}")
-        if event["base_url"] != self._base_url:
-            raise usage(
-                f"{self.path}: it holds results of {event['base_url']}, and this is {self._base_url}; "
-                "name another file with --results"
-            )
-        self._salt = str(event["salt"])
-
-    def _event(self, event: Mapping[str, Any], line: bytes) -> None:
-        target = tuple((str(name), str(value)) for name, value in event["target"].items())
-        before = self._last.get(target)
-        # Two events of the same text, of the same millisecond, have two marks.
-        mark = hashlib.sha256((before.mark if before else "").encode() + line).hexdigest()[:_MARK_DIGITS]
-        state, number = State(event["event"]), int(event["line"])
-        self._last[target] = Last(state, number, str(event["row"]), target, mark, event.get("settles"))
+    def _event(self, event: Event) -> None:
+        fields, mark = event.fields, event.checksum[:_MARK_DIGITS]
+        target = tuple((str(name), str(value)) for name, value in fields["target"].items())
+        last = Last(State(fields["event"]), fields["line"], fields["row"], target, mark, fields.get("settles"))
+        self._last[target] = last
 
     def digest(self, item: Plan) -> str:
         """Sum up what a row sends.
@@ -213,17 +159,22 @@ class ResultFile:
         """Check that the rows are those that the file knows.
 
         Raises:
-            Failure: if a row that was or may have been sent was changed since, or is missing.
+            Failure: if the file is damaged, or a row that was or may have been sent was changed since, or is missing.
         """
+        if self._journal.damage is not None:
+            done = {State.SUCCEEDED, State.CONFIRMED}
+            doubt = [item for item in plans if self.state(item) not in done]
+            said = f"{self._journal.damage}; nothing is sent, since {lines_of(doubt)} may have been sent before"
+            raise Failure(ExitCode.USAGE, f"{self.path}: {said}", *unproven(doubt))
         known = {item.target: item for item in plans}
         changed: list[int] = []
         for last in self._last.values():
             item = known.get(last.target)
             harmless = {State.STARTED, State.UNKNOWN} if self._safe else set[State]()
-            if last.state in {State.REFUSED, State.NOT_SENT, State.FAILED, State.RELEASED, *harmless}:
+            if last.state in {*_NOTHING_CHANGED, State.FAILED, State.RELEASED, *harmless}:
                 continue
             if item is None:
-                raise usage(f"{self.path}: a row that was sent from line {last.line} is not among the rows any more")
+                raise usage(f"{self.path}: line {last.line} was sent but is no longer in the CSV file. Restore it")
             if self.digest(item) != last.digest:
                 changed.append(item.line or 0)
         if changed:
@@ -231,8 +182,8 @@ class ResultFile:
             also = f" and {len(others)} more" if others else ""
             raise usage(
                 f"{self.path}: line {first}{also}: not what was sent: a value of the row or of an option was changed, "
-                "or its times mean other instants, as with another --timezone. With what was given then the run goes "
-                "on; a new change of what is done belongs in a file of its own"
+                "or its times mean other instants, as with another --timezone. Restore the original values to "
+                "continue, and put new changes in a separate file"
             )
 
     def decide(self, item: Plan, state: State) -> None:
@@ -251,79 +202,49 @@ class ResultFile:
         """Write an event of a row, and wait until it is on the disk.
 
         Raises:
+            JournalLostError: if the file is not there any more. An outcome is then known to this process only.
             OSError: if it cannot be written; the file is as it was before.
         """
-        if self._new:
-            self._append(self._first_line(self._salt))
-            _sync_folder(self.path.absolute().parent)
-            self._new = False
+        if not self._journal.events:
+            self._journal.append({**self._head, "salt": self._salt})
         digest = self.digest(item)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
         event = {"event": state.value, "line": item.line or 0, "at": at, "row": digest, "target": dict(item.target)}
         event |= {name: fact for name, fact in facts.items() if fact is not None}
-        self._event(event, self._append(event))
-
-    def _in_place(self) -> bool:
-        """Whether the next run will find what is written: editors replace files, and others remove them."""
-        assert self._file is not None
         try:
-            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
-        except FileNotFoundError:
-            return False
-
-    def _append(self, event: Mapping[str, Any]) -> bytes:
-        assert self._file is not None
-        if not self._in_place():
-            raise OSError(errno.ENOENT, "the result file was moved, removed or replaced meanwhile", str(self.path))
-        line = json.dumps(event).encode()
-        content = (b"\n" if self._unended else b"") + line + b"\n"
-        try:
-            if self._torn:
-                self._file.truncate(self._whole)
-            written = 0
-            while written < len(content):
-                written += self._file.write(content[written:])
-            os.fsync(self._file.fileno())
-            self._whole += len(content)
-        except BaseException:
-            # No half of it stays, and no event whose writer was told that it failed.
-            self._torn = True
-            with suppress(OSError):
-                self._file.truncate(self._whole)
+            self._event(self._journal.append(event))
+        except JournalLostError:
+            if state is not State.STARTED:
+                self._event(Event(event, ""))
             raise
-        self._torn = self._unended = False
-        return line
 
 
-def _is_json(text: bytes) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+def lines_of(items: Sequence[Plan]) -> str:
+    """Name the lines of rows: `line 2`, `lines 2, 5-9`."""
+    numbers = sorted(item.line or 0 for item in items)
+    starts = [number for before, number in pairwise([-1, *numbers]) if number != before + 1]
+    ends = [number for number, after in pairwise([*numbers, -1]) if after != number + 1]
+    spans = (str(a) if a == b else f"{a}, {b}" if a + 1 == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+    return f"{'line' if len(items) == 1 else 'lines'} {', '.join(spans)}"
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    """Keep a second run from sending the same rows. The lock goes with the process, however that ends."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 0x7FFFFFFF, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise usage(f"{path}: another run is using it") from None
+def look_at(items: Sequence[Plan]) -> Iterator[str]:
+    """Say how to read back what rows did, one by one for the first of them."""
+    for item in items[:_SHOWN]:
+        yield f"next, line {item.line}: {show_command(item.target)}"
+    if len(items) > _SHOWN:
+        yield f"next: look at {lines_of(items[_SHOWN:])} in the same way"
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
+def unproven(items: Sequence[Plan]) -> Iterator[str]:
+    """Say what to do about rows that may have been sent, when no results file says what came of them."""
+    if not items or items[0].prepared.safe:
+        yield "next: sending these rows again does no harm, so run it again with a new file: --results FILE"
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    yield from look_at(items)
+    yield "then restore the file, or rerun with a new one: --results FILE"
+    yield (
+        "with a new file, rows whose sessions already show what they ask for are not sent; what a session does not "
+        "show, such as a charge, or a change that the server shows late, could be made twice; remove those rows from "
+        "the CSV file first"
+    )

@@ -97,7 +97,7 @@ class _Times:
                 said = ", ".join(f"{instant} (line {line})" for instant, line in found)
             else:
                 (first, at), (last, until) = min(found), max(found)
-                said = f"{len(found)} times from {first} (line {at}) to {last} (line {until}); --dry-run shows all"
+                said = f"{len(found)} times from {first} (line {at}) to {last} (line {until})"
             note(f"{plain_name(name)} {said}")
 
 
@@ -120,7 +120,7 @@ def _given(error: InvalidArgumentError, texts: Mapping[str, str]) -> str:
     # These tell what is wrong, and repeat nothing but what has the shape of a SID.
     if text is None or isinstance(error, InvalidSidError | InvalidTimestampError):
         return error.given
-    return f"a {len(text)}-character text"
+    return f"a {len(text)}-character string"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -164,10 +164,11 @@ def _columns(path: Path, names: list[str], describe: Describe, common: Mapping[s
             expected = ", ".join(dict.fromkeys(map(plain_name, known)))
             separator = "; they are separated by commas" if ";" in name or "\t" in name else ""
             # The first line of a file without names holds values, which may be secrets.
-            called = repr(name) if _LIKE_A_NAME.fullmatch(name) else f"otherwise (a {len(name)}-character text)"
+            called = repr(name) if _LIKE_A_NAME.fullmatch(name) else f"(a {len(name)}-character string)"
             meant = _meant(name, known)
             raise usage(
-                f"{path}: line 1: column {place} is called {called}{meant}; expected some of {expected}{separator}"
+                f"{path}: line 1: column {place} has an unknown name {called}{meant}; expected some of "
+                f"{expected}{separator}"
             )
         if field in columns:
             raise usage(f"{path}: line 1: the column {name} comes twice")
@@ -191,6 +192,7 @@ def _meant(name: str, known: Mapping[str, Field]) -> str:
 def _wrong(path: Path, wrong: Mapping[int, str]) -> Failure:
     (first, problem), *others = sorted(wrong.items())
     numbers = ", ".join(str(number) for number, _ in others[:_MOST_NAMED])
+    lines = "line" if len(others) == 1 else "lines"
     more = ", ..." if len(others) > _MOST_NAMED else ""
-    also = f"; also wrong: line {numbers}{more} ({len(wrong)} wrong in all)" if others else ""
+    also = f"; also wrong: {lines} {numbers}{more} ({len(wrong)} wrong in all)" if others else ""
     return usage(f"{path}: line {first}: {problem}{also}; nothing was sent")

@@ -21,19 +21,22 @@ from invigilate.errors import (
     RateLimitError,
 )
 
+from .already import UNREADABLE, read_before, why_held
 from .clients import proctoring
 from .confirm import confirm
 from .exits import ExitCode, Failure, code_of
+from .journal import JournalLostError
 from .output import note
 from .plans import Plan, base_url, show_plans
 from .printing import printed, said, show_outcomes
 from .progress import progress
-from .results import ResultFile, State
-from .unknowns import UNKNOWN, advice, interrupted, read_back, read_before, settle
+from .results import ResultFile, State, lines_of, unproven
+from .unknowns import UNKNOWN, advice, interrupted, read_back, settle
 
 if TYPE_CHECKING:
     from invigilate import SmarterProctoring
 
+_DONE = (State.SUCCEEDED, State.CONFIRMED)
 _SHOWN = 5
 _MOST_LOST = 3
 """So many lost replies or failures in a row, and the server is at fault: the rest is left for another run."""
@@ -46,8 +49,8 @@ class Run:
 
     Args:
         plans: the rows, at least one.
-        path: the result file.
-        retry_refused: send rows that were refused once more.
+        path: the results file.
+        retry_refused: send rows that were refused again.
     """
 
     def __init__(self, plans: Sequence[Plan], path: Path, *, retry_refused: bool) -> None:
@@ -55,7 +58,7 @@ class Run:
         self.path = path
         self.operation = plans[0].call.operation
         self._retry = retry_refused
-        self._again = "the same command"
+        self._again = "run the same command again to continue"
 
     def start(
         self, *, as_json: bool, dry_run: bool, yes: bool, confirmed: Sequence[str], send_again: Sequence[str]
@@ -74,7 +77,7 @@ class Run:
         """
         if send_again:
             # Once the row is sent, its mark is that of the past.
-            self._again += " without --send-again"
+            self._again = "run the same command again, without --send-again, to continue"
         safe = self.operation.repeat == "safe"
         with ResultFile(self.path, self.operation.id, base_url(), safe=safe, writing=not dry_run) as results:
             results.check(self.plans)
@@ -82,10 +85,7 @@ class Run:
             if dry_run:
                 show_plans(self.to_send(results), as_json=as_json)
                 note(self.summary(results))
-                unknown = self.unknown(results)
-                if unknown:
-                    note(_are_unknown(unknown))
-                for line in advice(unknown, results):
+                for line in [*self._waits(results), *advice(self.plans, results)]:
                     note(line)
                 return
             self._send(results, as_json=as_json, yes=yes)
@@ -107,9 +107,10 @@ class Run:
         """Count what is known of the rows."""
         counts = {
             "to send": len(self.to_send(results)),
-            "done": len(self.of(results, State.SUCCEEDED, State.CONFIRMED)),
-            "refused": len(self.of(results, State.REFUSED)),
+            "done": len(self.of(results, *_DONE)),
+            "refused": 0 if self._retry else len(self.of(results, State.REFUSED)),
             "of unknown outcome": len(self.unknown(results)),
+            "held": len(self.of(results, State.HELD)),
         }
         rows = f"{len(self.plans)} rows: " if len(self.plans) != 1 else "1 row: "
         return rows + ", ".join(f"{number} {what}" for what, number in counts.items() if number)
@@ -130,28 +131,32 @@ class Run:
                 columns = ("line", "outcome", *_target_names(self.plans), "message")
                 code = printed(
                     lambda: show_outcomes(sender.outcomes, columns, as_json=as_json),
-                    f"what came of the rows is in {self.path}, but the list of it",
+                    f"the results are in {self.path}, but the list of them",
                 )
             except KeyboardInterrupt as error:
                 unknown = self.unknown(results)
-                note(f"{self.summary(results)}; what came of each is in {self.path}, and {self._again} goes on")
-                for line in advice(unknown, results):
-                    note(line)
-                if unknown and not error.args:
-                    raise KeyboardInterrupt(_are_unknown(unknown)) from None
-                raise
+                first = error.args or ([_are_unknown(unknown)] if unknown else [])
+                raise KeyboardInterrupt(*first, *self._left_behind(results)) from None
         self._end(results, sender, code)
 
     def _end(self, results: ResultFile, sender: Sender | None, code: ExitCode) -> None:
         """Say what is left to do, and exit with what matters most of all that happened."""
+        if sender is not None and not results.in_place:
+            risky = not self.plans[0].prepared.safe and self.of(results, *_DONE, *UNKNOWN)
+            said_first = (
+                f"stopped: {sender.stop}" if sender.stop else f"{self.path}: it was removed or changed during the run"
+            )
+            raise Failure(
+                ExitCode.OUTCOME_UNKNOWN if risky else ExitCode.FAILED, said_first, *self._left_behind(results)
+            )
         if sender is not None and sender.stop is not None:
             left = len(self.to_send(results))
-            note(f"stopped: {sender.stop}; {left} {'row is' if left == 1 else 'rows are'} left; {self._again} goes on")
-        unknown, problems = self.unknown(results), self._problems(results)
-        if unknown:
+            rows = f"{left} {'row is' if left == 1 else 'rows are'} left"
+            note(f"stopped: {sender.stop}; {rows}{self._done(results)}; {self._again}")
+        waits, problems = self._waits(results), self._problems(results)
+        if waits:
             cause = None if sender is None else sender.cause
-            said_first = _are_unknown(unknown)
-            raise Failure(ExitCode.OUTCOME_UNKNOWN, said_first, *advice(unknown, results), *problems) from cause
+            raise Failure(ExitCode.OUTCOME_UNKNOWN, *waits, *advice(self.plans, results), *problems) from cause
         if sender is not None and sender.code is not ExitCode.OK:
             for line in problems:
                 note(line)
@@ -161,26 +166,49 @@ class Run:
         if code is not ExitCode.OK:
             raise typer.Exit(code)
 
+    def _left_behind(self, results: ResultFile) -> Iterator[str]:
+        """Say what a run that ends early has done, and whether it can go on."""
+        known = f"{self.summary(results)}{self._done(results)}"
+        if results.in_place:
+            yield f"{known}; the results are in {self.path}; {self._again}"
+            yield from advice(self.plans, results)
+            return
+        yield known
+        unknown = self.unknown(results)
+        booked = [*self.of(results, *_DONE), *unknown]
+        if booked:
+            name, rows = self.path.name, lines_of(booked)
+            yield f"{self.path} or {name}.count is gone or changed: do not rerun with it; {rows} could be sent twice"
+            yield from unproven(unknown or booked)
+
+    def _done(self, results: ResultFile) -> str:
+        done = self.of(results, *_DONE)
+        return f"; went through: {lines_of(done)}" if done else ""
+
+    def _waits(self, results: ResultFile) -> list[str]:
+        """Name the rows that no run sends without a person's word."""
+        unknown, held = self.unknown(results), self.of(results, State.HELD)
+        waits = [_are_unknown(unknown)] if unknown else []
+        if held:
+            waits.append(f"{lines_of(held)}: held because of what the session shows; not sent unless you say so")
+        return waits
+
     def _problems(self, results: ResultFile) -> list[str]:
         """Name the rows that are not done although it is known what came of them."""
         problems: list[str] = []
         failed = self.of(results, State.FAILED)
         if failed:
             problems.append(
-                f"the server failed: {_lines(failed)}; sending it again does no harm, and the next run does"
+                f"the server failed: {lines_of(failed)}; sending it again does no harm, and the next run does"
             )
         refused = self.of(results, State.REFUSED)
         if refused:
-            problems.append(f"refused: {_lines(refused)}; --retry-refused sends them once more")
+            problems.append(f"refused: {lines_of(refused)}; --retry-refused sends them again")
         return problems
 
 
-def _lines(items: Sequence[Plan]) -> str:
-    return "line " + ", ".join(str(item.line) for item in items)
-
-
 def _are_unknown(items: Sequence[Plan]) -> str:
-    return f"the outcome is unknown of {_lines(items)}; no run sends them again by itself"
+    return f"{lines_of(items)}: outcome unknown; not sent again unless you say so"
 
 
 def _first(waiting: Sequence[Plan]) -> Iterator[str]:
@@ -230,45 +258,57 @@ class Sender:
         """
         try:
             self._send(item)
+        except JournalLostError as error:
+            # What the next run could not know of is not begun.
+            self.stop = f"line {item.line}: {error.filename}: {error.strerror}"
+            self.code = ExitCode.FAILED
         except BaseException as error:
             last = self._results.last(item)
             if last is None or last.state not in UNKNOWN:
                 if not isinstance(error, OSError):
                     raise  # it was not sent, or what came of it is written down
                 # That it is sent cannot be written down, so it is not sent. Earlier rows have to be told all the same.
-                self.stop = f"line {item.line}: {self._results.path}: {error.strerror or type(error).__name__}"
+                self.stop = f"line {item.line}: {self._unwritten(error)}"
                 self.code = ExitCode.FAILED
                 return
+            message = self._unwritten(error) if isinstance(error, OSError) else type(error).__name__
             # Whatever it was, nobody knows what became of the call. If that cannot be written, "started" says the same.
             with suppress(OSError):
-                self._results.write(item, State.UNKNOWN, message=type(error).__name__)
+                self._results.write(item, State.UNKNOWN, message=message)
             if isinstance(error, KeyboardInterrupt):
                 raise interrupted(item) from None
             if item.prepared.safe or not isinstance(error, Exception):
                 raise
             self.cause = error
-            self.stop = f"line {item.line}: {getattr(error, 'strerror', None) or type(error).__name__}"
-            self._outcome(item, State.UNKNOWN, type(error).__name__)
+            self.stop = f"line {item.line}: {message}"
+            self._outcome(item, State.UNKNOWN, message)
+
+    def _unwritten(self, error: OSError) -> str:
+        reason = error.strerror or type(error).__name__
+        return f"{self._results.path} cannot be written: {reason} (correct this first)"
 
     def _send(self, item: Plan) -> None:
+        by_word = self._results.state(item) is State.RELEASED
         for left in reversed(range(_MOST_WAITS)):
             try:
                 before = read_before(self._client, item)
-            except APIConnectionError as error:
-                self._put(item, State.NOT_SENT, error, "the session could not be read before: ")
-                self.stop, self.code = "there is no connection", code_of(error)
+            except RateLimitError as error:
+                if self._waited(item, error, left):
+                    continue
+                return
+            except APIError as error:
+                self._failed(item, error, UNREADABLE)
+                return
+            reason = None if by_word else why_held(item, before)
+            if reason is not None:
+                self._put(item, State.HELD, None, reason)
                 return
             self._results.write(item, State.STARTED)
             try:
                 self._client.execute(item.call)
             except RateLimitError as error:
-                # Refused, and nothing was changed; a row that is cut off while it waits was not sent.
-                if left and error.retry_after is not None and error.retry_after <= _LONGEST_WAIT:
-                    self._results.write(item, State.NOT_SENT, status_code=error.status_code)
-                    time.sleep(error.retry_after)
+                if self._waited(item, error, left):
                     continue
-                self._put(item, State.NOT_SENT, error)
-                self.stop, self.code = "the server asks to wait", ExitCode.REFUSED
             except OutcomeUnknownError as error:
                 self._unknown(item, error, before)
             except APIError as error:
@@ -277,6 +317,16 @@ class Sender:
                 self._lost = 0
                 self._put(item, State.SUCCEEDED, None)
             return
+
+    def _waited(self, item: Plan, error: RateLimitError, left: int) -> bool:
+        """Wait as the server asks, if that can be done; a row that is cut off meanwhile was not sent."""
+        if left and error.retry_after is not None and error.retry_after <= _LONGEST_WAIT:
+            self._results.write(item, _unless_retried(item, error, State.NOT_SENT), status_code=error.status_code)
+            time.sleep(error.retry_after)
+            return True
+        self.stop, self.code = "the server asks to wait", ExitCode.REFUSED
+        self._put(item, _unless_retried(item, error, State.NOT_SENT), error)
+        return False
 
     def _unknown(self, item: Plan, error: OutcomeUnknownError, before: Any) -> None:
         # Before it is read back, which takes time and can be cut off.
@@ -291,23 +341,30 @@ class Sender:
         if cut_off:
             self.stop = "interrupted"
 
-    def _failed(self, item: Plan, error: APIError) -> None:
+    def _failed(self, item: Plan, error: APIError, unread: str = "") -> None:
+        """Write down what failed: the row, or reading its session first, so that nothing of it was sent."""
         if isinstance(error, AuthenticationError | PermissionDeniedError):
-            self._put(item, State.NOT_SENT, error)
             self.stop, self.code = "the credentials are refused", code_of(error)
+            self._put(item, _unless_retried(item, error, State.NOT_SENT), error, unread)
+        elif isinstance(error, APIStatusError) and classify(error.status_code, sent=True) is Outcome.REFUSED:
+            self._lost = 0
+            self._put(item, _unless_retried(item, error, State.REFUSED), error, unread)
+        elif unread:
+            connected = not isinstance(error, APIConnectionError)
+            self.stop = "a session cannot be read" if connected else "there is no connection"
+            self.code = code_of(error)
+            self._put(item, State.NOT_SENT, error, unread)
         elif isinstance(error, APIStatusError):
-            if classify(error.status_code, sent=True) is Outcome.REFUSED:
-                self._lost = 0
-                self._put(item, State.REFUSED, error)
-                return
             self._put(item, State.FAILED, error)
             if self._lose(f"the server failed {_MOST_LOST} times in a row"):
                 self.code = code_of(error)
         else:
             sent = not isinstance(error, APIConnectionError) or error.sent
-            self._put(item, State.FAILED if sent else State.NOT_SENT, error)
-            self.stop = "there is no connection" if isinstance(error, APIConnectionError) else "an answer is unreadable"
+            self.stop = (
+                "there is no connection" if isinstance(error, APIConnectionError) else "a response is unreadable"
+            )
             self.code = code_of(error)
+            self._put(item, State.FAILED if sent else State.NOT_SENT, error)
 
     def _lose(self, reason: str) -> bool:
         """Count a row of which no answer says what came; stop after some in a row."""
@@ -317,9 +374,19 @@ class Sender:
         return self._lost == _MOST_LOST
 
     def _put(self, item: Plan, state: State, error: APIError | None, what: str = "") -> None:
-        message = None if error is None else f"{what}{error}"
-        self._results.write(item, state, status_code=None if error is None else error.status_code, message=message)
-        self._outcome(item, state, None if error is None else what + said(error))
+        text = what or None if error is None else what + said(error)
+        message = text if error is None else f"{what}{error}"
+        try:
+            self._results.write(item, state, status_code=None if error is None else error.status_code, message=message)
+        except JournalLostError:
+            self._outcome(item, state, text)  # it is known all the same
+            raise
+        self._outcome(item, state, text)
 
     def _outcome(self, item: Plan, state: State, message: str | None) -> None:
         self.outcomes.append({"line": item.line, "outcome": state.value, **dict(item.target), "message": message})
+
+
+def _unless_retried(item: Plan, error: APIError, state: State) -> State:
+    """The state of a row that the server refused: of an earlier attempt of the same call nobody knows what it did."""
+    return State.FAILED if item.prepared.safe and len(error.attempts) > 1 else state

@@ -16,7 +16,7 @@ from .plans import complete
 _COLUMNS = ("sid", "status", "sessionType", "appointmentDate", "createdDate")
 _SESSION = "--exam-sid EXe68c6efc06157f255c6d3f4286e877c1 --session-sid ESed5fe015dc817b996459f772e8355541"
 _MANY = (
-    "Or many, from a CSV file with a column for each argument. The result file remembers what was sent: the same "
+    "Or many, from a CSV file with a column for each argument. The results file remembers what was sent: the same "
     "command goes on with a broken run, and sends no row twice."
 )
 

@@ -11,7 +11,7 @@ from invigilate.sids import kind_name, parse_sid
 
 from .exits import ExitCode
 from .options import AsJson, add
-from .output import for_people, to_json
+from .output import for_people, say, to_json
 
 Texts = Annotated[list[str], typer.Argument(metavar="TEXT...", help="Identifiers to check.", show_default=False)]
 
@@ -47,7 +47,7 @@ def _check(texts: Texts, json: AsJson = False) -> None:
             )
         else:
             said = kind_name(kind) if kind else problem
-            print(f"{called}  {said}" if for_people() else f"{called}\t{said}")
+            say(*([f"{called}  {said}"] if for_people() else [called, str(said)]))
     if wrong:
         raise typer.Exit(ExitCode.USAGE)
 

@@ -9,53 +9,22 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from invigilate.errors import APIConnectionError, APIError, InvalidArgumentError, OutcomeUnknownError
-from invigilate.verdicts import CANCEL, RESCHEDULE, SCHEDULE
+from invigilate.errors import InvalidArgumentError, OutcomeUnknownError
+from invigilate.verdicts import SCHEDULE
 
-from .exits import ExitCode, Failure, code_of, usage
+from .exits import ExitCode, Failure, usage
 from .output import note
 from .plans import Plan, show_command
-from .results import ResultFile, State
+from .results import ResultFile, State, look_at
 
 if TYPE_CHECKING:
     from invigilate import SmarterProctoring
 
 UNKNOWN = frozenset({State.STARTED, State.UNKNOWN})
+OPEN = UNKNOWN | {State.HELD}
+"""What only a person's word settles."""
 _OPTIONS = {State.CONFIRMED: "--confirmed", State.RELEASED: "--send-again"}
 _RELEASE = re.compile(r"([0-9]{1,9}):([0-9a-f]+)")
-
-
-def read_before(client: SmarterProctoring, item: Plan) -> Any:
-    """Read a session before it is changed: if the reply is lost, this is what shows that values are new.
-
-    Returns:
-        The session, or `None` if the call is about none, or the server does not give it.
-
-    Raises:
-        APIConnectionError: if no answer came; the call, too, would hardly get one.
-    """
-    if item.call.operation.id not in {SCHEDULE, RESCHEDULE, CANCEL}:
-        return None
-    try:
-        return client.with_options(max_retries=1).exam_sessions.get(**dict(item.target))
-    except APIConnectionError:
-        raise
-    except APIError:
-        # Whatever is wrong with the session or the credentials, the call itself will say.
-        return None
-
-
-def read_first(client: SmarterProctoring, item: Plan) -> Any:
-    """Read a session before the one call that changes it, as `read_before` does.
-
-    Raises:
-        Failure: if no answer came.
-    """
-    try:
-        return read_before(client, item)
-    except APIConnectionError as error:
-        only = "the session was only to be read; the change was not sent"
-        raise Failure(code_of(error), str(error), only) from error
 
 
 def answer(client: SmarterProctoring, item: Plan, before: Any) -> Any:
@@ -64,7 +33,7 @@ def answer(client: SmarterProctoring, item: Plan, before: Any) -> Any:
     Args:
         client: the client.
         item: the call.
-        before: what `read_before` gave.
+        before: the session as it stood before, or `None`.
 
     Raises:
         Failure: if its outcome is unknown; this was said before it was read back.
@@ -127,15 +96,23 @@ def interrupted(item: Plan) -> KeyboardInterrupt:
         return KeyboardInterrupt(f"{where}it may have been sent; sending it again does no harm")
     # Of a row of a file, the advice on it says where to look.
     look = f"; look with: {show_command(item.target)}" if item.line is None else ""
-    return KeyboardInterrupt(f"{where}it may have been sent, and must not be sent again{look}")
+    return KeyboardInterrupt(f"{where}it may have been sent; do not send it again until you have checked{look}")
 
 
-def advice(items: Sequence[Plan], results: ResultFile) -> Iterator[str]:
-    """Say what to do about rows whose outcome is unknown."""
-    for item in items:
-        yield f"next, line {item.line}: {show_command(item.target)}"
-        named = _release(item, results)
-        yield f"then run it again with --confirmed {named} if it went through, or --send-again {named} if it did not"
+def advice(plans: Sequence[Plan], results: ResultFile) -> Iterator[str]:
+    """Say what to do about rows that wait for a person's word."""
+    for states in (UNKNOWN, {State.HELD}):
+        items = [item for item in plans if results.state(item) in states]
+        if not items:
+            continue
+        yield from look_at(items)
+        it, marks = "it" if len(items) == 1 else "they", ",".join(_release(item, results) for item in items)
+        went, not_so = f"if {it} went through", f"if {it} did not"
+        if State.HELD in states:
+            charges = items[0].call.operation.id == SCHEDULE
+            went, not_so = "to accept as done", f"to send anyway{' (this can charge a card again)' * charges}"
+        each = "" if len(items) == 1 else "; each mark can also be given on its own"
+        yield f"then run it again with --confirmed {marks} {went}, or --send-again {marks} {not_so}{each}"
 
 
 def settle(plans: Sequence[Plan], results: ResultFile, confirmed: Sequence[str], send_again: Sequence[str]) -> None:
@@ -148,53 +125,38 @@ def settle(plans: Sequence[Plan], results: ResultFile, confirmed: Sequence[str],
         send_again: lines that did not, each with the mark of its unknown outcome.
 
     Raises:
-        Failure: if one is not unknown, or a mark is not that of what is unknown now.
+        Failure: if one does not wait for a person's word, or a mark is not its current one.
     """
     rows = {item.line: item for item in plans}
-    given = {State.CONFIRMED: confirmed, State.RELEASED: send_again}
-    marks = {state: _marks(texts, _OPTIONS[state], rows, results) for state, texts in given.items()}
-    both = sorted({*marks[State.CONFIRMED]} & {*marks[State.RELEASED]})
-    if both:
-        raise usage(f"line {both[0]}: --confirmed and --send-again contradict each other")
-    for state, found in marks.items():
-        for line, mark in found.items():
-            item = _unknown(line, rows, results, state)
-            last = results.last(item)
+    settled: dict[int, State] = {}
+    for state, texts in ((State.CONFIRMED, confirmed), (State.RELEASED, send_again)):
+        for text in ",".join(texts).split(",") if texts else ():
+            match, number = _RELEASE.fullmatch(text), re.match(r"[0-9]{1,9}", text)
+            line = int(number[0]) if number else 0
+            item = rows.get(line)
+            known = None if item is None else results.state(item)
+            if match and settled.get(line, state) is not state:
+                raise usage(f"line {line}: --confirmed and --send-again contradict each other")
+            if match and line not in settled and known not in {*OPEN, state}:
+                shown = "is not a row" if item is None else "has not been tried"
+                if known is not None:
+                    done = known in {State.SUCCEEDED, State.FAILED}
+                    shown = known.value if done else f"was {known.value.replace('_', ' ')}"
+                what = "--confirmed and --send-again are for rows that are held or whose outcome is unknown"
+                raise usage(f"{what}; line {line} {shown}")
+            last = None if item is None else results.last(item)
             # The same command again, before the row was sent: the mark is that of what was settled.
-            if last is not None and mark != (last.settles if last.state is state else last.mark):
-                raise _which(f"{line}:{mark}", _OPTIONS[state], rows, results)
-            results.decide(item, state)
-
-
-def _marks(texts: Sequence[str], option: str, rows: dict[int | None, Plan], results: ResultFile) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for text in texts:
-        match = _RELEASE.fullmatch(text)
-        if match is None or int(match[1]) in found:
-            raise _which(text, option, rows, results)
-        found[int(match[1])] = match[2]
-    return found
-
-
-def _unknown(line: int, rows: dict[int | None, Plan], results: ResultFile, already: State) -> Plan:
-    item = rows.get(line)
-    state = None if item is None else results.state(item)
-    if item is None or state not in {*UNKNOWN, already}:
-        known = "no such row" if item is None else "never tried" if state is None else state.value
-        raise usage(f"line {line}: --confirmed and --send-again are for rows whose outcome is unknown; this is {known}")
-    return item
-
-
-def _which(text: str, option: str, rows: dict[int | None, Plan], results: ResultFile) -> Failure:
-    """The failure of a release that names no unknown outcome, or an earlier one: what to read back and to give."""
-    line = re.match(r"[0-9]{1,9}", text)
-    item = rows.get(int(line[0])) if line else None
-    if item is None or results.state(item) not in UNKNOWN:
-        return usage(f"{option} {text}: expected LINE:MARK, as the run said whose outcome is unknown")
-    return usage(
-        f"{option} {text}: this is not the mark of what is unknown now of line {item.line}; look with: "
-        f"{show_command(item.target)}; then give {_release(item, results)} to --confirmed or --send-again"
-    )
+            mark = last and (last.settles if last.state is state else last.mark)
+            if item is not None and match and match[2] == mark and line not in settled:
+                settled[line] = state
+                results.decide(item, state)
+                continue
+            if item is None or known not in {*OPEN, settled.get(line)}:
+                raise usage(f"{_OPTIONS[state]} {text}: expected LINE:MARK, as printed by the run")
+            raise usage(
+                f"{_OPTIONS[state]} {text}: that is not the current mark of line {line}; look with: "
+                f"{show_command(item.target)}; then give {_release(item, results)} to --confirmed or --send-again"
+            )
 
 
 def _release(item: Plan, results: ResultFile) -> str:
