@@ -17,18 +17,25 @@ EXIT_MET, EXIT_MISSED, EXIT_FAILED = 0, 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and give its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="bench",
         description="Compares this library with its peers, all fed the same bytes, and prints every goal with its "
-        "figure. The first run makes the peers, which takes half a minute; a whole one takes about five minutes.",
-        epilog="Exit codes: 0 all goals are met, 1 one is missed, 2 nothing could be measured. Ratios are those of the "
-        "least times; run it on an otherwise idle machine.",
+        "figure. The first run builds the peers, which takes half a minute; a whole run takes about seven minutes.",
+        epilog="Exit codes: 0 all goals are met, 1 a goal is missed, 2 nothing could be measured. Ratios are those of "
+        "the shortest times; run it on an otherwise idle machine.",
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; by default all")
     parser.add_argument("--without-java", action="store_true", help="leave openapi-generator's client out")
-    parser.add_argument("--quick", action="store_true", help="one round of little, to see that all works; no measure")
-    parser.add_argument("--folder", type=Path, default=peers.FOLDER, help="where the peers are kept")
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round, to check that everything works; not a measurement"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=peers.FOLDER,
+        help=f"where the peers are kept, default {peers.FOLDER.name} in the repository",
+    )
     options = parser.parse_args(arguments)
     unknown = [name for name in options.sections if name not in SECTIONS]
     if unknown:

@@ -25,6 +25,7 @@ class Worker:
         speed: with the extra `[speed]`.
         python: the interpreter.
         path: one more folder to import from.
+        module: its program.
     """
 
     def __init__(
@@ -36,13 +37,14 @@ class Worker:
         speed: bool = False,
         python: str = sys.executable,
         path: Path | None = None,
+        module: str = "benchmarks.worker",
     ) -> None:
         self.title = title
         paths = [str(ROOT), *([str(path)] if path else [])]
         # A proxy of the environment has no business on loopback.
         unset = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
         environment = {name: value for name, value in os.environ.items() if name.upper() not in unset}
-        self._command = [python, "-P", "-m", "benchmarks.worker", candidate, "speed" if speed else "base", url]
+        self._command = [python, "-P", "-m", module, candidate, "speed" if speed else "base", url]
         self._environment = {**environment, "PYTHONPATH": os.pathsep.join(paths)}
 
     def __enter__(self) -> Self:
@@ -155,6 +157,25 @@ class Table:
         sys.stdout.flush()
         return ratios
 
+    def rates(self, times: dict[str, Times], base: str) -> dict[str, float]:
+        """Print how many per second all come to, as multiples of those of one of them.
+
+        Args:
+            times: of one, by title.
+            base: the one that counts as 1.
+
+        Returns:
+            The ratio of each, of the medians; more is better. httpx's own rates differ by half from turn to turn, with
+            the number of connections that it happens to hold, and its best turn is a rare one.
+        """
+        print(f"  {'':<34}{'most':>10}{'median':>10} {'/s':<6}{'ratio':>8}{'of medians':>12}")
+        for title, found in times.items():
+            most, median = 1 / found.least, 1 / found.median
+            ratio, medians = times[base].least * most, times[base].median * median
+            print(f"  {title:<34}{most:>10.0f}{median:>10.0f} {'':<6}{ratio:>8.2f}{medians:>12.2f}")
+        sys.stdout.flush()
+        return {title: times[base].median / found.median for title, found in times.items()}
+
     def goal(self, what: str, figure: str, met: bool) -> None:
         """Keep a goal for the end."""
         self.goals.append(Goal(what, figure, met))
@@ -162,6 +183,10 @@ class Table:
     def at_most(self, what: str, ratio: float, limit: float, unit: str = "x") -> None:
         """Keep a goal that is a ratio."""
         self.goal(f"{what}: at most {limit:g} {unit}", f"{ratio:.2f} {unit}", ratio <= limit)
+
+    def at_least(self, what: str, ratio: float, limit: float, unit: str = "x") -> None:
+        """Keep a goal that is a ratio of which more is better."""
+        self.goal(f"{what}: at least {limit:g} {unit}", f"{ratio:.2f} {unit}", ratio >= limit)
 
     def summary(self, *, judge: bool) -> bool:
         """Print all goals, and say whether all are met; without `judge`, print the figures alone."""

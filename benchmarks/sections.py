@@ -7,11 +7,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import import_time
+from benchmarks import callers, import_time
 from benchmarks.content import encoded, page, rows
 from benchmarks.measure import ROOT, Table, Worker, in_turns
 from benchmarks.peers import Peer
@@ -26,6 +26,8 @@ MILLISECONDS, MICROSECONDS = 1e3, 1e6
 LATENCY = 0.05
 AHEAD = 8
 
+CALL_LATENCY = 0.005
+
 
 class Size(NamedTuple):
     """How much is measured.
@@ -37,6 +39,7 @@ class Size(NamedTuple):
         row_repeats: how often a row is decoded in a turn.
         page_repeats: how often a page is.
         calls: how many small calls are made in a turn.
+        in_flight: how often a client takes its turn with so many calls in flight, and how many calls a turn has.
         rows: of the report without latency.
         slow_rows: of the report with latency.
         memory: whether exports are measured, which takes minutes.
@@ -48,14 +51,21 @@ class Size(NamedTuple):
     row_repeats: int
     page_repeats: int
     calls: int
+    in_flight: dict[int, tuple[int, int]]
     rows: int
     slow_rows: int
     memory: bool
 
 
 # Many short turns: the least times are those that nothing interrupted.
-FULL = Size(60, 9, 3, row_repeats=1_000, page_repeats=15, calls=50, rows=60_000, slow_rows=5_000, memory=True)
-QUICK = Size(1, 1, 1, row_repeats=20, page_repeats=1, calls=5, rows=600, slow_rows=500, memory=False)
+FULL = Size(
+    60, 9, 3, row_repeats=1_000, page_repeats=15, calls=50, in_flight={1: (10, 40), 8: (6, 240), 64: (5, 800)},
+    rows=60_000, slow_rows=5_000, memory=True,
+)  # fmt: skip
+QUICK = Size(
+    1, 1, 1, row_repeats=20, page_repeats=1, calls=5, in_flight={1: (1, 2), 8: (1, 8), 64: (1, 64)},
+    rows=600, slow_rows=500, memory=False,
+)  # fmt: skip
 
 
 class Setting(NamedTuple):
@@ -208,6 +218,26 @@ def small(table: Table, setting: Setting) -> None:
     table.at_most("the same, async to async", ratios[ASYNC] / ratios[ASYNC_HTTPX], 1.15)
 
 
+def connections(table: Table, setting: Setting) -> None:
+    """Many small calls at once: what they take of the client's processor, apart from waiting."""
+    with Server(1, CALL_LATENCY) as server:
+        _in_flight(table, setting, server.url, callers.THREADED, "thread", {1: 1.0, 8: 1.0, 64: 2.0})
+        _in_flight(table, setting, server.url, callers.ASYNC, "asyncio task", {1: 1.0, 8: 1.0, 64: 4.0})
+
+
+def _in_flight(
+    table: Table, setting: Setting, url: str, clients: Iterable[str], unit: str, goals: dict[int, float]
+) -> None:
+    base, ours, *_ = clients
+    with _workers(*(Worker(name, name, url, module="benchmarks.callers") for name in clients)) as workers:
+        for number, (turns, calls) in setting.size.in_flight.items():
+            times = in_turns(workers, {"number": calls, "in_flight": number, "rows": calls}, turns)
+            who = f"at {CALL_LATENCY * MILLISECONDS:.0f} ms by {number} {unit}{'s' if number > 1 else ''}"
+            table.heading(f"Small calls {who}: calls per CPU second of the client")
+            ratios = table.rates(times, base)
+            table.at_least(f"small calls {who}, calls per CPU second, to httpx", ratios[ours], goals[number])
+
+
 def importing(table: Table, setting: Setting) -> None:
     """What importing takes."""
     times = import_time.compare(setting.size.long_turns, setting.folder / "pycache")
@@ -240,6 +270,7 @@ SECTIONS = {
     "report": report,
     "latency": latency,
     "small": small,
+    "connections": connections,
     "import": importing,
     "memory": memory,
 }

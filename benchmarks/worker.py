@@ -140,7 +140,7 @@ class Invigilate(Candidate):
             self._client.installs.get_settings()
 
     def page(self, content: bytes) -> Any:
-        return self._decode_page(content).rows
+        return self._decode_page(content, status=200, media="application/json").rows
 
     def row(self, content: bytes) -> Any:
         return self._row(self._read_json(content))
