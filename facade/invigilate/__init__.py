@@ -1,6 +1,7 @@
 """Python SDK for the documented HTTP APIs of SmarterProctoring and iSpring Learn."""
 
 from . import errors
+from ._base import ConnectionStats
 from ._binding import (
     Async,
     AsyncRaw,
@@ -28,6 +29,7 @@ __all__ = [
     "AsyncSmarterProctoring",
     "CheckResult",
     "Compared",
+    "ConnectionStats",
     "ISpringLearn",
     "Operation",
     "Page",

@@ -125,9 +125,14 @@ class TokenCredentials:
 
     def obtain(self, limits: Limits, deadline: float | None) -> Generator[Step, Any, str]:
         """See `Credentials`."""
-        token: Any = self._source() if callable(self._source) else self._source
-        if hasattr(token, "__await__"):
-            token = yield Do("resolve", token)
+        token: Any = self._source
+        if callable(token):
+            try:
+                token = yield Do("call", (token, deadline))
+            except TimeoutError as error:
+                if deadline is None or time.monotonic() < deadline:
+                    raise  # it is the callable's own
+                raise APITimeoutError("the deadline passed while the token callable ran") from error
         text = check_token(token, "token")
         moment = expiry(text)
         if moment is not None and moment <= self._clock():
@@ -219,8 +224,8 @@ class BearerCredentials:
         prepared = prepare(call, {}, check_sids=False, page={})
         asked_at = self._clock()
 
-        def read(content: bytes) -> tuple[str, float]:
-            answer = call.decode(content).to_dict()
+        def read(content: bytes, /, *, status: int, media: str) -> tuple[str, float]:
+            answer = call.decode(content, status=status, media=media).to_dict()
             token = answer.get("access_token")
             if not isinstance(token, str) or not _HEADER_VALUE.fullmatch(token):
                 raise UndecodableAnswer("the answer of the token call holds no access token")

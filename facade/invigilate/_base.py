@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
-from smarterproctoring_client.calls import UndecodableAnswer, read_json
+from smarterproctoring_client.calls import UndecodableAnswer, check_complete, read_json
 
-from ._binding import DescribedCall, PagedCallLike, RawResponse
+from ._binding import Decode, DescribedCall, PagedCallLike, RawResponse
 from ._engine import Limits, Prepared, Reply
 from ._outcomes import decoded
 from ._paging import Page
@@ -36,6 +36,24 @@ _ADDRESS = re.compile(
 
 # No server takes longer ones, and httpx takes them for a failure of the connection.
 _LONGEST_TARGET = 60_000
+
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+
+
+class ConnectionStats(NamedTuple):
+    """The connections of a client at this moment.
+
+    With a `transport=` of your own, `in_use` and `idle` are always 0: its connections are not counted.
+
+    Attributes:
+        in_use: connections with a request in flight.
+        idle: open connections that wait for one.
+        limit: how many may be in use, always 100.
+    """
+
+    in_use: int
+    idle: int
+    limit: int
 
 
 class Unchanged(Enum):
@@ -123,12 +141,13 @@ class BaseClient:
         limits: Limits,
         *,
         check_sids: bool,
+        max_response_bytes: int,
         allow_insecure_http: bool,
         proxy: str | None,
         verify: bool | str | ssl.SSLContext,
         transport: Any,
     ) -> None:
-        from . import _transport  # late, since it imports httpx
+        from . import _system, _transport  # late, since they import httpx
 
         self._base_url, loopback = check_base_url(base_url, allow_insecure_http=allow_insecure_http)
         self._limits = check_limits(limits)
@@ -137,8 +156,13 @@ class BaseClient:
         self._check_sids = check_sids
         self._owner = True
         self._shared = {"closed": False}
-        settings = _transport.Settings(self._base_url, loopback, proxy, verify, transport)
-        self._connections = getattr(_transport, self._kind)(settings)
+        unused = " and ".join(["proxy="] * (proxy is not None) + ["verify="] * (verify is not True))
+        if transport is not None and unused:
+            raise ConfigurationError(f"transport: it would ignore {unused}. Configure the transport itself instead")
+        if max_response_bytes.__class__ is not int or max_response_bytes < 1:
+            raise ConfigurationError("max_response_bytes: expected an integer of at least 1")
+        settings = _transport.Settings(self._base_url, loopback, proxy, verify, transport, max_response_bytes)
+        self._connections = _transport.Connections(settings, getattr(_system, self._kind)())
         credentials.hidden = _transport.proxy_secrets(settings)
         self._attach(self)
 
@@ -147,6 +171,12 @@ class BaseClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._base_url}>"
+
+    @property
+    def connections(self) -> ConnectionStats:
+        """How many connections this client and its views have in use, and how many are idle; see `ConnectionStats`."""
+        stats: ConnectionStats = self._connections.stats()
+        return stats
 
     def _view(self) -> Self:
         """A client on the same connections; closing it closes nothing."""
@@ -191,19 +221,20 @@ class BaseClient:
             )
         return prepared
 
-    def _raw(self, prepared: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> RawResponse[T]:
+    def _raw(self, prepared: Prepared, reply: Reply, decode: Decode[T]) -> RawResponse[T]:
         return RawResponse(reply, lambda: decoded(prepared, reply, decode))
 
 
-def decode_page(call: PagedCallLike[Any], offset: int) -> Callable[[bytes], Page[Any]]:
+def decode_page(call: PagedCallLike[Any], offset: int) -> Decode[Page[Any]]:
     """Get the function that reads a page of a call."""
 
-    def decode(content: bytes) -> Page[Any]:
+    def decode(content: bytes, /, *, status: int, media: str) -> Page[Any]:
+        check_complete(status)
         value = read_json(content)
         results: Any = value.pop("results", None) if value.__class__ is dict else None
         if results.__class__ is not list:
             raise UndecodableAnswer("expected a JSON object with a list of results, and there is none")
-        return Page(list(call.decode_rows(results)), offset, value)
+        return Page(list(call.decode_rows(results)), offset, value, call.arguments.get("limit"))
 
     return decode
 

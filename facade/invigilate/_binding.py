@@ -7,9 +7,12 @@ pager, or the raw answer. The parameters are always those of the generated funct
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+
+from ._tracebacks import forget_frames, sealed
 
 if TYPE_CHECKING:
     from ._engine import Reply
@@ -51,10 +54,16 @@ class DescribedCall(Protocol):
     def arguments(self) -> Mapping[str, Any]: ...
 
 
+class Decode(Protocol[T_co]):
+    """Decodes a 2xx response: its body, its status and its `Content-Type`."""
+
+    def __call__(self, content: bytes, /, *, status: int, media: str) -> T_co: ...
+
+
 class CallLike(DescribedCall, Protocol[T_co]):
     """A described call; see `Call` in the generated packages."""
 
-    def decode(self, content: bytes, /) -> T_co: ...
+    def decode(self, content: bytes, /, *, status: int, media: str) -> T_co: ...
 
 
 class PagedCallLike(DescribedCall, Protocol[R_co]):
@@ -90,6 +99,7 @@ class RawResponse(Generic[T]):
         return f"<RawResponse {self.status_code}, {len(self.content)} bytes>"
 
     @functools.cached_property
+    @sealed
     def parsed(self) -> T:
         """The documented answer, read when it is first asked for.
 
@@ -161,7 +171,12 @@ class Operation(Generic[P, S, A, T]):
 
         @functools.wraps(describe)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return runner.invoke(describe(*args, **kwargs), raw=raw)
+            handled = sys.exception()  # as `sealed` does, without one more frame for each call
+            try:
+                return runner.invoke(describe(*args, **kwargs), raw=raw)
+            except BaseException as error:
+                forget_frames(error, handled)
+                raise
 
         # Found there first from now on, since this is no data descriptor.
         resource.__dict__[self._name] = call

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from ._auth import AsyncTokenSource, BearerCredentials, TokenCredentials, TokenSource
-from ._base import BaseClient, setting
+from ._base import MAX_RESPONSE_BYTES, BaseClient, setting
 from ._binding import Async, Sync
 from ._engine import Limits
 from ._resources import ISpringLearnResources, SmarterProctoringResources
 from ._runners import AsyncClient, SyncClient
+from ._tracebacks import sealed
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _ISPRING = "https://api-learn.ispringlearn.com"
 
 
 class _SmarterProctoringBase(BaseClient, Generic[K, X]):
+    @sealed
     def __init__(
         self,
         token: K | None = None,
@@ -40,6 +42,7 @@ class _SmarterProctoringBase(BaseClient, Generic[K, X]):
         timeout: float | None = 30.0,
         max_retries: int = 2,
         check_sids: bool = True,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         allow_insecure_http: bool = False,
         proxy: str | None = None,
         verify: bool | str | ssl.SSLContext = True,
@@ -56,6 +59,7 @@ class _SmarterProctoringBase(BaseClient, Generic[K, X]):
             {"install_sid": setting(install_sid, "SMARTERPROCTORING_INSTALL_SID")},
             Limits(timeout, max_retries),
             check_sids=check_sids,
+            max_response_bytes=max_response_bytes,
             allow_insecure_http=allow_insecure_http,
             proxy=proxy,
             verify=verify,
@@ -91,10 +95,13 @@ class SmarterProctoring(
         max_retries: how often a call may be sent again; calls that must not be repeated are sent again only if
             nothing of them was written.
         check_sids: check identifiers against their documented patterns before anything is sent.
+        max_response_bytes: the largest response body that is read, in bytes after decompression; 64 MiB by default. A
+            larger one is a `ResponseDecodeError`, or an `OutcomeUnknownError` for a call that must not be repeated.
         allow_insecure_http: accept plain http beyond this machine.
         proxy: address of a proxy; by default that of the environment.
         verify: `False`, a file of CA certificates, or an SSL context, instead of the usual certificates.
-        transport: an httpx transport, for tests.
+        transport: an httpx transport, for tests. It opens its own connections: it cannot be combined with `proxy` or
+            `verify`, and `connections` does not count them.
 
     Raises:
         ConfigurationError: if the client cannot work as it is set up.
@@ -113,6 +120,7 @@ class AsyncSmarterProctoring(
 
 
 class _ISpringLearnBase(BaseClient, Generic[X]):
+    @sealed
     def __init__(
         self,
         access_token: str | None = None,
@@ -124,6 +132,7 @@ class _ISpringLearnBase(BaseClient, Generic[X]):
         timeout: float | None = 30.0,
         max_retries: int = 2,
         check_sids: bool = True,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         allow_insecure_http: bool = False,
         proxy: str | None = None,
         verify: bool | str | ssl.SSLContext = True,
@@ -143,6 +152,7 @@ class _ISpringLearnBase(BaseClient, Generic[X]):
             {"account_url": setting(account_url, "ISPRING_ACCOUNT_URL")},
             Limits(timeout, max_retries),
             check_sids=check_sids,
+            max_response_bytes=max_response_bytes,
             allow_insecure_http=allow_insecure_http,
             proxy=proxy,
             verify=verify,

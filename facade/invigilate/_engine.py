@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from ._masking import Masker
-from ._outcomes import describe, outcome_unknown, request_id, vendor_error
+from ._outcomes import describe, outcome_unknown, rejected_certificate, request_id, undecodable, vendor_error
 from ._policy import Outcome, classify, decide, retry_after_seconds
 from .errors import (
     APIConnectionError,
@@ -27,7 +27,8 @@ from .errors import (
 
 if TYPE_CHECKING:
     from ._auth import Credentials
-    from ._transport import Answer, Failure
+    from ._connection import Answer
+    from ._transport import Failure
 
 logger = logging.getLogger("invigilate")
 E = TypeVar("E", bound=APIError)
@@ -88,7 +89,9 @@ class Prepared(NamedTuple):
 
 
 class Send:
-    """Send the request; the result is an `Answer` or a `Failure`. `sent` is set as soon as writing begins.
+    """Send the request; the result is an `Answer` or a `Failure`.
+
+    `sent` is set as soon as writing begins, `status` as soon as the head of the response is there.
 
     Without `reuse` it goes over a connection that nothing went over before.
     """
@@ -107,6 +110,7 @@ class Send:
         self.deadline = deadline
         self.reuse = reuse
         self.sent = False
+        self.status: int | None = None
 
     def perform(self, connections: Any) -> Any:
         """Let the connections do it; gives the result, or a coroutine of it."""
@@ -114,7 +118,7 @@ class Send:
 
 
 class Do(NamedTuple):
-    """Do what else only the connections can: `wait` some seconds, `acquire` the lock, `resolve` an awaitable."""
+    """Do what else only the connections can: `wait` some seconds, `acquire` the lock, `call` a token callable."""
 
     what: str
     argument: Any
@@ -167,6 +171,9 @@ def carry_out(
     try:
         return (yield from life.steps())
     except APIError as error:
+        if isinstance(error, APIConnectionError):
+            # Of the attempt that failed, or of a token that could not be renewed, it says nothing of earlier attempts.
+            error.sent = error.sent or life.written
         life.masker().mask_chain(error.__cause__)
         raise
     except BaseException as error:
@@ -183,6 +190,8 @@ class _Life:
         self.attempts: list[Attempt] = []
         self.tokens: list[str] = []
         self.step: Send | None = None
+        self.written = False
+        """Whether any attempt may have been received."""
         self.sent_at = time.monotonic()
 
     def masker(self) -> Masker:
@@ -204,13 +213,16 @@ class _Life:
             if outcome is Outcome.SUCCEEDED:
                 self.note(status, "succeeded", 0.0)
                 answer = cast("Answer", result)
-                return Reply(
+                reply = Reply(
                     answer,
                     tuple(self.attempts),
                     request_id(answer, lambda text: self.masker().mask(text)),
                     time.monotonic() - started,
                     self.sent_at,
                 )
+                if answer.flaw is not None:
+                    raise undecodable(self.call, reply, answer.flaw)
+                return reply
             if status == 401 and self.tokens:
                 self.credentials.forget(self.tokens[-1])
             if status == 401 and self.call.safe and self.call.secured and self.credentials.renewable and not renewed:
@@ -228,6 +240,7 @@ class _Life:
                 retry_after=retry_after,
                 time_left=self.time_left(),
                 jitter=jitter(),
+                permanent=getattr(result, "permanent", False) or rejected_certificate(result) is not None,
             )
             what = describe(result, self.masker())
             if not decision.repeat:
@@ -240,7 +253,7 @@ class _Life:
         timeout, left = self.limits.timeout, self.time_left()
         if left is not None:
             if left <= 0:
-                error = self.error(APITimeoutError, "the deadline passed before it was sent")
+                error = self.error(APITimeoutError, f"the deadline passed before it was sent{self.earlier()}")
                 error.sent = False
                 raise error
             timeout = left if timeout is None else min(timeout, left)
@@ -257,6 +270,7 @@ class _Life:
         return result
 
     def note(self, status: int | None, reason: str, wait: float) -> None:
+        self.written = self.written or status is not None or self.step is None or self.step.sent
         self.attempts.append(Attempt(len(self.attempts) + 1, status, reason, wait))
         logger.log(
             logging.INFO if wait else logging.DEBUG,
@@ -267,18 +281,21 @@ class _Life:
             f", again in {wait:.2f} s" if wait else "",
         )
 
+    def earlier(self) -> str:
+        return " this time, but an earlier attempt may have been received" if self.written else ""
+
     def failure(self, result: Any, outcome: Outcome, what: str, reason: str, retry_after: float | None) -> APIError:
         status: int | None = getattr(result, "status_code", None)
         plain: APIError
         plain = self.no_answer(result, what, reason) if status is None else self.refused(result, reason, retry_after)
         if self.call.safe or outcome is not Outcome.UNKNOWN:
             return plain
-        return outcome_unknown(self.call, plain, plain.message, self.sent_at)
+        return outcome_unknown(self.call, plain, what if status is None else plain.message, self.sent_at)
 
     def no_answer(self, failure: Failure, what: str, reason: str) -> APIConnectionError:
         kind = APITimeoutError if failure.timed_out else APIConnectionError
-        text = f"{what}, {'the request may have been received' if failure.sent else 'nothing was sent'}"
-        error = self.error(kind, f"{text}; {reason}")
+        sent = "the request may have been received" if failure.sent else f"nothing was sent{self.earlier()}"
+        error = self.error(kind, f"{what}, {sent}; {reason}")
         error.sent, error.status_code, error.__cause__ = failure.sent, failure.began_with, failure.error
         return error
 

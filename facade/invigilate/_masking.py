@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
 
+from ._readings import Unreadable, fold, folded, readings
 from ._shapes import is_list, is_object
 
 MASK = "***"
 _LONGEST = 300
+_LONGEST_READ = 8_192
 
 _PERSONAL = re.compile(
     # An e-mail address. It begins where such a text begins: tried from each letter, a long text would take minutes.
@@ -24,36 +24,57 @@ _SHOWABLE_SEGMENT = re.compile(r"[A-Z]{2}[0-9a-f]{32}|[A-Za-z][A-Za-z-]{0,39}|v\
 
 
 class Masker:
-    """Masks the sensitive values of one call wherever they appear.
+    """Masks the sensitive values of one call wherever they appear, however often they are encoded.
 
     Args:
         secrets: what the caller sent in sensitive fields, and credentials.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets if secret.strip() for form in _forms(secret)}
-        # The longest first, so that a secret that contains another is masked as a whole. A short one is masked
-        # only where it stands alone: within words it would tear any message apart.
-        parts = [
-            re.escape(form) if len(form) >= 4 else rf"(?<!\w){re.escape(form)}(?!\w)"
-            for form in sorted(forms, key=len, reverse=True)
-        ]
-        self._secrets = re.compile("|".join(parts), re.IGNORECASE) if parts else None
+        needles = {fold(secret) for secret in secrets} - {""}
+        self._long = [needle for needle in needles if len(needle) >= 4]
+        # A short one is masked only where it stands alone: within words it would tear any message apart.
+        short = "|".join(re.escape(needle) for needle in needles if len(needle) < 4)
+        self._short = re.compile(rf"(?<!\w)(?:{short})(?!\w)") if short else None
 
     def __repr__(self) -> str:
         return "<Masker>"
 
     def mask(self, text: str) -> str:
-        """Mask the sensitive values, and whatever looks like a person's data, in a text."""
-        if self._secrets is not None:
-            text = self._secrets.sub(MASK, text)
-        return _PERSONAL.sub(MASK, text)
+        """Mask the sensitive values, and whatever looks like a person's data, in a string."""
+        parts: list[str] = []
+        shown = 0
+        try:
+            for start, end in sorted(self._found(text)):
+                if start > shown or not parts:
+                    parts += text[shown:start], MASK
+                shown = max(shown, end)
+        except Unreadable:
+            return MASK
+        return "".join(parts) + text[shown:]
+
+    def _found(self, text: str) -> Iterator[tuple[int, int]]:
+        for reading in readings(text):
+            for match in _PERSONAL.finditer(reading.text):
+                quotes = len(match[0]) - len(match[0].lstrip("'"))  # an address is more often quoted than so named
+                yield reading.starts[match.start() + quotes], reading.ends[match.end() - 1]
+            plain = folded(reading)
+            for needle in self._long:
+                at = plain.text.find(needle)
+                while at >= 0:
+                    yield plain.starts[at], plain.ends[at + len(needle) - 1]
+                    at = plain.text.find(needle, at + 1)
+            for match in self._short.finditer(plain.text) if self._short else ():
+                yield plain.starts[match.start()], plain.ends[match.end() - 1]
 
     def line(self, text: str) -> str:
-        """Make one short line of a text, masked."""
-        # Once before, and once after, since a secret may come broken by line breaks.
-        flat = self.mask(" ".join("".join(c if c.isprintable() else " " for c in self.mask(text)).split()))
-        return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 3] + "..."
+        """Make one short line of a string, masked."""
+        masked = self.mask(text[:_LONGEST_READ])
+        # Masked again, since a number may come broken by line breaks.
+        flat = self.mask(" ".join("".join(c if c.isprintable() else " " for c in masked).split()))
+        if len(flat) <= _LONGEST:
+            return flat if len(text) <= _LONGEST_READ else MASK  # else it might end with half a secret
+        return flat[: _LONGEST - 3] + "..."
 
     def mask_chain(self, error: BaseException | None) -> None:
         """Mask the texts of an error and its causes: some quote the bytes that came."""
@@ -64,32 +85,6 @@ class Masker:
             if isinstance(error, OSError) and isinstance(error.strerror, str):
                 error.strerror = self.mask(error.strerror)  # this is what its text is made of
             error = error.__cause__ or error.__context__
-
-
-def _forms(secret: str) -> set[str]:
-    """The ways in which a server may write a text back."""
-    from html import escape  # late: it is needed for errors alone
-
-    escaped = json.dumps(secret)[1:-1]
-    return {
-        secret,
-        " ".join(secret.split()),
-        secret.strip(),
-        escaped,
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        escaped.replace("/", "\\/"),
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
-        quote(quote(secret, safe=""), safe=""),
-        json.dumps(escaped)[1:-1],
-        escape(secret),
-        escape(secret).replace("&#x27;", "&#39;"),
-        escape(secret).replace("&#x27;", "'"),
-        # How Python quotes what it could not read, in the texts of broken HTTP.
-        repr(secret)[1:-1],
-        repr(secret.encode("utf-8", "surrogatepass"))[2:-1],
-    }
 
 
 def sensitive_values(fields: Iterable[Any], arguments: Mapping[str, Any]) -> list[str]:

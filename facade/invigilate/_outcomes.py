@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._masking import Masker
@@ -12,8 +12,10 @@ from ._shapes import is_object
 from .errors import APIError, OutcomeUnknownError, ResponseDecodeError
 
 if TYPE_CHECKING:
+    from ._binding import Decode
+    from ._connection import Answer
     from ._engine import Prepared, Reply
-    from ._transport import Answer, Failure
+    from ._transport import Failure
 
 T = TypeVar("T")
 
@@ -22,24 +24,27 @@ _REQUEST_ID_HEADERS = (
 )  # fmt: skip
 
 
-def decoded(call: Prepared, reply: Reply, decode: Callable[[bytes], T]) -> T:
-    """Read an answer.
+def decoded(call: Prepared, reply: Reply, decode: Decode[T]) -> T:
+    """Decode a 2xx response.
 
     Raises:
-        ResponseDecodeError: if it cannot be read; it keeps the body.
-        OutcomeUnknownError: for a call that must not be repeated, since nobody knows what it did.
+        ResponseDecodeError: if it is not what is documented; the error keeps the body.
+        OutcomeUnknownError: likewise, for a call that is not idempotent: nothing says what it did.
     """
+    answer = reply.answer
     try:
-        return decode(reply.answer.body)
+        return decode(answer.body, status=answer.status_code, media=answer.headers.get("content-type", ""))
     except Exception as error:
         # Only the generated packages' own message is shown: others may quote the body.
         named = type(error).__name__ == "UndecodableAnswer"
         message = str(error) if named else "the answer cannot be decoded"
-    raise _undecodable(call, reply, message)
+    raise undecodable(call, reply, message)
 
 
-def _undecodable(call: Prepared, reply: Reply, message: str) -> APIError:
-    error = call.error(ResponseDecodeError, message, reply.attempts)
+def undecodable(call: Prepared, reply: Reply, message: str) -> APIError:
+    """The error of a successful response that cannot be read."""
+    last = reply.attempts[-1]._replace(reason=f"answered {reply.answer.status_code}, not the documented response")
+    error = call.error(ResponseDecodeError, message, (*reply.attempts[:-1], last))
     error.status_code, error.request_id = reply.answer.status_code, reply.request_id
     error.body, error.headers = reply.answer.body, reply.answer.headers
     if call.safe:
@@ -48,8 +53,8 @@ def _undecodable(call: Prepared, reply: Reply, message: str) -> APIError:
 
 
 def outcome_unknown(call: Prepared, cause: APIError, what: str, sent_at: float) -> OutcomeUnknownError:
-    """The error of an unsafe call that may have gone through; `sent_at` is on the monotonic clock."""
-    text = f"the outcome is unknown: {what}; it may have gone through, so read back before sending it again"
+    """The error of a call that is not idempotent and may have gone through; `sent_at` is on the monotonic clock."""
+    text = f"outcome unknown: {what}; it may have gone through, so check before sending it again"
     error = call.error(OutcomeUnknownError, text, cause.attempts)
     error.request_id = cause.request_id
     error.status_code, error.body, error.headers = cause.status_code, cause.body, cause.headers
@@ -65,16 +70,35 @@ def describe(result: Answer | Failure, masker: Masker) -> str:
     if status is not None:
         return f"answered {status}"
     failure: Any = result
+    rejected = rejected_certificate(failure)
+    if rejected is not None:
+        return f"the certificate is not accepted ({masker.line(rejected)})"
     return f"{'timed out' if failure.timed_out else 'connection failed'} ({masker.line(_root(failure.error))})"
+
+
+def rejected_certificate(result: Answer | Failure) -> str | None:
+    """Why the certificate of the server was rejected, if that is what failed. No retry mends it."""
+    import ssl  # late, since this module is imported before anything is sent
+
+    for error in _links(getattr(result, "error", None)):
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return " ".join((error.verify_message or error.reason or "verification failed").split())[:160]
+    return None
+
+
+def _links(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _root(error: BaseException | None) -> str:
     """What the operating system or TLS says of a failure; other texts may quote what came, so only a class is named."""
     name = type(error).__name__
-    while error is not None:
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError) and str(error):
-            return f"{name}: {' '.join(str(error).split())[:160]}"
-        error = error.__cause__ or error.__context__
+    for link in _links(error):
+        if isinstance(link, OSError) and not isinstance(link, TimeoutError) and str(link):
+            return f"{name}: {' '.join(str(link).split())[:160]}"
     return name
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-import sys
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from ._shapes import is_number, is_object
-from .errors import IncompleteResultError, InvalidArgumentError, ReportWarning
+from ._places import Place
+from ._shapes import is_number
+from ._tracebacks import sealed
+from .errors import APIStatusError, IncompleteResultError, InvalidArgumentError, ReportWarning
 from .sids import describe_given
 
 R = TypeVar("R")
 
 _MOST_AHEAD = 100  # as many connections as a client has
-_UNREAD = -1
 
 
 class Page(Generic[R]):
@@ -24,17 +23,19 @@ class Page(Generic[R]):
     Attributes:
         rows: the rows, as they came.
         offset: how many rows come before this page.
-        total: the number of rows of the whole report as this page says; `None` if it does not.
-        envelope: the other members of the answer, such as `count` and `next`. A `next` address is never followed.
+        total: the number of rows of the whole report that this page announces; `None` if it announces none.
+        limit: the number of rows that was requested; `None` for the default of the server.
+        envelope: the other fields of the response, such as `count` and `next`. A `next` URL is never followed.
     """
 
-    __slots__ = ("envelope", "offset", "rows", "total")
+    __slots__ = ("envelope", "limit", "offset", "rows", "total")
 
-    def __init__(self, rows: list[R], offset: int, envelope: Mapping[str, Any]) -> None:
+    def __init__(self, rows: list[R], offset: int, envelope: Mapping[str, Any], limit: int | None = None) -> None:
         self.rows = rows
         self.offset = offset
         self.total = whole_number(envelope.get("total"))
         self.envelope = envelope
+        self.limit = limit
 
     def __repr__(self) -> str:
         return f"<Page of {len(self.rows)} rows at {self.offset} of {self.total}>"
@@ -46,39 +47,12 @@ class Page(Generic[R]):
         return iter(self.rows)
 
 
-class Next(NamedTuple):
-    """Where to go on after a page.
-
-    Attributes:
-        offset: of the next page, or `None` at the end.
-        missing: rows that the total promised and that did not come.
-    """
-
-    offset: int | None
-    missing: int
-
-
 def whole_number(value: object) -> int | None:
     """Read a documented count, which JSON may write as `123.0`; anything else says nothing."""
     return int(value) if is_number(value) and value >= 0 and value == value // 1 else None
 
 
-def advance(offset: int, received: int, total: int | None) -> Next:
-    """Decide where to go on: by what came, not by what was asked for, since a server may cap the page.
-
-    Args:
-        offset: of the page that came.
-        received: its number of rows.
-        total: the number of rows of the whole report, if the page said it.
-    """
-    if received == 0:
-        return Next(None, max(0, total - offset) if total is not None else 0)
-    if total is not None and offset + received >= total:
-        return Next(None, 0)
-    return Next(offset + received, 0)
-
-
-class _Report(Generic[R]):
+class BasePager(Generic[R]):
     """What both pagers share."""
 
     def __init__(
@@ -100,13 +74,14 @@ class _Report(Generic[R]):
         return f"<{type(self).__name__} from {self._start}, total {self.total}>"
 
     def prefetch(self, pages: int) -> Self:
-        """Get the same pager with pages in flight while rows are read.
+        """Return the same pager with pages in flight while rows are read.
 
-        The first page tells the total and how many rows a page really has; then the next ones are asked for together,
-        over connections of their own. Rows come in the same order, and errors at their place, as without. Without a
-        total, one page is fetched at a time. Whoever leaves the loop cancels what is in flight; of a sync client,
-        requests that are on the wire end unseen, and nothing more is sent. Since reports have no documented order, a
-        change of the report while it is read is as visible as without, and no more: see `warnings`.
+        The first page shows the total and how many rows a page really has; then the next ones are requested together,
+        over connections of their own. Rows come in the same order, and errors at their place, as without. Until a
+        total is announced, one page is fetched at a time. Leaving the loop cancels what is in flight (an iterator that
+        you keep does so in `close()` or `aclose()`); requests of a sync client that are on the wire are abandoned, and
+        nothing more is sent. Since reports have no documented order, a change of the report while it is read is as
+        visible as without, and no more: see `warnings`.
 
         Args:
             pages: how many at most are in flight, or have come and wait; 1 to 100. That many are held in memory
@@ -126,147 +101,111 @@ class _Report(Generic[R]):
         return Place(self, self._start, self._deadline())
 
 
-class Pager(_Report[R]):
+class Pager(BasePager[R]):
     """The rows of a report, fetched page by page while they are read.
 
-    Nothing is sent until it is read. It can be read again, from the start; each reading asks the server anew.
+    Nothing is sent until it is read. It can be read again, from the start; each reading sends its own requests.
     At any time it holds one page, and those that `prefetch` allows.
 
     Attributes:
-        total: the number of rows of the whole report as the last page said; `None` before the first, and if the
-            server does not say.
-        warnings: signs of the last reading that the report changed while it was read, each also issued by
-            `warnings.warn`: a total that changed, SIDs that came on the page before, too.
+        total: the number of rows of the whole report as it was announced last; `None` before the first page, and if
+            none was announced.
+        warnings: signs in the last reading that the report changed while it was read, each also issued by
+            `warnings.warn`: a total that changed, SIDs that were on the page before, too.
     """
 
     def __iter__(self) -> Iterator[R]:
-        return _Rows(self.pages())
+        return _Rows(self._begin())
 
     def pages(self) -> Iterator[Page[R]]:
-        """Read page by page. After an error, the iterator asks for the same page again.
+        """Read page by page. After an error, the iterator requests the same page again.
 
         Raises:
-            IncompleteResultError: if an empty page comes before the total, or a report without a total sends the
-                same page again.
+            IncompleteResultError: if the report ends before the largest total that was announced, or though `next` of
+                the last page is set; if more rows come than were announced; if the same pages come again.
             ResponseDecodeError: if a page has no list of rows.
-            APIError: if a page cannot be had.
+            APIError: if a page cannot be fetched.
         """
+        return self._begin()
+
+    def _begin(self) -> Pages[R]:
         place = self._reading()
         if not self._ahead:
-            return _Pages[R](place, self._fetch)
+            return Pages(place, self._fetch)
         from ._prefetch import PagesAhead
 
-        return PagesAhead[R](place, self._fetch, self._ahead)
+        return PagesAhead(place, self._fetch, self._ahead)
 
     def first(self) -> R | None:
-        """Fetch the first page and give its first row, or `None` if there is none."""
-        return next(_Rows(_Pages[R](self._reading(), self._fetch)), None)
+        """Fetch the first page and return its first row, or `None` if it is empty."""
+        return next(_Rows(Pages[R](self._reading(), self._fetch)), None)
 
     def collect(self) -> list[R]:
         """Read all rows into a list."""
         return list(self)
 
 
-class AsyncPager(_Report[R]):
+class AsyncPager(BasePager[R]):
     """As `Pager`, for `async for`."""
 
     def __aiter__(self) -> AsyncIterator[R]:
-        return _AsyncRows(self.pages())
+        return _AsyncRows(self._begin())
 
     def pages(self) -> AsyncIterator[Page[R]]:
         """Read page by page; see `Pager.pages`."""
+        return self._begin()
+
+    def _begin(self) -> AsyncPages[R]:
         place = self._reading()
         if not self._ahead:
-            return _AsyncPages[R](place, self._fetch)
+            return AsyncPages(place, self._fetch)
         from ._prefetch import AsyncPagesAhead
 
-        return AsyncPagesAhead[R](place, self._fetch, self._ahead)
+        return AsyncPagesAhead(place, self._fetch, self._ahead)
 
+    @sealed
     async def first(self) -> R | None:
-        """Fetch the first page and give its first row, or `None` if there is none."""
-        return await anext(_AsyncRows(_AsyncPages[R](self._reading(), self._fetch)), None)
+        """Fetch the first page and return its first row, or `None` if it is empty."""
+        return await anext(_AsyncRows(AsyncPages[R](self._reading(), self._fetch)), None)
 
+    @sealed
     async def collect(self) -> list[R]:
         """Read all rows into a list."""
         return [row async for row in self]
 
 
-class Place:
-    """Where one reading of a report stands.
+class Pages(Iterator[Page[R]]):
+    """The pages of one reading, one request at a time."""
 
-    The readings below are iterators and no generators: a generator that raised is at its end, and whoever asked it
-    for more would take that for the end of the report; and an async one must be closed when it is left early.
-    """
-
-    def __init__(self, pager: _Report[Any], start: int, deadline: float | None) -> None:
-        self.pager = pager
-        self.offset: int | None = start
-        self.deadline = deadline
-        self._total: int | None = _UNREAD
-        self._sids: set[str] = set()
-        self._rows: list[Any] = []
-
-    def passed(self, page: Page[R]) -> Page[R] | None:
-        """Go on behind a page; `None` if it has no rows, which is the end."""
-        offset, before = self.offset or 0, self._total
-        self.pager.total = page.total
-        following = advance(offset, len(page.rows), page.total)
-        if following.missing:
-            raise self.short(f"an empty page at row {offset} of {page.total}: the rest is missing", page.total)
-        sids = {sid for sid in map(sid_of, page.rows) if sid is not None}
-        again = sorted(sids & self._sids)
-        repeated = (len(sids) > 1 and sids == self._sids) or (len(page.rows) > 1 and page.rows == self._rows)
-        if page.total is None and repeated:
-            raise self.short(f"the page at row {offset} is the page before again, and nothing says where to end", None)
-        if before not in (_UNREAD, page.total):
-            self.warn(f"the total changed from {before} to {page.total}", offset)
-        if again:
-            more = f" and {len(again) - 3} more" if len(again) > 3 else ""
-            self.warn(f"{', '.join(again[:3])}{more} came on the page before, too", offset)
-        # At last, since a warning may be an error to the caller, who then is given this page if there is a next time.
-        self.offset, self._total, self._sids = following.offset, page.total, sids
-        self._rows = page.rows if page.total is None else []
-        return page if page.rows else None
-
-    def short(self, message: str, total: int | None) -> IncompleteResultError:
-        """The error of a report that cannot be read to its end."""
-        error = self.pager.error(message)
-        error.total, error.received = total or 0, self.offset or 0
-        return error
-
-    def warn(self, message: str, offset: int) -> None:
-        """Say that the report seems to have changed; rows are given as they came."""
-        warning = ReportWarning(f"{message}: at row {offset}; rows may be missing or double", offset)
-        self.pager.warnings.append(warning)
-        level, frame = 1, sys._getframe()  # pyright: ignore[reportPrivateUsage]
-        while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("invigilate."):
-            level, frame = level + 1, frame.f_back
-        warnings.warn(warning, stacklevel=level)
-
-
-def sid_of(row: Any) -> str | None:
-    """The SID of a row, if it has one."""
-    sid: Any = row.get("sid") if is_object(row) else getattr(row, "sid", None)
-    return sid if isinstance(sid, str) else None
-
-
-class _Pages(Iterator[Page[R]]):
     def __init__(self, place: Place, fetch: Callable[[int, float | None], Any]) -> None:
         self._place = place
         self._fetch = fetch
 
+    def _get(self, offset: int) -> Page[R]:
+        page: Page[R] = self._fetch(offset, self._place.deadline)
+        return page
+
     def __next__(self) -> Page[R]:
-        place = self._place
-        page = None if place.offset is None else place.passed(self._fetch(place.offset, place.deadline))
+        page, place = None, self._place
+        if place.offset is not None:
+            try:
+                page = place.passed(self._get(place.offset))
+            except APIStatusError as error:
+                if not place.accept_refusal(error):
+                    raise
         if page is None:
             raise StopIteration
         return page
 
+    def close(self) -> None:
+        """Abandon what is in flight."""
+
 
 class _Rows(Iterator[R]):
-    def __init__(self, pages: Iterator[Page[R]]) -> None:
+    def __init__(self, pages: Pages[R]) -> None:
         self._pages = pages
         self._rows: Iterator[R] = iter(())
+        self.close = pages.close
 
     def __next__(self) -> R:
         for row in self._rows:
@@ -275,23 +214,38 @@ class _Rows(Iterator[R]):
         return next(self._rows)
 
 
-class _AsyncPages(AsyncIterator[Page[R]]):
+class AsyncPages(AsyncIterator[Page[R]]):
+    """As `Pages`, for `async for`."""
+
     def __init__(self, place: Place, fetch: Callable[[int, float | None], Any]) -> None:
         self._place = place
         self._fetch = fetch
 
+    async def _get(self, offset: int) -> Page[R]:
+        page: Page[R] = await self._fetch(offset, self._place.deadline)
+        return page
+
     async def __anext__(self) -> Page[R]:
-        place = self._place
-        page = None if place.offset is None else place.passed(await self._fetch(place.offset, place.deadline))
+        page, place = None, self._place
+        if place.offset is not None:
+            try:
+                page = place.passed(await self._get(place.offset))
+            except APIStatusError as error:
+                if not place.accept_refusal(error):
+                    raise
         if page is None:
             raise StopAsyncIteration
         return page
 
+    async def aclose(self) -> None:
+        """Cancel what is in flight, and wait until it has ended."""
+
 
 class _AsyncRows(AsyncIterator[R]):
-    def __init__(self, pages: AsyncIterator[Page[R]]) -> None:
+    def __init__(self, pages: AsyncPages[R]) -> None:
         self._pages = pages
         self._rows: Iterator[R] = iter(())
+        self.aclose = pages.aclose
 
     async def __anext__(self) -> R:
         for row in self._rows:

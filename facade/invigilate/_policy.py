@@ -65,6 +65,7 @@ def decide(
     retry_after: float | None,
     time_left: float | None,
     jitter: float,
+    permanent: bool = False,
 ) -> Decision:
     """Decide whether to send a failed call again.
 
@@ -77,11 +78,14 @@ def decide(
         retry_after: seconds that the server asks to wait.
         time_left: seconds until the deadline, or `None` without one.
         jitter: a random number from 0 to 1.
+        permanent: whether the failure is one that no retry mends.
     """
+    if permanent:
+        return Decision(False, 0.0, "retrying would not help")
     if status_code is not None and status_code not in REPEATABLE_STATUSES:
         return Decision(False, 0.0, "repeating would not help")
     if not safe and outcome is not Outcome.NOT_SENT:
-        return Decision(False, 0.0, "it must not be repeated")
+        return Decision(False, 0.0, "not idempotent, so not retried")
     if attempt > max_retries:
         return Decision(False, 0.0, "no retries left" if max_retries else "no retries allowed")
     if retry_after is not None and retry_after > LONGEST_RETRY_AFTER:
@@ -125,9 +129,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def http_date(text: str) -> float | None:
-    """Read a date of a header, in seconds since the epoch; `None` if it is none."""
-    if not text:
-        return None
+    """Read a date of a header, in seconds since the epoch; `None` if it is not a date."""
     from email.utils import parsedate_to_datetime
 
     try:

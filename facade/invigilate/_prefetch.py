@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 from ._engine import reader
-from ._paging import Page, Place
-from ._transport import AsyncEvent
+from ._paging import AsyncPages, Page, Pages
+from ._places import Place
+from ._system import AsyncEvent
 
 R = TypeVar("R")
 J = TypeVar("J", bound="_Job | _AsyncJob")
@@ -47,25 +48,41 @@ class _Job:
         self.left = True
 
 
-def spawn(run: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], object]:
-    """Start a task beside that of the caller, under whichever event loop runs; gives what cancels it.
+_tasks: set[asyncio.Task[None]] = set()  # an event loop itself keeps only weak references
 
-    No task group, since an iterator cannot hold one open between two rows. What runs must keep its errors.
+
+def spawn(run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], object]) -> Callable[[], object]:
+    """Start a task beside that of the caller, under whichever event loop runs, and return what cancels it.
+
+    No task group, since an iterator cannot hold one open between two rows. The task must store exceptions, not raise
+    them. It may be cancelled from any thread, since the garbage collector runs in any.
+
+    Args:
+        run: what the task runs.
+        ended: called when the task has ended, even if it was cancelled before it began.
     """
     try:
-        return asyncio.get_running_loop().create_task(run()).cancel
+        loop = asyncio.get_running_loop()
     except RuntimeError:
         import trio
-
-    scope = trio.CancelScope()
+    else:
+        task = loop.create_task(run())
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+        task.add_done_callback(lambda _: ended())
+        return lambda: loop.call_soon_threadsafe(task.cancel)
+    scope, token = trio.CancelScope(), trio.lowlevel.current_trio_token()
 
     async def scoped() -> None:
-        with scope:
-            await run()
+        try:
+            with scope:
+                await run()
+        finally:
+            ended()
 
     # A token callable may look at the variables of its context.
     trio.lowlevel.spawn_system_task(scoped, context=copy_context())
-    return scope.cancel
+    return lambda: token.run_sync_soon(scope.cancel)
 
 
 class _AsyncJob:
@@ -73,27 +90,29 @@ class _AsyncJob:
 
     def __init__(self, fetch: Fetch, offset: int, deadline: float | None) -> None:
         self.offset = offset
+        self.ended = AsyncEvent()
         self._page: Future[Any] = Future()
-        self._done = AsyncEvent()
-        self.leave = spawn(lambda: self._run(fetch, deadline))
+        self.leave = spawn(lambda: self._run(fetch, deadline), self._end)
 
     async def _run(self, fetch: Fetch, deadline: float | None) -> None:
         try:
             self._page.set_result(await fetch(self.offset, deadline))
-        except BaseException as error:
+        except Exception as error:
             self._page.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            self._done.set()
+
+    def _end(self) -> None:
+        self._page.cancel()  # if nothing has come: nobody may wait for it
+        self.ended.set()
 
     async def result(self) -> Any:
-        await self._done.wait()
+        await self.ended.wait()
         return self._page.result()
 
 
 class _Ahead(Generic[J]):
-    """Which pages are asked for: those that follow if each has as many rows as the last one that came."""
+    """Which pages are requested: those that follow if each has as many rows as the last one that came."""
+
+    _job: type[J]
 
     def __init__(self, place: Place, fetch: Fetch, most: int) -> None:
         self._place = place
@@ -102,75 +121,83 @@ class _Ahead(Generic[J]):
         self._jobs: deque[J] = deque()
 
     def _start(self, offset: int) -> J:
-        raise NotImplementedError
+        return self._job(self._fetch, offset, self._place.deadline)
 
-    def _next(self) -> J:
-        offset = self._place.offset or 0
+    def _next(self, offset: int) -> J:
         if not self._jobs or self._jobs[0].offset != offset:
             self.close()
             self._jobs.append(self._start(offset))
         return self._jobs[0]
 
-    def _passed(self, page: Page[Any]) -> Page[Any] | None:
-        self._jobs.popleft()
-        found = self._place.passed(page)
-        offset, total = self._place.offset, page.total
+    def _go_on(self, count: int) -> None:
+        """Request more pages, behind one of so many rows."""
+        offset, total = self._place.offset, self._place.largest
         self._now = min(self._most, self._now * 2)
-        if offset is None:
-            self.close()
-        elif self._jobs and self._jobs[0].offset != offset:
-            # This page was shorter or longer than the one before, and those asked for begin elsewhere. Of pages that
-            # differ, few are asked for in vain, since it begins with one again.
+        if self._jobs and self._jobs[0].offset != offset:
+            # This page was shorter or longer than the one before, and those that were requested begin elsewhere. While
+            # pages differ, few are requested in vain, since it begins with one again.
             self.close()
             self._now = 1
         if offset is not None and total is not None:
-            following = self._jobs[-1].offset + len(page) if self._jobs else offset
-            # No more threads to be had: go on with those that there are.
+            following = self._jobs[-1].offset + count if self._jobs else offset
+            # Without more threads, go on with those that there are.
             with contextlib.suppress(RuntimeError):
                 while len(self._jobs) < self._now and following < total:
                     self._jobs.append(self._start(following))
-                    following += len(page)
-        return found
+                    following += count
 
     def close(self) -> None:
-        """Leave the pages that are in flight."""
+        """Abandon the pages that are in flight."""
         while self._jobs:
-            self._jobs.popleft().leave()
+            with contextlib.suppress(RuntimeError):  # the event loop may be closed
+                self._jobs.popleft().leave()
 
     def __del__(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the event loop may be closed
-            self.close()
+        self.close()
 
 
-class PagesAhead(_Ahead[_Job], Iterator[Page[R]]):
+class PagesAhead(_Ahead[_Job], Pages[R]):
     """See `Pager.prefetch`."""
 
-    def _start(self, offset: int) -> _Job:
-        return _Job(self._fetch, offset, self._place.deadline)
+    _job = _Job
+
+    def _get(self, offset: int) -> Page[R]:
+        page: Page[R] = self._next(offset).result()
+        self._jobs.popleft()
+        return page
 
     def __next__(self) -> Page[R]:
         try:
-            page = None if self._place.offset is None else self._passed(self._next().result())
+            page = super().__next__()
+            self._go_on(len(page))
         except BaseException:
             self.close()
             raise
-        if page is None:
-            raise StopIteration
         return page
 
 
-class AsyncPagesAhead(_Ahead[_AsyncJob], AsyncIterator[Page[R]]):
+class AsyncPagesAhead(_Ahead[_AsyncJob], AsyncPages[R]):
     """See `Pager.prefetch`."""
 
-    def _start(self, offset: int) -> _AsyncJob:
-        return _AsyncJob(self._fetch, offset, self._place.deadline)
+    _job = _AsyncJob
+
+    async def _get(self, offset: int) -> Page[R]:
+        page: Page[R] = await self._next(offset).result()
+        self._jobs.popleft()
+        return page
 
     async def __anext__(self) -> Page[R]:
         try:
-            page = None if self._place.offset is None else self._passed(await self._next().result())
+            page = await super().__anext__()
+            self._go_on(len(page))
         except BaseException:
             self.close()
             raise
-        if page is None:
-            raise StopAsyncIteration
         return page
+
+    async def aclose(self) -> None:
+        """See `AsyncPages`."""
+        jobs = [*self._jobs]
+        self.close()
+        for job in jobs:
+            await job.ended.wait()

@@ -121,8 +121,8 @@ class RawCall:
             secrets=tuple(text for text in texts_within([self.body, params]) if len(text) >= 4),
         )
 
-    def decode(self, content: bytes) -> Any:
-        """Read the answer: JSON, `None` if there is none, else text."""
+    def decode(self, content: bytes, /, *, status: int, media: str) -> Any:
+        """Decode what no specification describes: JSON, `None` without content, else text, with any 2xx."""
         if not content.strip():
             return None
         try:

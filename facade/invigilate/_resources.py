@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Generic, overload
 
 from ispring_learn_client.api import access_tokens, job_training
@@ -54,18 +55,19 @@ class ExamSessions(Resource[M]):
 
         Args:
             error: what `schedule`, `reschedule` or `cancel` raised; an unpickled one will do.
-            before: the session as it stood before the call, from `get` or `list_for_enrollment`. It is what best
-                shows that values are new; without it most verdicts are `UNDETERMINED`.
+            before: the session as it stood before the call, from `get` or `list_for_enrollment`. Only this shows that
+                values are new; without it no verdict is `APPLIED`.
 
         Returns:
             `APPLIED`, `NOT_VISIBLE` or `UNDETERMINED`, with the session read, the values compared, and all that is
-            inferred. A session that cannot be read is `UNDETERMINED`.
+            inferred. `UNDETERMINED` if the session cannot be read, or the response is that of another session.
 
         Raises:
             InvalidArgumentError: if the error is not about an exam session.
         """
         call = exam_sessions.get_exam_session.describe(**session_of(error))
-        return self._runner.read_back(call, lambda response: result(error, response, before), unreadable)
+        failed = partial(unreadable, error.operation)
+        return self._runner.read_back(call, lambda response: result(error, response, before), failed)
 
 
 class CourseOfferings(Resource[M]):

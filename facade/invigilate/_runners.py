@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, Self, TypeVar, cast
 
 from ._base import BaseClient, decode_page, page_start
@@ -11,17 +11,31 @@ from ._engine import Prepared, Reply, Step, carry_out
 from ._outcomes import decoded
 from ._paging import AsyncPager, Page, Pager
 from ._requests import RawCall, RawPagedCall
+from ._tracebacks import sealed
 from .errors import APIError, InvigilateError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
+def _now(work: Coroutine[Any, Any, T]) -> T:
+    """Run to its end what blocks where an async client would await."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    finally:
+        work.close()
+    raise RuntimeError("a sync client waited for an event loop")
+
+
 class SyncClient(BaseClient):
     """What both sync clients can do."""
 
-    _kind = "Connections"
+    _kind = "Threads"
 
+    @sealed
     def execute(self, call: CallLike[T]) -> T:
         """Carry out a call that a generated `describe` function made, under this client's policies.
 
@@ -39,17 +53,20 @@ class SyncClient(BaseClient):
         prepared = self._prepare(call)
         return decoded(prepared, self._send(prepared, self._limits.starts()), call.decode)
 
+    @sealed
     def pages(self, call: PagedCallLike[R]) -> Pager[R]:
         """As `execute`, for a call that answers page by page. Nothing is sent until the pager is read."""
         start = page_start(call)
         first = self._prepare(call)
 
+        @sealed
         def fetch(offset: int, deadline: float | None) -> Page[R]:
             prepared = self._prepare(call, offset)
             return decoded(prepared, self._send(prepared, deadline), decode_page(call, offset))
 
         return Pager(fetch, start, self._limits.starts, first.incomplete)
 
+    @sealed
     def request(
         self,
         method: str,
@@ -78,6 +95,7 @@ class SyncClient(BaseClient):
         response: RawResponse[Any] = self.invoke(RawCall(method, path, params, json, safe), raw=True)
         return response
 
+    @sealed
     def paginate(self, path: str, *, params: Mapping[str, Any] | None = None) -> Pager[dict[str, Any]]:
         """Read a report that no specification describes: a GET that takes `offset` and answers with `results`.
 
@@ -102,6 +120,7 @@ class SyncClient(BaseClient):
         decode = decode_page(call, page_start(call)) if paged else call.decode
         return self._raw(prepared, self._send(prepared, self._limits.starts()), decode)
 
+    @sealed
     def read_back(self, call: Any, judge: Callable[[Any], Any], failed: Callable[[InvigilateError], Any]) -> Any:
         """See `Runner.read_back`."""
         try:
@@ -117,7 +136,7 @@ class SyncClient(BaseClient):
             step = next(steps)
             while True:
                 try:
-                    result = step.perform(self._connections)
+                    result = _now(step.perform(self._connections))
                 except BaseException as error:
                     # The engine learns of it, since it may have been an unsafe call that was cut off.
                     step = steps.throw(error)
@@ -131,7 +150,7 @@ class SyncClient(BaseClient):
         """Close the connections; a view closes nothing."""
         if self._owner and not self._shared["closed"]:
             self._shared["closed"] = True
-            self._connections.close()
+            _now(self._connections.close())
 
     def __enter__(self) -> Self:
         return self
@@ -143,24 +162,28 @@ class SyncClient(BaseClient):
 class AsyncClient(BaseClient):
     """What both async clients can do."""
 
-    _kind = "AsyncConnections"
+    _kind = "EventLoop"
 
+    @sealed
     async def execute(self, call: CallLike[T]) -> T:
         """See `SyncClient.execute`."""
         prepared = self._prepare(call)
         return decoded(prepared, await self._send(prepared, self._limits.starts()), call.decode)
 
+    @sealed
     def pages(self, call: PagedCallLike[R]) -> AsyncPager[R]:
         """As `execute`, for a call that answers page by page. Nothing is sent until the pager is read."""
         start = page_start(call)
         first = self._prepare(call)
 
+        @sealed
         async def fetch(offset: int, deadline: float | None) -> Page[R]:
             prepared = self._prepare(call, offset)
             return decoded(prepared, await self._send(prepared, deadline), decode_page(call, offset))
 
         return AsyncPager(fetch, start, self._limits.starts, first.incomplete)
 
+    @sealed
     async def request(
         self,
         method: str,
@@ -174,6 +197,7 @@ class AsyncClient(BaseClient):
         response: RawResponse[Any] = await self.invoke(RawCall(method, path, params, json, safe), raw=True)
         return response
 
+    @sealed
     def paginate(self, path: str, *, params: Mapping[str, Any] | None = None) -> AsyncPager[dict[str, Any]]:
         """See `SyncClient.paginate`."""
         return self.pages(cast("PagedCallLike[dict[str, Any]]", RawPagedCall("GET", path, params)))
@@ -185,10 +209,12 @@ class AsyncClient(BaseClient):
             return self.pages(call) if paged else self.execute(call)
         return self._invoke_raw(call, decode_page(call, page_start(call)) if paged else call.decode)
 
+    @sealed
     async def _invoke_raw(self, call: Any, decode: Any) -> RawResponse[Any]:
         prepared = self._prepare(call)
         return self._raw(prepared, await self._send(prepared, self._limits.starts()), decode)
 
+    @sealed
     async def read_back(self, call: Any, judge: Callable[[Any], Any], failed: Callable[[InvigilateError], Any]) -> Any:
         """See `Runner.read_back`."""
         try:

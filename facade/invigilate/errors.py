@@ -18,7 +18,7 @@
         │   ├── RateLimitError                 429
         │   └── InternalServerError            5xx
         ├── ResponseDecodeError                the answer is not what is documented
-        ├── IncompleteResultError              the rows ended before the total
+        ├── IncompleteResultError              a report ends early, or contradicts itself
         └── OutcomeUnknownError                a call that must not be repeated may have gone through
 
     ReportWarning (UserWarning)                a report changed while it was read; see `Pager.warnings`
@@ -62,7 +62,7 @@ class InvalidArgumentError(InvigilateError, ValueError):
     """An argument is wrong; nothing was sent.
 
     Attributes:
-        argument: its name, with the path to a nested member, as in `exam.configuration.access.open`.
+        argument: its name, with the path to a nested field, as in `exam.configuration.access.open`.
         expected: what is documented.
         given: a description of what was given, without its value where that may be anybody's secret.
     """
@@ -153,7 +153,7 @@ class APIConnectionError(APIError):
     """No answer came.
 
     Attributes:
-        sent: whether any of the request may have been written. `False` is certain.
+        sent: whether any of the request may have been written, in any attempt. `False` is certain.
     """
 
     sent: bool = True
@@ -211,14 +211,17 @@ class InternalServerError(APIStatusError):
 
 
 class ResponseDecodeError(APIError):
-    """A successful answer is no JSON, or no object or array where one is documented. The body is kept in `body`."""
+    """A 2xx response is not what is documented: not JSON, of another type, empty, or incomplete.
+
+    The body is kept in `body`.
+    """
 
 
 class IncompleteResultError(APIError):
-    """The rows of a report ended before its total.
+    """A report ends before its announced total, has more rows than that, or sends the same pages again.
 
     Attributes:
-        total: the number of rows that the server announced.
+        total: the number of rows that the server announced; 0 if it announced none.
         received: the number of rows up to where it ended, those before the first offset included.
     """
 
@@ -227,7 +230,9 @@ class IncompleteResultError(APIError):
 
 
 class ReportWarning(UserWarning):
-    """A report seems to have changed while it was read: rows may be missing or double. They are given as they came.
+    """A report seems to have changed while it was read: rows may be missing or duplicated.
+
+    They are returned as they came.
 
     Attributes:
         offset: of the page on which it showed.

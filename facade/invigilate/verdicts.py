@@ -14,8 +14,10 @@ from ._policy import http_date
 from ._timestamps import parse_timestamp
 from .errors import InvalidArgumentError, InvalidTimestampError, InvigilateError, OutcomeUnknownError
 
-_NEARLY = 60.0
-"""Seconds: a server may keep whole minutes, and clocks differ."""
+_CLOCKS = 60.0
+"""Seconds that clocks may differ by."""
+_SAME_DAY = 86_400.0
+"""Seconds: a server may round times to minutes, hours or dates, or show local times as UTC."""
 
 # What a call asks for, and where it should then stand in the session. Only the equal names are documented.
 _FIELDS = {
@@ -30,6 +32,8 @@ _FIELDS = {
     "exam_locale": "examLocale",
 }
 _TIMES = frozenset({"appointmentDate", "appointmentEndDate"})
+# Identifiers of a session, and the arguments that asked for it; the first is the session's own.
+_IDENTIFIERS = {"sid": "session_sid", "examSid": "exam_sid", "installSid": "install_sid"}
 _INFERRED = {
     "appointmentDate": "appointmentDate shows the requested time",
     "appointmentEndDate": "appointmentEndDate shows the requested end",
@@ -79,7 +83,7 @@ class CheckResult(NamedTuple):
     Attributes:
         verdict: see `Verdict`.
         reason: why, in a sentence.
-        session: the session as it was read, or `None` if it could not be.
+        session: the session as it was read, or `None` if it could not be, or another one came.
         compared: the requested values beside those found.
         inferred: what the verdict takes for granted although no page documents it.
     """
@@ -128,25 +132,47 @@ def result(error: OutcomeUnknownError, response: Any, before: Any) -> CheckResul
     stood: Any = before.to_dict() if hasattr(before, "to_dict") else before
     if stood is not None and not hasattr(stood, "keys"):
         raise InvalidArgumentError("before", "a session, as a model or a mapping", type(stood).__name__)
-    sent_from = sent_by = None
+    sent_at = error.sent_at
     stamp = http_date(response.headers.get("date", ""))
-    if stamp is not None and error.sent_monotonic is not None:
-        stamp -= response.sent_at - error.sent_monotonic
-        # `Date` has no fractions, and servers may keep it for a second; a cache keeps it for longer and says its age.
-        sent_by = None if "age" in response.headers else stamp + 2.0
-        sent_from = stamp - _NEARLY
-    elif error.sent_at is not None:
-        sent_from = error.sent_at - _NEARLY
+    # By the server's clock if possible; the `Date` of a stored response is of another time.
+    if stamp is not None and error.sent_monotonic is not None and "age" not in response.headers:
+        sent_at = stamp - (response.sent_at - error.sent_monotonic)
+    now = session.to_dict()
     verdict, reason, compared, inferred = judge(
-        error.operation or "", error.arguments, session.to_dict(), before=stood, sent_from=sent_from, sent_by=sent_by
+        error.operation or "",
+        error.arguments,
+        now,
+        before=stood,
+        sent_from=None if sent_at is None else sent_at - _CLOCKS,
     )
-    return CheckResult(verdict, reason, session, compared, inferred)
+    found = session if other_session(error.arguments, now) is None else None
+    return CheckResult(verdict, reason, found, compared, inferred)
 
 
-def unreadable(error: InvigilateError) -> CheckResult:
-    """The result when the session cannot be read back."""
-    reason = f"neither the session nor whether a card was charged can be read back: {error}"
+def unreadable(operation: str | None, error: InvigilateError) -> CheckResult:
+    """The result when the session of an operation cannot be read back."""
+    what = "neither the session nor whether a card was charged can" if operation == SCHEDULE else "the session cannot"
+    reason = f"{what} be read back: {error}"
     return CheckResult(Verdict.UNDETERMINED, reason, None, (), ())
+
+
+def other_session(asked: Mapping[str, Any], session: Mapping[str, Any]) -> str | None:
+    """Say why a session is not certainly the one that was asked for.
+
+    Args:
+        asked: `session_sid`, and `exam_sid` and `install_sid` if they are known.
+        session: the session that came, by documented names.
+
+    Returns:
+        The reason, or `None` if the session shows the SID that was asked for, and no other exam or install.
+    """
+    if not isinstance(session.get("sid"), str):
+        return "the response does not say which session it is of: it has no `sid`"
+    for field, argument in _IDENTIFIERS.items():
+        wanted, came = asked.get(argument), session.get(field)
+        if wanted is not None and came is not None and came != wanted:
+            return f"the response is of another session than was asked for: it has another `{field}`"
+    return None
 
 
 def judge(
@@ -156,7 +182,6 @@ def judge(
     *,
     before: Mapping[str, Any] | None = None,
     sent_from: float | None = None,
-    sent_by: float | None = None,
 ) -> tuple[Verdict, str, tuple[Compared, ...], tuple[str, ...]]:
     """Judge a session that was read back.
 
@@ -167,37 +192,33 @@ def judge(
         before: the session as it stood before the call, if the caller read it. It counts only if it is the same
             session, and waited for a booking or was booked.
         sent_from: a moment well before the call was sent, in seconds since the epoch, if that is known.
-        sent_by: the latest moment at which the call can have been sent, by the server's clock, if that is known.
 
     Returns:
         The verdict, why, the values compared, and what is inferred.
     """
+    charge = "; whether a card was charged cannot be read back" if operation == SCHEDULE else ""
+    stranger = other_session(arguments, session)
+    if stranger is not None:
+        return Verdict.UNDETERMINED, stranger + charge, (), ()
     compared = tuple(
         _compare(argument, field, arguments[argument], session.get(field))
         for argument, field in _FIELDS.items()
         if arguments.get(argument) is not None and operation != CANCEL
     )
-    sid = arguments.get("session_sid")
-    if before is None or before.get("status") not in _KNOWN or before.get("sid", sid) != sid:
+    if before is None or before.get("status") not in _KNOWN or other_session(arguments, before) is not None:
         before = {}
     # What was last changed before the call stands there for another reason, however new it is to the caller.
     changed = _instant(session.get("dateScheduled" if operation == SCHEDULE else "editDate"))
-    # A date that is perhaps that of the appointment, or of an approval, shows nothing.
-    doubtful = session.get("dateApproved") or changed == _instant(session.get("appointmentDate"))
-    fresh = changed is not None and sent_by is not None and changed > sent_by and not doubtful
-    case = _Case(
-        operation,
-        compared,
-        session,
-        before,
-        stale=changed is not None and sent_from is not None and changed < sent_from,
-        fresh=fresh and operation == SCHEDULE,
-    )
+    stale = changed is not None and sent_from is not None and changed < sent_from
+    case = _Case(operation, compared, session, before, stale)
     verdict, reason, taken = case.cancelled() if operation == CANCEL else case.booked()
-    if operation == SCHEDULE:
-        reason += "; whether a card was charged cannot be read back"
     inferred = [_INFERRED[item.field] for item in compared if item.field in _INFERRED] + taken
-    return verdict, reason, compared, tuple(dict.fromkeys(inferred)) if verdict is not Verdict.UNDETERMINED else ()
+    return (
+        verdict,
+        reason + charge,
+        compared,
+        tuple(dict.fromkeys(inferred)) if verdict is not Verdict.UNDETERMINED else (),
+    )
 
 
 class _Case(NamedTuple):
@@ -206,7 +227,6 @@ class _Case(NamedTuple):
     session: Mapping[str, Any]
     before: Mapping[str, Any]
     stale: bool
-    fresh: bool
 
     def booked(self) -> tuple[Verdict, str, list[str]]:
         status = self.session.get("status")
@@ -214,8 +234,9 @@ class _Case(NamedTuple):
         if not self.compared:
             return Verdict.UNDETERMINED, "the call asked for nothing that a session shows", []
         missing = [item for item in self.compared if not item.matches]
-        if any(_nearly(item.requested, item.found) for item in missing):
-            return Verdict.UNDETERMINED, "what stands there is nearly what was requested", []
+        unclear = [item.field for item in missing if _like(item.field, item.requested, item.found, _SAME_DAY) is None]
+        if unclear:
+            return Verdict.UNDETERMINED, f"{shown}, with a value that may be the requested {', '.join(unclear)}", []
         if missing:
             names = ", ".join(item.field for item in missing)
             # What is there in part, or is neither as requested nor as before, may be what became of the call.
@@ -230,9 +251,6 @@ class _Case(NamedTuple):
         booked_since = self.operation == SCHEDULE and self.before.get("status") == _WAITING
         if booked_since or self.moved():
             return Verdict.APPLIED, "the requested values stand there, and did not before", []
-        if self.fresh and not self.before:
-            taken = ["dateScheduled is when the booking was made"]
-            return Verdict.APPLIED, "the requested values stand there, booked after the call was sent", taken
         known = "stood there before" if self.before else "stand there, and nothing shows that they are new"
         return Verdict.UNDETERMINED, f"the requested values {known}", []
 
@@ -247,25 +265,32 @@ class _Case(NamedTuple):
         return Verdict.UNDETERMINED, f"the session is {status!r:.60}, and no page says what cancelling leads to", []
 
     def moved(self) -> bool:
-        """Whether any value that was asked for stood otherwise before; rows of lists do not show all of them."""
+        """Whether any value that was asked for was certainly another before; rows of lists do not show all of them."""
         return any(
-            not _compare(item.argument, item.field, item.found, self.before[item.field]).matches
+            _like(item.field, item.found, self.before[item.field], _CLOCKS) is False
             for item in self.compared
             if item.field in self.before
         )
 
 
 def _compare(argument: str, field: str, requested: Any, found: Any) -> Compared:
-    wanted, stands = _instant(requested), _instant(found)
-    same = wanted == stands if field in _TIMES and wanted is not None else requested == found
-    return Compared(argument, field, requested, found, same)
+    return Compared(argument, field, requested, found, _like(field, requested, found, _CLOCKS) is True)
 
 
-def _nearly(requested: Any, found: Any) -> bool:
-    wanted, stands = _instant(requested), _instant(found)
-    if wanted is not None and stands is not None:
-        return abs(wanted - stands) < _NEARLY
-    return isinstance(found, str) and str(requested).casefold().split() == found.casefold().split()
+def _like(field: str, one: Any, other: Any, margin: float) -> bool | None:
+    """Whether two values are the same; `None` if they may be, in other words, or as a time less than a margin apart."""
+    if one == other:
+        return True
+    if one is None or other is None:
+        return False
+    if field not in _TIMES:
+        same = isinstance(other, str) and str(one).casefold().split() == other.casefold().split()
+        return None if same else False
+    first, second = _instant(one), _instant(other)
+    if first is None or second is None:
+        # Without an offset, as a date, as a number: in some zone or unit it may be the same instant.
+        return None
+    return first == second or (None if abs(first - second) < margin else False)
 
 
 def _instant(value: Any) -> float | None:

@@ -60,7 +60,9 @@ def error_tree() -> str:
     return f"```\n{textwrap.dedent(tree)}\n```"
 
 
+_CERTIFICATE = "the certificate of the server is not accepted"
 _ROWS: tuple[tuple[str, int | None, bool], ...] = (
+    (_CERTIFICATE, None, False),
     ("no connection, or nothing of the request was written", None, False),
     ("the connection is lost, or times out, after that", None, True),
     ("2xx that is not what is documented", 200, True),
@@ -96,7 +98,10 @@ def policy() -> str:
         else:
             cells.append(_KNOWN[outcome])
             for safe in (True, False):
-                cells += [_repeat(safe, outcome, status), f"`{_raised(safe, outcome, status)}`"]
+                cells += [
+                    _repeat(safe, outcome, status, permanent=what == _CERTIFICATE),
+                    f"`{_raised(safe, outcome, status)}`",
+                ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -108,7 +113,7 @@ _KNOWN = {
 }
 
 
-def _repeat(safe: bool, outcome: Outcome, status: int | None) -> str:
+def _repeat(safe: bool, outcome: Outcome, status: int | None, *, permanent: bool) -> str:
     decision = decide(
         safe=safe,
         outcome=outcome,
@@ -118,6 +123,7 @@ def _repeat(safe: bool, outcome: Outcome, status: int | None) -> str:
         retry_after=None,
         time_left=None,
         jitter=1.0,
+        permanent=permanent,
     )
     return "**repeated**" if decision.repeat else "not repeated"
 
@@ -161,43 +167,49 @@ def invented() -> str:
     return "\n".join(lines[1:])
 
 
-_ASKED = {"appointment_date_time": "2026-12-07T14:30:00.000Z"}
-_WAITING = {"status": "Needs Proctor"}
+_ASKED = {"appointment_date_time": "2026-12-07T14:30:00.000Z", "session_sid": "ES1"}
+_SELF = {"sid": "ES1"}
+_WAITING = {**_SELF, "status": "Needs Proctor"}
 _BOOKED = {
+    **_SELF,
     "status": "Scheduled",
     "appointmentDate": "2026-12-07T14:30:00Z",
     "dateScheduled": "2026-11-21T10:00:05Z",
 }
 _ELSEWHEN = {**_BOOKED, "appointmentDate": "2026-12-09T14:30:00Z"}
-_NEARLY = {**_BOOKED, "appointmentDate": "2026-12-07T14:30:20Z"}
+_NEARLY = {**_BOOKED, "appointmentDate": "2026-12-07T15:00:00Z"}
 _PENDING = {**_BOOKED, "status": "Pending Approval"}
-_CANCELLED = {"status": "Cancelled"}
-_APPROVED = {**_BOOKED, "dateApproved": "2026-11-21T10:00:05Z"}
+_CANCELLED = {**_SELF, "status": "Cancelled"}
+_LOCAL = {**_BOOKED, "appointmentDate": "2026-12-07 09:30"}
+_STRANGER = {**_BOOKED, "sid": "ES2"}
+_NAMELESS = {**_BOOKED, "sid": None}
 _OLD = {**_BOOKED, "dateScheduled": "2026-11-20T08:00:00Z"}
 # Before the booking above was made.
-_SENT_BY = parse_timestamp("2026-11-21T10:00:00Z").timestamp()
+_SENT_FROM = parse_timestamp("2026-11-21T10:00:00Z").timestamp()
 
-Situation = tuple[str, str, Mapping[str, Any], Mapping[str, Any] | None, float | None]
+Situation = tuple[str, str, Mapping[str, Any], Mapping[str, Any] | None]
 
 _SITUATIONS: tuple[Situation, ...] = (
-    ("Scheduled, with what was asked for; *Needs Proctor* before", SCHEDULE, _BOOKED, _WAITING, None),
-    ("the same; no `before`, booked after the call was sent by the server's clock", SCHEDULE, _BOOKED, None, _SENT_BY),
-    ("the same; no `before`, and nothing dates the booking", SCHEDULE, _BOOKED, None, None),
-    ("the same; no `before`, and it was approved meanwhile", SCHEDULE, _APPROVED, None, _SENT_BY),
-    ("the same; *Needs Proctor* before, and booked before the call was sent", SCHEDULE, _OLD, _WAITING, _SENT_BY),
-    ("the same; *Pending Approval* before", SCHEDULE, _BOOKED, _PENDING, None),
-    ("the same; it already stood so before", SCHEDULE, _BOOKED, _BOOKED, _SENT_BY),
-    ("Pending Approval, with what was asked for", SCHEDULE, _PENDING, _WAITING, None),
-    ("Needs Proctor, without what was asked for", SCHEDULE, _WAITING, _WAITING, None),
-    ("Scheduled, at another time", SCHEDULE, _ELSEWHEN, _WAITING, None),
-    ("Scheduled, at nearly the requested time", SCHEDULE, _NEARLY, _WAITING, None),
-    ("Scheduled, at the new time; at another one before", RESCHEDULE, _BOOKED, _ELSEWHEN, None),
-    ("Scheduled, at the new time; no `before`", RESCHEDULE, _BOOKED, None, _SENT_BY),
-    ("Scheduled, at another time than the new one", RESCHEDULE, _ELSEWHEN, _ELSEWHEN, None),
-    ("Cancelled; *Scheduled* before", CANCEL, _CANCELLED, _BOOKED, None),
-    ("Cancelled; no `before`", CANCEL, _CANCELLED, None, None),
-    ("still Scheduled", CANCEL, _BOOKED, _BOOKED, None),
-    ("Needs Proctor; *Scheduled* before", CANCEL, _WAITING, _BOOKED, None),
+    ("Scheduled, with what was asked for; *Needs Proctor* before", SCHEDULE, _BOOKED, _WAITING),
+    ("the same; no `before`", SCHEDULE, _BOOKED, None),
+    ("the same; *Needs Proctor* before, and booked before the call was sent", SCHEDULE, _OLD, _WAITING),
+    ("the same; *Pending Approval* before", SCHEDULE, _BOOKED, _PENDING),
+    ("the same; it was already like this before", SCHEDULE, _BOOKED, _BOOKED),
+    ("the same, in a response with another `sid`", SCHEDULE, _STRANGER, _WAITING),
+    ("the same, in a response without a `sid`", SCHEDULE, _NAMELESS, _WAITING),
+    ("Pending Approval, with what was asked for", SCHEDULE, _PENDING, _WAITING),
+    ("Needs Proctor, without what was asked for", SCHEDULE, _WAITING, _WAITING),
+    ("Scheduled, at another time", SCHEDULE, _ELSEWHEN, _WAITING),
+    ("Scheduled, at a time less than a day from the requested one", SCHEDULE, _NEARLY, _WAITING),
+    ("Scheduled, at the new time; at another one before", RESCHEDULE, _BOOKED, _ELSEWHEN),
+    ("Scheduled, at the new time; no `before`", RESCHEDULE, _BOOKED, None),
+    ("Scheduled, at another time than the new one", RESCHEDULE, _ELSEWHEN, _ELSEWHEN),
+    ("Scheduled, at a time less than a day from the new one", RESCHEDULE, _NEARLY, _ELSEWHEN),
+    ("Scheduled, at a time without an offset", RESCHEDULE, _LOCAL, _ELSEWHEN),
+    ("Cancelled; *Scheduled* before", CANCEL, _CANCELLED, _BOOKED),
+    ("Cancelled; no `before`", CANCEL, _CANCELLED, None),
+    ("still Scheduled", CANCEL, _BOOKED, _BOOKED),
+    ("Needs Proctor; *Scheduled* before", CANCEL, _WAITING, _BOOKED),
 )
 _CALLED = {SCHEDULE: "`schedule`", RESCHEDULE: "`reschedule`", CANCEL: "`cancel`"}
 
@@ -205,8 +217,8 @@ _CALLED = {SCHEDULE: "`schedule`", RESCHEDULE: "`reschedule`", CANCEL: "`cancel`
 def verdicts() -> str:
     """What is concluded from what is read back, asked of the function that judges."""
     lines = ["| after | the session that is read back | verdict | taken for granted |", "|---|---|---|---|"]
-    for what, operation, session, before, sent_by in _SITUATIONS:
-        verdict, _, _, inferred = judge(operation, _ASKED, session, before=before, sent_by=sent_by, sent_from=_SENT_BY)
+    for what, operation, session, before in _SITUATIONS:
+        verdict, _, _, inferred = judge(operation, _ASKED, session, before=before, sent_from=_SENT_FROM)
         granted = "; ".join(inferred)
         lines.append(f"| {_CALLED[operation]} | {what} | `{verdict.value}` | {granted} |")
     return "\n".join(lines)

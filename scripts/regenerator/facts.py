@@ -33,6 +33,7 @@ class OperationFacts:
     extent: str
     answer: str
     answered: Fact | None
+    success: int | None
     media: str | None
     secured: bool
     body_required: bool
@@ -92,6 +93,8 @@ class Document(Schemas):
             extent=capture["extent"],
             answer=answer,
             answered=answered,
+            # Undocumented, these two say less than a success does.
+            success=next((int(code) for code in node["responses"] if str(code) in {"202", "206"}), None),
             media=media,
             secured=self._secured(where, node),
             body_required=body_required,

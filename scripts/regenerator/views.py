@@ -339,7 +339,7 @@ def describe_docstring(facts: OperationFacts, arguments: list[Argument], returns
         lines += ["Args:", *(entry(argument.name, argument.fact, given=True) for argument in arguments), ""]
     given = f"the rows as `{row}`, page by page" if row else f"`{returns}`"
     if facts.answer in {"text", "none"}:
-        given = "nothing" if facts.answer == "none" else "the text of the answer, empty if there is none"
+        given = "nothing" if facts.answer == "none" else "the string of the response"
     lines += ["Returns:", f"    When it is carried out, the call gives {given}.", ""]
     lines += [wrapped(f"Repeating is {facts.repeat}. {sentence(facts.repeat_reason)}"), ""]
     lines.append(wrapped(f"Documentation: {facts.page} ({_EXTENTS[facts.extent]}, {facts.captured})."))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+import trustme
 from docrender.regions import policy
 
 from invigilate import APIError, SmarterProctoring
 from invigilate.sandbox import Answer, Exchange, Hangup, Phase, Sandbox
+from tests.support.recorder import Recorder
 
 
 @dataclass
@@ -39,7 +42,7 @@ def rows() -> Iterator[tuple[str, list[str]]]:
 
 
 def status_of(what: str) -> int | None:
-    if "connection" in what:
+    if "connection" in what or "certificate" in what:
         return None
     special = {"3": 302, "another 4xx": 418, "another 5xx": 520, "2": 200}
     digits = what.split(",")[0]
@@ -62,6 +65,15 @@ def book(client: SmarterProctoring, sandbox: Sandbox) -> object:
     return client.exam_sessions.schedule(exam_sid=sandbox.exam_sid, session_sid=sandbox.session_sid)
 
 
+@pytest.fixture(scope="module")
+def untrusted() -> Iterator[str]:
+    """The URL of a server whose certificate nobody vouches for."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with Recorder(lambda request: pytest.fail("a request was sent"), context) as server:
+        yield server.url
+
+
 @pytest.mark.parametrize(("what", "cells"), list(rows()), ids=[what for what, _ in rows()])
 @pytest.mark.parametrize(("call", "column"), [(read_report, 0), (book, 2)], ids=["safe", "unsafe"])
 def test_what_the_table_says_happens(
@@ -70,11 +82,12 @@ def test_what_the_table_says_happens(
     call: Callable[[SmarterProctoring, Sandbox], object],
     column: int,
     sandbox: Sandbox,
+    untrusted: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(random, "random", lambda: 0.0)
     fault = Fault(status_of(what))
-    url = sandbox.smarterproctoring_url
+    url = untrusted if "certificate" in what else sandbox.smarterproctoring_url
     if "nothing" in what:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
@@ -88,4 +101,4 @@ def test_what_the_table_says_happens(
     repeated, raised = cells[column], cells[column + 1]
     assert f"`{type(caught.value).__name__}`" == raised
     assert len(caught.value.attempts) == (2 if repeated == "**repeated**" else 1)
-    assert fault.count == (0 if "nothing" in what else len(caught.value.attempts))
+    assert fault.count == (0 if "nothing" in what or "certificate" in what else len(caught.value.attempts))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import pickle
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
 
@@ -12,10 +14,11 @@ import anyio
 import pytest
 
 from invigilate import InvalidArgumentError, OutcomeUnknownError, RateLimitError, SmarterProctoring
-from invigilate.sandbox import Behaviour, Exchange, Phase, Sandbox, faults
-from invigilate.verdicts import Verdict
-from tests.support.endings import every_mode
+from invigilate.sandbox import Behaviour, Sandbox, faults
+from invigilate.verdicts import CheckResult, Verdict
+from tests.support.endings import SIDS, every_mode
 from tests.support.modes import Mode, proctoring, run, settle
+from tests.support.scripted import Peer, Scripted, answer
 
 # httpx leaves generators of its own to the garbage collector where a connection breaks, and trio warns of it.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'http(x|core)[.]:ResourceWarning")
@@ -76,7 +79,7 @@ def test_applied(mode: Mode, form: str, sandbox: Sandbox) -> None:
             sandbox.requests.clear()
             for each in (error, pickle.loads(pickle.dumps(error))):
                 found = await settle(client.exam_sessions.check(each, before=before))
-                # Without what stood before, a booking of the last two seconds is not told from an earlier one.
+                # Without what stood before, a booking is not told from an earlier one.
                 assert found.verdict is (Verdict.UNDETERMINED if before is None else Verdict.APPLIED)
                 assert "whether a card was charged cannot be read back" in found.reason
                 assert found.session.status == "Scheduled"
@@ -156,33 +159,72 @@ def test_moving_and_cancelling(mode: Mode, applied: bool, verdict: Verdict, sand
     run(mode, scenario)
 
 
-class Dated:
-    """Says what time it is, as servers do."""
+# Answers of a server of our own: what it shows is written down here.
 
-    def connected(self, api: str) -> None:
-        pass
-
-    def reached(self, phase: Phase, exchange: Exchange) -> None:
-        if phase is Phase.APPLIED and exchange.answer is not None:
-            exchange.answer.headers["Date"] = formatdate(usegmt=True)
+OTHER_SESSION, OTHER_EXAM = "ES" + "9" * 32, "EX" + "9" * 32
 
 
-def test_a_booking_made_after_the_call_is_new_by_its_date() -> None:
-    # Only a server that takes its time shows that: the header has whole seconds.
-    with (
-        Sandbox(report_rows=1, open_sessions=1) as sandbox,
-        SmarterProctoring(sandbox.token, sandbox.install_sid, base_url=sandbox.smarterproctoring_url) as client,
-    ):
-        sandbox.interceptors.append(Dated())
-        sandbox.faults.add("scheduleExamSession", faults.apply_late(times=1, delay=3.5, answer="504"))
-        with pytest.raises(OutcomeUnknownError) as caught:
-            client.exam_sessions.schedule(**sids(sandbox), appointment_date_time=WHEN)
-        assert sandbox.faults.settle()
-        found = client.exam_sessions.check(caught.value)
-        assert found.verdict is Verdict.APPLIED
-        assert "dateScheduled is when the booking was made" in found.inferred
-        # The clock of another process says nothing.
-        assert client.exam_sessions.check(pickle.loads(pickle.dumps(caught.value))).verdict is Verdict.UNDETERMINED
+def checked(mode: Mode, shown: dict[str, Any], *headers: str, before: Any = None) -> CheckResult:
+    """What `check` says of a booking whose response was lost, when the session is read back as `shown`."""
+
+    def script(peer: Peer) -> None:
+        while (request := peer.read()) is not None and not request.startswith(b"POST"):
+            peer.send(answer(shown, 200, *headers))
+
+    async def scenario() -> Any:
+        async with proctoring(mode, server.url) as client:
+            error = await unknown(client.exam_sessions.schedule, **SIDS, appointment_date_time=WHEN)
+            return await settle(client.exam_sessions.check(error, before=before))
+
+    with Scripted(script) as server:
+        found: CheckResult = run(mode, scenario)
+        assert [request.split(b" ")[0] for request in server.requests] == [b"POST", b"GET"]
+    return found
+
+
+MINE = {"sid": SIDS["session_sid"], "status": "Scheduled", "appointmentDate": WHEN}
+WAITING = {"sid": SIDS["session_sid"], "status": "Needs Proctor", "appointmentDate": None}
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"sid": OTHER_SESSION}, "the response is of another session than was asked for: it has another `sid`"),
+        ({"examSid": OTHER_EXAM}, "the response is of another session than was asked for: it has another `examSid`"),
+        ({"sid": None}, "the response does not say which session it is of: it has no `sid`"),
+        ({"sid": 5}, "the response does not say which session it is of: it has no `sid`"),
+    ],
+    ids=["another", "another exam", "none", "a number"],
+)
+def test_the_response_of_another_session_is_undetermined(mode: Mode, other: dict[str, Any], reason: str) -> None:
+    assert checked(mode, MINE, before=WAITING).verdict is Verdict.APPLIED
+    found = checked(mode, {**MINE, **other}, before=WAITING)
+    assert (found.verdict, found.session, found.compared) == (Verdict.UNDETERMINED, None, ())
+    assert found.reason.startswith(reason)
+    # Nor is another session evidence of what stood before.
+    assert checked(mode, MINE, before={**WAITING, **other}).verdict is Verdict.UNDETERMINED
+
+
+@every_mode
+@pytest.mark.parametrize("behind", [0, 2, 5, 3600])
+def test_without_before_no_clock_of_a_server_makes_it_applied(mode: Mode, behind: float) -> None:
+    # Somebody else booked it just now, and the machine that says `Date` is behind the one that dates bookings.
+    now = time.time()
+    booked = {**MINE, "dateScheduled": datetime.fromtimestamp(now, UTC).isoformat()}
+    found = checked(mode, booked, f"Date: {formatdate(now - behind, usegmt=True)}")
+    assert (found.verdict, found.inferred) == (Verdict.UNDETERMINED, ())
+
+
+@every_mode
+@pytest.mark.parametrize(
+    "shown", ["2027-03-04T15:30:00", 1804174200, 1804174200000, "2027-03-04", "2027-03-04T15:00:00Z"], ids=str
+)
+def test_the_requested_time_in_another_form_is_undetermined(mode: Mode, shown: Any) -> None:
+    session = {**WAITING, "appointmentDate": shown}
+    for before in (None, WAITING, session):
+        assert checked(mode, session, before=before).verdict is Verdict.UNDETERMINED
+    assert checked(mode, WAITING).verdict is Verdict.NOT_VISIBLE
 
 
 @every_mode

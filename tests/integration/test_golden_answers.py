@@ -174,16 +174,31 @@ def test_free_answers() -> None:
     assert post_free.OPERATION.decode(b'{"self": {"a": [null]}}') == {"self": {"a": [None]}}
     assert import_.OPERATION.decode(b"[1, null]") == [1, None]
     assert import_.OPERATION.decode(b"null") is None
-    read: Callable[[bytes], Any] = delete_thing.OPERATION.decode
-    assert [read(content) for content in (b"", b"done", b"{}")] == [None, None, None]
+    nothing: Callable[[bytes], Any] = delete_thing.OPERATION.decode
+    assert nothing(b"") is None
+    with pytest.raises(UndecodableAnswer, match="expected no content, got 27 bytes"):
+        nothing(b"<html>Please sign in</html>")
 
 
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [(b'"done"', "done"), (b"", ""), (b"done", "done"), (b"12", "12"), (b'{"a": 1}', '{"a": 1}'), (b"\xff", "\ufffd")],
-)
-def test_texts_come_as_they_are(content: bytes, text: str) -> None:
-    assert replace_thing.OPERATION.decode(content) == text
+def test_a_string_is_json_or_declared_as_plain_text() -> None:
+    read = replace_thing.OPERATION.decode
+    assert read(b'"done"') == read(b'"done"', media="text/html") == read(b"done", media="text/plain") == "done"
+    for content in (b"", b"done", b"12", b'{"a": 1}', b"<html>", b"\xff", b'"do'):
+        for media in ("application/json", "text/html", ""):
+            with pytest.raises(UndecodableAnswer, match="expected a JSON string, got "):
+                read(content, media=media)
+    for content in (b"", b" ", b"12", b'{"a": 1}', b'{"a"', b" <html>"):
+        with pytest.raises(UndecodableAnswer):
+            read(content, media="text/plain; charset=utf-8")
+
+
+def test_less_than_a_success_is_one_only_where_it_is_documented() -> None:
+    assert plant_tree.OPERATION.success == 202
+    assert plant_tree.OPERATION.decode(b"{}", status=202).to_dict() == {}
+    assert plant_tree.OPERATION.decode(b"{}", status=200).to_dict() == {}
+    for operation, status in ((plant_tree.OPERATION, 206), (get_thing.OPERATION, 202), (get_thing.OPERATION, 206)):
+        with pytest.raises(UndecodableAnswer, match=r"only accepted|a part of a response"):
+            operation.decode(b"{}", status=status)
 
 
 @pytest.mark.parametrize("content", [b"", b" ", b"<html>secret</html>", b"{", b"[]", b'"text"', b"null", b"1", b"\xff"])
@@ -224,7 +239,7 @@ def test_a_default_response_makes_no_success_of_a_failure(
 
 
 @pytest.mark.parametrize("read", [read_sync, read_async])
-@pytest.mark.parametrize("status", [200, 201, 206])
+@pytest.mark.parametrize("status", [200, 201, 203])
 def test_any_2xx_is_the_documented_success(
     wire: Wire, status: int, read: Callable[[AuthenticatedClient], Response[Thing]]
 ) -> None:
@@ -235,7 +250,7 @@ def test_any_2xx_is_the_documented_success(
 
 
 def test_a_default_answer_of_text(wire: Wire) -> None:
-    recorder = wire(lambda request: Answer.of_json("moved", 404 if "name=x" in request.query else 202))
+    recorder = wire(lambda request: Answer.of_json("moved", 404 if "name=x" in request.query else 201))
     with AuthenticatedClient(base_url=recorder.url, token="T0ken") as client:
         body = ThingBody(from_="f", self_="s")
         assert replace_thing.sync("TH0001", client=client, body=body) == "moved"

@@ -219,6 +219,8 @@ def test_addresses_in_pages(
         offset = int(dict(request.query_pairs).get("offset", "0"))
         links = dict.fromkeys(("next", "first", "last", "prev", "previous", "self", "url", "links"), link)
         page = {"total": 4, "count": 2, "offset": offset, "results": [{"n": offset}, {"n": offset + 1}], **links}
+        if offset:  # at the end, it would be an error
+            page["next"] = None
         answered = Answer.of_json(page)
         relations = ", ".join(f'<{link.strip()}>; rel="{rel}"' for rel in ("next", "first", "last"))
         headers = (*answered.headers, ("Link", relations), ("Content-Location", link), ("Refresh", f"0;url={link}"))

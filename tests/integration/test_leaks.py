@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import base64
 import copy
+import functools
+import html
+import io
 import itertools
 import json
 import logging
 import pickle
+import re
+import socket
+import time
 import traceback
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
+from rich.console import Console
+from rich.pretty import pretty_repr
+from rich.traceback import Traceback as RichTraceback
 
 from invigilate import (
     APIError,
@@ -28,9 +38,11 @@ from invigilate import (
     OutcomeUnknownError,
     SmarterProctoring,
 )
+from smarterproctoring_client.models import UserProfile
+from tests.support.attempts import Attempt
 from tests.support.bound import CLIENTS, arguments_of, method_of, module_of, reachable
 from tests.support.documented import ALL, Documented
-from tests.support.fakes import Reply, Script
+from tests.support.fakes import Lost, Reply, Script
 from tests.support.modes import INSTALL, Mode, run, settle
 from tests.support.scripted import Peer, Scripted, answer_of
 
@@ -99,6 +111,27 @@ def assert_clean(text: str, where: str) -> None:
         assert position < 0, f"{where} shows a canary: ...{text[max(0, position - 80) : position + 60]!r}..."
 
 
+def _from_base64(word: re.Match[str]) -> str:
+    cut = word[0][: -1 if len(word[0]) % 4 == 1 else None]
+    return base64.b64decode(cut + "=" * (-len(cut) % 4)).decode("utf-8", "replace")
+
+
+DECODERS: tuple[Callable[[str], str], ...] = (
+    html.unescape,
+    unquote,
+    lambda text: text.encode("latin-1", "replace").decode("utf-8", "replace"),
+    lambda text: re.sub(r"[A-Za-z0-9+/]{8,}", _from_base64, text),
+)
+
+
+def decodings(text: str) -> set[str]:
+    """What can be made of a message by decoding it up to four times."""
+    found = {text}
+    for _ in range(4):
+        found |= {decode(each) for each in found for decode in DECODERS}
+    return found
+
+
 PROXY_PASSWORD = f"{MARK}-of-the-proxy"
 encoded_proxy_password = base64.b64encode(f"user:{PROXY_PASSWORD}".encode()).decode()
 
@@ -128,6 +161,7 @@ def search_error(error: BaseException) -> None:
             assert (again.body, again.headers) == (None, None)
         assert_clean(f"{link} {link!r} {link.args}", f"{type(link).__name__} of the chain")
     assert_clean("".join(traceback.format_exception(error)), "the traceback")
+    assert_clean("\n".join(decodings(str(error))), "the decoded message")
     assert "\n" not in str(error)
 
 
@@ -206,6 +240,18 @@ def as_text(status: int, *headers: str) -> Echo:
     return lambda secrets: answer_of(f"<html>{told(secrets)}</html>".encode(), status, *headers)
 
 
+def entities(text: str) -> str:
+    return "".join(f"&#x{ord(character):x}" for character in text)
+
+
+def escaped_quotes(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def misread(text: str) -> str:
+    return text.encode().decode("latin-1")
+
+
 TRACES = ("X-Request-Id", "Location", "Set-Cookie", "WWW-Authenticate", "Server", "Warning")
 ECHOES: dict[str, Echo] = {
     "message": in_json(400, lambda text: {"code": text, "message": text}, ensure_ascii=False),
@@ -216,6 +262,16 @@ ECHOES: dict[str, Echo] = {
     "quoted": in_json(409, lambda text: {"code": quote(text, safe=""), "message": f"/x?c={quote_plus(text)}"}),
     "quoted twice": in_json(409, lambda text: {"message": quote(quote(text, safe=""), safe="")}),
     "html escaped": in_json(422, lambda text: {"message": text.replace("&", "&amp;").replace('"', "&quot;")}),
+    "entities": in_json(
+        422, lambda text: {"message": "".join(f"&#{ord(c):05};" for c in text), "code": entities(text)}
+    ),
+    "quoted for SQL": in_json(
+        400, lambda text: {"message": f"near '{escaped_quotes(text)}'", "code": text.replace("'", "''")}
+    ),
+    "decomposed": in_json(400, lambda text: {"message": unicodedata.normalize("NFD", text), "code": text.upper()}),
+    "mojibake": in_json(400, lambda text: {"message": misread(text), "code": misread(misread(text))}),
+    "over-encoded": in_json(400, lambda text: {"message": entities(json.dumps(quote(quote(misread(text)))))}),
+    "base64": in_json(400, lambda text: {"message": base64.b64encode(json.dumps([text]).encode()).decode()}),
     "repr": in_json(422, lambda text: {"message": f"got {text!r} as {text.encode()!r}"}),
     "in a list": in_json(422, lambda text: [{"error": {"message": text}}]),
     "html": as_text(500, "Content-Type: text/html"),
@@ -325,6 +381,12 @@ def test_no_canary_comes_out(echo: str, make: Callable[[int], str], mode: Mode) 
         for operation in ALL:
             run(mode, lambda: scenario(operation))  # noqa: B023
     assert not leaks, "\n".join(leaks)
+
+
+def test_decoding_finds_a_canary() -> None:
+    for encoded in (entities(quote(quote(MARK))), base64.b64encode(misread(entities(MARK)).encode()).decode()):
+        assert MARK not in encoded
+        assert any(MARK in each for each in decodings(f"400: {encoded} is wrong"))
 
 
 def test_every_sensitive_field_has_a_canary() -> None:
@@ -559,3 +621,224 @@ def test_what_is_said_of_a_session_that_was_read_back() -> None:
         )
         result = client.exam_sessions.check(error)
         assert_clean(f"{result} {result!r} {tuple(result)}", "a verdict")
+
+
+# Tracebacks that show local variables.
+
+
+def rendered(error: BaseException) -> Iterator[tuple[str, str]]:
+    """All that the usual tools show of an exception, with the local variables of each frame."""
+    captured = traceback.TracebackException.from_exception(error, capture_locals=True)
+    yield "traceback", "".join(captured.format())
+    console = Console(file=io.StringIO(), width=500, color_system=None)
+    with console.capture() as shown:
+        console.print(
+            RichTraceback.from_exception(
+                type(error),
+                error,
+                error.__traceback__,
+                show_locals=True,
+                locals_max_length=10_000,
+                locals_max_string=100_000,
+                extra_lines=0,
+            )
+        )
+    yield "rich", shown.get()
+    yield "pytest", str(pytest.ExceptionInfo.from_exception(error).getrepr(showlocals=True, chain=True))
+
+
+def search_locals(error: BaseException | None) -> None:
+    assert error is not None
+    search_error(error)
+    for tool, text in rendered(error):
+        assert type(error).__name__ in text
+        assert_clean(text, f"the traceback of {type(error).__name__} by {tool}")
+
+
+def test_the_tools_show_local_variables() -> None:
+    def leaking(card_token: str) -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no") as caught:
+        leaking(plain(1))
+    for tool, text in rendered(caught.value):
+        assert MARK in text, tool
+
+
+def refused_port() -> str:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+def wrong_sids(arguments: dict[str, Any], fields: Any) -> None:
+    for field in fields:
+        if field.sid and field.name in arguments:
+            arguments[field.name] = "wrong"
+
+
+def wrong_value(arguments: dict[str, Any], fields: Any) -> None:
+    field = [field for field in fields if not field.sensitive][-1]
+    arguments[field.name] = object()
+
+
+def wrong_name(arguments: dict[str, Any], fields: Any) -> None:
+    arguments["misspelled"] = 1
+
+
+SPOILED: dict[str, Callable[[dict[str, Any], Any], None]] = {
+    "a wrong SID": wrong_sids,
+    "a wrong value": wrong_value,
+    "a wrong name": wrong_name,
+}
+STAGES = {
+    **dict.fromkeys(SPOILED, "nothing"),
+    "refused": "nothing",
+    "400": "message",
+    "401": "escaped",
+    "reset": "truncated",
+    "no HTTP": "header line",
+    "no JSON": "no json",
+    "silence": "silence",
+    "deadline": "silence",
+}
+
+
+@both_modes
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_local_variable_of_a_traceback_shows_a_canary(stage: str, mode: Mode) -> None:
+    hostile = Hostile()
+    leaks: list[str] = []
+    failed = 0
+
+    def script(peer: Peer) -> None:
+        if STAGES[stage] == "silence":
+            peer.read()
+            time.sleep(0.1)
+        else:
+            hostile(peer)
+
+    async def scenario(operation: Documented) -> None:
+        nonlocal failed
+        arguments, canaries = planted(operation, plain)
+        described = DESCRIBED[operation.id]
+        hostile.secrets = (*([TOKEN] if described.secured else []), *canaries)
+        if stage in SPOILED:
+            SPOILED[stage](arguments, described.fields)
+        url = refused_port() if stage == "refused" else server.url
+        client = client_of(operation, mode, url, timeout=0.03 if stage == "silence" else 5, max_retries=0)
+        if stage == "deadline":
+            client = client.with_options(deadline=0.03)
+        for view in (False, True):
+            method = method_of(client, operation, raw=view)
+            error = await Attempt(functools.partial(method, **arguments)).error()
+            if error is None and stage in {"a wrong SID", "no JSON"}:
+                continue  # it has no SID, or its documented response is any string
+            failed += 1
+            try:
+                search_locals(error)
+            except AssertionError as leak:
+                leaks.append(f"{operation}: {leak}")
+        await close(client)
+
+    with Scripted(script) as server:
+        hostile.echo = ECHOES.get(STAGES[stage], ECHOES["nothing"])
+        for operation in ALL:
+            run(mode, lambda: scenario(operation))  # noqa: B023
+    assert not leaks, "\n".join(leaks)
+    assert failed > len(ALL) / 2
+
+
+@both_modes
+@pytest.mark.parametrize("echo", ["message", "truncated", "no json"])
+def test_no_local_variable_shows_a_raw_request_or_a_client_secret(echo: str, mode: Mode) -> None:
+    hostile = Hostile()
+    hostile.echo = ECHOES[echo]
+    operation = next(each for each in ALL if each.id == "listSessionResults")
+
+    async def scenario() -> None:
+        client = client_of(ALL[0], mode, server.url)
+        body, params = {"deep": [plain(1)]}, {"q": plain(2)}
+        post = functools.partial(client.request, "POST")
+        get = functools.partial(client.paginate, "/v1/x")
+        for attempt, sent in (
+            (functools.partial(post, "/v1/x", params=params, json=body), (plain(1), plain(2))),
+            (functools.partial(post, "not relative", params=params, json=body), ()),
+            (functools.partial(post, "/v1/x", params=params, json={**body, "x": object()}), ()),
+            (functools.partial(get, params=params), (plain(2),)),
+            (functools.partial(get, params={**params, "x": object()}), ()),
+        ):
+            hostile.secrets = (TOKEN, *sent)
+            error = await Attempt(attempt).error()
+            if error is not None:
+                search_locals(error)
+        hostile.secrets = (plain(1),)
+        await close(client)
+        client = client_of(operation, mode, server.url, access_token=None, client_id="id", client_secret=plain(1))
+        search_locals(await Attempt(functools.partial(method_of(client, operation), **ARGUMENTS[operation.id])).error())
+        await close(client)
+
+    with Scripted(hostile) as server:
+        run(mode, scenario)
+
+
+@both_modes
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+def test_no_local_variable_shows_what_was_interrupted(interruption: type[BaseException], mode: Mode) -> None:
+    operation = next(each for each in ALL if each.id == "scheduleExamSession")
+    arguments, _ = planted(operation, plain)
+    calls = itertools.count()
+
+    def source() -> str:
+        if next(calls) % 2:
+            raise interruption
+        return TOKEN
+
+    async def scenario() -> None:
+        client = client_of(operation, mode, "http://127.0.0.1", token=source, transport=Script(Lost(interruption())))
+        attempt = Attempt(functools.partial(method_of(client, operation), **arguments))
+        search_locals(await attempt.error())
+        error = await attempt.error()
+        search_locals(error)
+        assert isinstance(error, interruption)
+        if isinstance(error, Exception):
+            # A mistake in a callable of the caller can still be found.
+            assert "in source" in "".join(traceback.format_exception(error))
+        await close(client)
+
+    run(mode, scenario)
+
+
+@pytest.mark.parametrize("kind", [SmarterProctoring, AsyncSmarterProctoring, ISpringLearn, AsyncISpringLearn])
+@pytest.mark.parametrize(
+    "options", [{"base_url": "ftp://x"}, {"timeout": -1}, {"proxy": f"x://user:{MARK}@y"}, {"verify": "/missing"}]
+)
+def test_no_local_variable_shows_the_credentials_of_a_client(options: dict[str, Any], kind: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Attempt(functools.partial(kind, TOKEN, **options)).begun()
+    error = caught.value
+    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # without the frame of this test
+    search_locals(error)
+
+
+def test_what_the_caller_was_handling_keeps_its_traceback() -> None:
+    client = SmarterProctoring(TOKEN, INSTALL, transport=Script(Reply(400, {})))
+    own = KeyError("own")
+
+    def handling() -> None:
+        try:
+            raise own
+        except KeyError:
+            client.installs.get_settings()
+
+    with pytest.raises(APIError) as caught:
+        handling()
+    assert caught.value.__context__ is own
+    assert own.__traceback__ is not None
+
+
+def test_rich_shows_no_sensitive_field_of_a_model() -> None:
+    profile = UserProfile.from_dict({"sid": "US" + "0" * 32, "email": plain(1), "firstName": plain(2), "x": plain(3)})
+    shown = pretty_repr(profile)
+    assert "US000" in shown
+    assert_clean(shown, "rich")

@@ -58,8 +58,31 @@ def free_port() -> int:
 def test_refused_connections_are_retried_and_nothing_was_sent(mode: Mode, call: Call) -> None:
     error = failing(APIConnectionError, mode, call, f"http://127.0.0.1:{free_port()}", max_retries=3)
     assert error.sent is False
+    assert ", nothing was sent; " in str(error)
     assert len(error.attempts) == 4
     assert "nothing was sent" in str(error)
+
+
+@every_mode
+@pytest.mark.parametrize("reply", [b"", answer({}, 503, "Connection: close")], ids=["lost", "answered 503"])
+def test_sent_covers_the_earlier_attempts_of_a_call(mode: Mode, reply: bytes) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve_once() -> None:
+        connection, _ = listener.accept()
+        listener.close()
+        with connection:
+            connection.settimeout(5)
+            connection.recv(65536)
+            connection.sendall(reply)
+
+    thread = threading.Thread(target=serve_once, daemon=True)
+    thread.start()
+    error = failing(APIConnectionError, mode, safe, f"http://127.0.0.1:{listener.getsockname()[1]}", max_retries=1)
+    thread.join(5)
+    assert error.sent is True
+    assert "nothing was sent this time, but an earlier attempt may have been received" in str(error)
+    assert [attempt.status_code for attempt in error.attempts] == [503 if reply else None, None]
 
 
 @every_mode

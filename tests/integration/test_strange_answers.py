@@ -86,7 +86,10 @@ def test_redirects_are_not_followed(status: int, mode: Mode) -> None:
 def test_the_addresses_in_a_page_are_not_followed(mode: Mode) -> None:
     with Scripted(serve(PAGE)) as elsewhere:
         links = dict.fromkeys(("first", "next", "prev", "last"), f"{elsewhere.url}/v1/take-it?offset=2")
-        pages = [answer({"total": 4, "results": [{"sid": str(n)}, {"sid": str(n + 1)}], **links}) for n in (0, 2)]
+        # The last page says that there is no next one.
+        ends: list[tuple[int, dict[str, None]]] = [(0, {}), (2, {"next": None})]
+        rows = [[{"sid": str(n)}, {"sid": str(n + 1)}] for n, _ in ends]
+        pages = [answer({"total": 4, "results": rows[n // 2], **links, **end}) for n, end in ends]
         with Scripted(serve(*pages)) as server:
             rows = succeeding(mode, report, server.url)
             assert [row.sid for row in rows] == ["0", "1", "2", "3"]
@@ -170,14 +173,43 @@ def test_an_answer_that_ends_with_its_connection(mode: Mode) -> None:
         assert (len(server.requests), server.connections) == (3, 3)
 
 
-@every_mode
-def test_an_empty_text(mode: Mode) -> None:
-    async def call(client: Any) -> Any:
-        return await settle(client.exam_sessions.reschedule(**SIDS, notes="x"))
+async def cancel(client: Any) -> Any:
+    return await settle(client.exam_sessions.cancel(**SIDS, cancellation_memo="x"))
 
-    with Scripted(serve(head(204), answer_of(b""))) as server:
-        assert succeeding(mode, call, server.url, times=2) == ""
-        assert len(server.requests) == 2
+
+JSON, PLAIN, MARKUP = (f"Content-Type: {media}" for media in ("application/json", "text/plain", "text/html"))
+SIGN_IN = b"<html>Please sign in</html>"
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("reply", "status", "body"),
+    [
+        (answer_of(SIGN_IN, 200, MARKUP), 200, SIGN_IN),
+        (answer_of(SIGN_IN, 200, PLAIN), 200, SIGN_IN),
+        (answer_of(b'{"error": "expired"}', 200, JSON), 200, b'{"error": "expired"}'),
+        (answer_of(b"", 200, JSON), 200, b""),
+        (head(204), 204, b""),
+        (answer_of(b'"Successful"', 202, JSON), 202, b'"Successful"'),
+        (answer_of(b'"Succ"', 206, JSON, "Content-Range: bytes 0-5/12"), 206, b'"Succ"'),
+    ],
+    ids=["sign-in page", "sign-in page as text", "error object", "empty", "no content", "accepted", "part"],
+)
+def test_a_2xx_without_the_documented_string_is_an_unknown_outcome(
+    mode: Mode, reply: bytes, status: int, body: bytes
+) -> None:
+    with Scripted(serve(reply)) as server:
+        error = failing(OutcomeUnknownError, mode, cancel, server.url)
+        assert (error.status_code, error.body) == (status, body)
+        assert error.operation == "cancelExamSession"
+        assert len(server.requests) == 1
+
+
+@every_mode
+@pytest.mark.parametrize("reply", [answer("Successful"), answer_of(b"Successful", 200, PLAIN + "; charset=utf-8")])
+def test_a_documented_string(mode: Mode, reply: bytes) -> None:
+    with Scripted(serve(reply)) as server:
+        assert succeeding(mode, cancel, server.url) == "Successful"
 
 
 @every_mode

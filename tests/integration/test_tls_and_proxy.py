@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import logging
 import ssl
+import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,17 @@ def not_sent(mode: Mode, url: str, **options: Any) -> APIConnectionError:
     error: APIConnectionError = failing(APIConnectionError, mode, url, max_retries=1, **options)
     assert error.sent is False
     assert len(error.attempts) == 2
+    return error
+
+
+def rejected(mode: Mode, url: str, **options: Any) -> APIConnectionError:
+    """A call that ends with the certificate of the server, which no retry mends: it is tried once, and not sent."""
+    error: APIConnectionError = failing(APIConnectionError, mode, url, max_retries=3, **options)
+    assert error.sent is False
+    assert len(error.attempts) == 1
+    assert "the certificate is not accepted (" in str(error)
+    assert str(error).endswith("), nothing was sent; retrying would not help")
+    assert any("certificate verify failed" in str(link).lower() for link in chain(error))
     return error
 
 
@@ -167,21 +180,35 @@ def test_a_private_authority(
 
 @every_mode
 def test_an_unknown_authority_is_refused_and_nothing_was_sent(mode: Mode, server: Recorder) -> None:
-    error = not_sent(mode, server.url)
-    assert any("certificate verify failed" in str(link).lower() for link in chain(error))
-    assert server.requests == []
-
-
-@every_mode
-def test_the_refusal_of_a_certificate_says_so(mode: Mode, server: Recorder) -> None:
-    assert "certificate" in str(not_sent(mode, server.url)).lower()
+    assert "unable to get local issuer certificate" in str(rejected(mode, server.url))
+    assert (server.requests, server.connections) == ([], 1)
 
 
 @every_mode
 def test_a_certificate_for_another_name_is_refused(mode: Mode, authority: trustme.CA, authority_file: str) -> None:
     with Recorder(booked, server_context(authority, NAME)) as server:
-        not_sent(mode, server.url, verify=authority_file)
-        assert server.requests == []
+        assert "IP address mismatch" in str(rejected(mode, server.url, verify=authority_file))
+        assert (server.requests, server.connections) == ([], 1)
+
+
+@every_mode
+def test_an_expired_certificate_is_not_retried(mode: Mode, authority: trustme.CA, authority_file: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC)).configure_cert(context)
+    with Recorder(booked, context) as server:
+        assert "certificate has expired" in str(rejected(mode, server.url, verify=authority_file))
+        assert (server.requests, server.connections) == ([], 1)
+
+
+@every_mode
+def test_an_idempotent_call_is_not_retried_for_a_certificate(mode: Mode, server: Recorder) -> None:
+    async def scenario() -> None:
+        async with proctoring(mode, server.url) as client:
+            await settle(client.exam_sessions.get(**SIDS))
+
+    with pytest.raises(APIConnectionError, match="the certificate is not accepted") as caught:
+        run(mode, scenario)
+    assert (caught.value.sent, len(caught.value.attempts), server.connections) == (False, 1, 1)
 
 
 @every_mode
@@ -288,7 +315,7 @@ def test_a_proxy_that_hangs_up(mode: Mode) -> None:
 @every_mode
 def test_a_certificate_behind_a_proxy_is_checked(mode: Mode, server: Recorder) -> None:
     with Proxy({NAME: port(server)}) as proxy:
-        not_sent(mode, f"https://{NAME}", proxy=proxy.url)
+        rejected(mode, f"https://{NAME}", proxy=proxy.url)
         assert TOKEN.encode() not in proxy.tunnelled
     assert server.requests == []
 
@@ -390,6 +417,7 @@ def _no_address(*args: Any, **kwargs: Any) -> Any:
     ],
 )
 def test_a_proxy_of_the_environment_that_cannot_be_used(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)  # as where the extra of httpx is not installed
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ConfigurationError) as caught:
         ISpringLearn(TOKEN)

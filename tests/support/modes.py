@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
@@ -65,3 +67,11 @@ def ispring(mode: Mode, url: str, **options: Any) -> Any:
     kind: Any = ISpringLearn if mode == "sync" else AsyncISpringLearn
     given = options if "client_id" in options else {"access_token": TOKEN, **options}
     return _entered(mode, kind(base_url=url, **given))
+
+
+def wait_for_page_threads() -> None:
+    """Wait until the threads of abandoned pages have ended, which a sync client does not do."""
+    end = time.monotonic() + 5
+    while any(thread.name == "invigilate-page" for thread in threading.enumerate()):
+        assert time.monotonic() < end
+        time.sleep(0.005)

@@ -39,6 +39,7 @@ from tests.support.fakes import (
     Script,
     Sent,
     Step,
+    collect,
     perform,
     proctoring,
     report,
@@ -47,6 +48,7 @@ from tests.support.fakes import (
 )
 
 GOOD = Reply(200, {"sid": SESSION})
+DONE = Reply(200, "Successful")
 REPEATED = [408, 429, 500, 502, 503, 504]
 SENSITIVE = {"card_token": "tok_canary", "voucher_code": "canary-voucher", "email": "canary@example.com"}
 
@@ -173,6 +175,25 @@ def test_a_lost_connection_is_an_error_with_its_cause(mode: Mode) -> None:
         assert caught.value.status_code is None
 
 
+NOT_SENT = Lost(httpx.ConnectError("refused"), written=False)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "first", [Reply(503), Reply(429), Lost(httpx.ReadError("x")), Lost(OSError("x"), None)], ids=str
+)
+def test_sent_is_false_only_if_no_attempt_was_sent(first: Step, mode: Mode) -> None:
+    for steps, sent in (([first, NOT_SENT], True), ([NOT_SENT, first, NOT_SENT], True), ([NOT_SENT, NOT_SENT], False)):
+        with pytest.raises(APIConnectionError) as caught:
+            perform(mode, Script(*steps), update, max_retries=len(steps) - 1)
+        assert caught.value.sent is sent
+        assert len(caught.value.attempts) == len(steps)
+        told = (
+            "nothing was sent this time, but an earlier attempt may have been received" if sent else "nothing was sent"
+        )
+        assert f", {told}; no retries left" in str(caught.value)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_raw_answers_tell_what_it_took(mode: Mode) -> None:
     def use(client: Any) -> Any:
@@ -204,7 +225,7 @@ def test_an_unsafe_call_with_such_an_answer_is_of_unknown_outcome(call: Any, sta
     assert error.__cause__.status_code == status
     assert error.sent_at is not None
     assert len(error.attempts) == 1
-    assert str(error).startswith(f"{error.method} {error.path}: the outcome is unknown: {status}")
+    assert str(error).startswith(f"{error.method} {error.path}: outcome unknown: {status}")
     assert error.body == b'{"message": "x"}'
 
 
@@ -233,6 +254,26 @@ def test_an_unsafe_call_without_an_answer_is_of_unknown_outcome(
     assert caught.value.status_code is None
     assert isinstance(caught.value.__cause__, APIConnectionError)
     assert caught.value.__cause__.__cause__ is error
+    # One short line: the reason, then what to do.
+    reason = caught.value.message.removeprefix("outcome unknown: ").partition("; ")
+    assert reason[0].startswith(("timed out (", "connection failed ("))
+    assert reason[2] == "it may have gone through, so check before sending it again"
+    assert caught.value.attempts[0].reason == f"{reason[0]}; not idempotent, so not retried"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_attempts_of_an_undocumented_2xx_do_not_say_that_it_succeeded(mode: Mode) -> None:
+    html = Reply(200, b"<html>", {"content-type": "text/html"})
+    with pytest.raises(OutcomeUnknownError) as unknown:
+        perform(mode, Script(html), schedule)
+    assert [tuple(attempt) for attempt in unknown.value.attempts] == [
+        (1, 200, "answered 200, not the documented response", 0.0)
+    ]
+    with pytest.raises(ResponseDecodeError) as undecodable:
+        perform(mode, Script(Reply(503, b"", {"retry-after": "0"}), html), update, max_retries=1)
+    assert [attempt.reason for attempt in undecodable.value.attempts] == [
+        "answered 503", "answered 200, not the documented response"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -250,6 +291,85 @@ def test_an_undecodable_success_of_an_unsafe_call_is_of_unknown_outcome(body: An
     with pytest.raises(ResponseDecodeError) as safe:
         perform(mode, Script(reply), update)
     assert safe.value.status_code == 201
+
+
+NO_STRINGS: list[Any] = [
+    b"<html>Please sign in</html>", {"error": {"code": "AUTHENTICATIONFAILED"}}, b"", b" ", None, 5, True, [],
+    b"Successful", b'"Succ', b"\xff",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("body", NO_STRINGS, ids=repr)
+@pytest.mark.parametrize("media", ["application/json", "text/html; charset=utf-8", "application/octet-stream", None])
+def test_what_is_no_json_string_is_of_unknown_outcome(media: str | None, body: Any, mode: Mode) -> None:
+    reply = Reply(200, body, {"content-type": media} if media else {})
+    with pytest.raises(OutcomeUnknownError, match="200, but expected a JSON string, got ") as caught:
+        perform(mode, Script(reply, DONE), reschedule, max_retries=5)
+    error = caught.value
+    assert (error.status_code, error.body) == (200, reply.response().content)
+    assert isinstance(error.__cause__, ResponseDecodeError)
+    assert error.__cause__.body == error.body
+    assert "sign in" not in str(error)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("media", ["text/plain", "Text/Plain; charset=utf-8"])
+def test_plain_text_may_stand_for_a_documented_string(media: str, mode: Mode) -> None:
+    headers = {"content-type": media}
+    for body, value in ((b"Successful", "Successful"), (b'"Successful"', "Successful"), ("\u00fc".encode(), "\u00fc")):
+        assert perform(mode, Script(Reply(200, body, headers)), reschedule) == value
+    markup: list[Any] = [
+        b"<html>Please sign in</html>",
+        b"\xef\xbb\xbf <p>",
+        b'{"error": ',
+        b"[",
+        {},
+        b"",
+        b" \n",
+        None,
+    ]
+    for other in markup:
+        with pytest.raises(OutcomeUnknownError):
+            perform(mode, Script(Reply(200, other, headers)), reschedule)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("status", "told"), [(202, "the server only accepted the request for later"), (206, "this is a part of a response")]
+)
+def test_a_2xx_that_is_less_than_a_success_is_none(status: int, told: str, mode: Mode) -> None:
+    for call, body in ((schedule, {"sid": SESSION}), (reschedule, "Successful")):
+        reply = Reply(status, body)
+        with pytest.raises(OutcomeUnknownError, match=f"{status}, but {told}") as caught:
+            perform(mode, Script(reply, GOOD), call, max_retries=5)
+        assert (caught.value.status_code, caught.value.body) == (status, reply.response().content)
+    server = Script(Reply(status, {"sid": SESSION}))
+    with pytest.raises(ResponseDecodeError, match=told):
+        perform(mode, server, update)
+    with pytest.raises(ResponseDecodeError, match=told):
+        collect(mode, Script(Reply(status, {"results": []})), report)
+    assert len(server.sent) == 1
+    # What no specification describes may well mean 202.
+    assert perform(mode, server, post).status_code == status
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [200, 204, 205])
+def test_an_empty_2xx_is_of_unknown_outcome_where_content_is_documented(status: int, mode: Mode) -> None:
+    for call in (schedule, reschedule):
+        with pytest.raises(OutcomeUnknownError, match=f"outcome unknown: {status}, but expected") as caught:
+            perform(mode, Script(Reply(status, b""), GOOD), call, max_retries=5)
+        assert (caught.value.status_code, caught.value.body) == (status, b"")
+    with pytest.raises(ResponseDecodeError):
+        perform(mode, Script(Reply(status, b"")), update)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [200, 201, 203, 299])
+def test_any_other_2xx_with_the_documented_content_is_a_success(status: int, mode: Mode) -> None:
+    assert perform(mode, Script(Reply(status, {"sid": SESSION})), schedule).sid == SESSION
+    assert perform(mode, Script(Reply(status, "Successful")), reschedule) == "Successful"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -281,7 +401,8 @@ def test_a_refused_unsafe_call_is_plain_and_sent_once(call: Any, status: int, mo
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("call", UNSAFE)
 def test_an_unsafe_call_of_which_nothing_was_written_is_sent_again(call: Any, mode: Mode, waits: list[float]) -> None:
-    server = Script(Lost(httpx.ConnectError("refused"), written=False), Lost(httpx.ConnectTimeout("x"), False), GOOD)
+    good = DONE if call is reschedule else GOOD
+    server = Script(Lost(httpx.ConnectError("refused"), written=False), Lost(httpx.ConnectTimeout("x"), False), good)
     perform(mode, server, call)
     assert len(server.sent) == 3
     assert server.sent[0] == server.sent[1] == server.sent[2]
@@ -302,8 +423,9 @@ def test_after_a_refused_connection_a_lost_reply_still_counts(mode: Mode) -> Non
 
 
 STEPS = st.one_of(
-    st.integers(200, 599).map(Reply),
+    st.integers(200, 599).map(lambda status: Reply(status, "Successful")),
     st.sampled_from([True, False, None]).map(lambda written: Lost(httpx.ConnectError("x"), written)),
+    st.just(DONE),
     st.just(GOOD),
     st.just(Reply(429, headers={"retry-after": "1"})),
 )
@@ -326,7 +448,7 @@ def test_nobody_is_ever_booked_twice(steps: list[Step], retries: int, mode: Mode
         assert step.written is False
     assert 1 <= len(used) <= retries + 1
     last = used[-1]
-    succeeded = isinstance(last, Reply) and 200 <= last.status <= 299
+    succeeded = isinstance(last, Reply) and last.body == "Successful" and last.status in {*range(200, 300)} - {202, 206}
     assert (failure is None) == succeeded == (answer is not None)
     if isinstance(last, Reply) and not succeeded:
         refused = 400 <= last.status <= 499 and last.status != 408
@@ -472,6 +594,35 @@ def test_a_deadline_that_passed_before_anything_was_sent(clock: Clock) -> None:
         schedule(proctoring(server, token=token).with_options(deadline=10))
     assert caught.value.sent is False
     assert server.sent == []
+
+
+@pytest.mark.parametrize("first", [Reply(503), Lost(httpx.ReadError("x")), NOT_SENT], ids=str)
+def test_a_deadline_that_passed_before_a_retry(first: Step, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def oversleep(seconds: float) -> None:
+        clock.now += 20
+
+    monkeypatch.setattr("time.sleep", oversleep)
+    server = Script(first, GOOD)
+    with pytest.raises(APITimeoutError, match="the deadline passed before it was sent") as caught:
+        update(proctoring(server).with_options(deadline=10))
+    assert caught.value.sent is (first is not NOT_SENT)
+    assert ("an earlier attempt may have been received" in str(caught.value)) is (first is not NOT_SENT)
+    assert len(server.sent) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_token_that_cannot_be_renewed_leaves_a_call_that_was_sent(mode: Mode) -> None:
+    issued = Reply(200, {"access_token": "a", "expires_in": 1800, "token_type": "bearer"})
+
+    def use(client: Any) -> Any:
+        return client.job_training.list_session_results()
+
+    with pytest.raises(APIConnectionError) as caught:
+        perform(mode, Script(NOT_SENT), use, api="ispring", max_retries=0)
+    assert caught.value.sent is False
+    with pytest.raises(APIConnectionError) as caught:
+        perform(mode, Script(issued, Reply(401), NOT_SENT), use, api="ispring", max_retries=0)
+    assert caught.value.sent is True
 
 
 def test_an_answer_that_is_complete_is_never_too_late(clock: Clock) -> None:

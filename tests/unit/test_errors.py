@@ -387,7 +387,8 @@ def test_no_secret_is_in_the_repr_of_anything() -> None:
 
 
 def test_what_was_answered_is_not_in_a_repr() -> None:
-    from invigilate._transport import Answer, Settings
+    from invigilate._connection import Answer
+    from invigilate._transport import Settings
 
     assert "canary" not in repr(Answer(200, {"x": "canary"}, b"canary"))
     assert "canary" not in repr(Settings("https://a", False, "http://user:canary@proxy", True, None))

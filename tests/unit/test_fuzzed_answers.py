@@ -106,12 +106,11 @@ def due(subject: Subject, body: bytes) -> Any:
     except (ValueError, RecursionError):
         value = UNREADABLE
     kind = subject.described.answer
-    if kind == "text":
-        return value if isinstance(value, str) else body.decode("utf-8", "replace")
     if subject.described.paged:
         readable = isinstance(value, dict) and isinstance(value.get("results"), list)
     else:
-        readable = {"object": isinstance(value, dict), "array": isinstance(value, list)}.get(kind, True)
+        kinds = {"object": dict, "array": list, "text": str}
+        readable = isinstance(value, kinds.get(kind, object)) and value is not UNREADABLE
     return value if readable else UNREADABLE
 
 

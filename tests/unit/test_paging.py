@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import pytest
@@ -19,11 +19,14 @@ from invigilate import (
     IncompleteResultError,
     InternalServerError,
     InvalidArgumentError,
+    NotFoundError,
     Pager,
+    PermissionDeniedError,
     ReportWarning,
     ResponseDecodeError,
 )
-from invigilate._paging import Page, advance, whole_number
+from invigilate._paging import Page, whole_number
+from invigilate._places import advance
 from tests.support.fakes import (
     INSTALL,
     MODES,
@@ -66,17 +69,20 @@ TOTALS: dict[str, Total] = {
 class Report:
     """A server with rows, which does as the documentation says, or nearly."""
 
-    def __init__(self, count: int, cap: int = 50, total: Total = TOTALS["exact"]) -> None:
+    def __init__(self, count: int, cap: int = 50, total: Total = TOTALS["exact"], linked: bool = True) -> None:
         self.rows = [row(number) for number in range(count)]
         self.cap = cap
         self.total = total
+        self.linked = linked
 
     def __call__(self, sent: Sent) -> Reply:
         query = dict(sent.query)
         offset, limit = int(query.get("offset", 0)), min(int(query.get("limit", 50)), self.cap)
         rows = self.rows[offset : offset + limit]
         hostile = "https://elsewhere.example.com/next"
-        return page(rows, total=self.total(len(self.rows)), next=hostile, first=hostile, count=len(rows), offset=offset)
+        following = {"next": hostile if offset + len(rows) < len(self.rows) else None} if self.linked else {}
+        envelope = {"total": self.total(len(self.rows)), "first": hostile, "count": len(rows), "offset": offset}
+        return page(rows, **envelope, **following)
 
 
 @given(
@@ -85,20 +91,23 @@ class Report:
     limit=st.none() | st.integers(1, 70),
     start=st.none() | st.integers(0, 70),
     total=st.sampled_from(sorted(TOTALS)),
+    linked=st.booleans(),
     mode=st.sampled_from(MODES),
 )
 def test_every_row_comes_once(
-    count: int, cap: int, limit: int | None, start: int | None, total: str, mode: Mode
+    count: int, cap: int, limit: int | None, start: int | None, total: str, linked: bool, mode: Mode
 ) -> None:
-    server = Script(Report(count, cap, TOTALS[total]))
+    server = Script(Report(count, cap, TOTALS[total], linked))
     given = {key: value for key, value in (("limit", limit), ("offset", start)) if value is not None}
     rows = collect(mode, server, lambda client: report(client, **given))
     assert numbers(rows) == list(range(start or 0, count))
     size = min(cap, limit or 50)
     left = max(0, count - (start or 0))
-    # With a usable total nothing is asked in vain; without one, the end is an empty page.
-    expected = max(1, math.ceil(left / size)) if total in {"exact", "float"} else math.ceil(left / size) + 1
-    assert len(server.sent) == expected
+    # With a usable total nothing is requested in vain; without one, the end is an empty page. Without `next`, a full
+    # page at the total may hide that there are more.
+    pages, last = math.ceil(left / size), left % size or size
+    full = left > 0 and not linked and ((pages > 1 and last == size) or last == limit)
+    assert len(server.sent) == (max(1, pages) + full if total in {"exact", "float"} else pages + 1)
     for number, sent in enumerate(server.sent):
         query = dict(sent.query)
         assert query.pop("limit", None) == (None if limit is None else str(limit))
@@ -108,40 +117,79 @@ def test_every_row_comes_once(
         assert sent.url.startswith("https://api.smarterproctoring.com/v1/")
 
 
-@given(
-    sizes=st.lists(st.integers(0, 5), min_size=1, max_size=8),
-    totals=st.lists(st.none() | st.integers(0, 20), min_size=1, max_size=8),
+class Said(NamedTuple):
+    """What a page of the script below says besides its rows."""
+
+    rows: list[int]
+    total: int | None
+    linked: bool | None
+
+
+PAGES = st.builds(
+    Said,
+    rows=st.lists(st.integers(0, 3), max_size=4),
+    total=st.none() | st.integers(0, 30),
+    linked=st.sampled_from([None, False, True]),
 )
-def test_what_is_served_is_given_or_there_is_an_error(sizes: list[int], totals: list[int | None]) -> None:
+
+
+@given(
+    script=st.lists(PAGES, min_size=1, max_size=6),
+    again=st.booleans(),
+    named=st.booleans(),
+    mode=st.sampled_from(MODES),
+)
+def test_what_is_served_is_returned_to_its_announced_end_or_there_is_an_error(
+    script: list[Said], again: bool, named: bool, mode: Mode
+) -> None:
+    """Any sizes, totals and links, and the same pages again and again: bounded requests, and no silent end."""
     served: list[int] = []
+    told: list[Said] = []
 
     def serve(sent: Sent) -> Reply:
-        offset = int(dict(sent.query).get("offset", 0))
-        assert offset == len(served), "asked for other rows than those that follow"
-        number = len(server.sent) - 1
-        size = sizes[number] if number < len(sizes) else 0
-        rows = [row(len(served) + index) for index in range(size)]
-        served.extend(range(len(served), len(served) + size))
-        return page(rows, total=totals[min(number, len(totals) - 1)])
+        assert int(dict(sent.query).get("offset", 0)) == len(served), "asked for other rows than those that follow"
+        number = len(told)
+        said = script[number % len(script)] if again or number < len(script) else Said([], None, None)
+        told.append(said)
+        served.extend(said.rows)
+        envelope: dict[str, Any] = {} if said.linked is None else {"next": "/v1/next" if said.linked else None}
+        if said.total is not None:
+            envelope["total"] = said.total
+        return page([{"sid": f"row-{n}", "position": n} if named else {"position": n} for n in said.rows], **envelope)
 
-    server = Script(serve)
-    pager = report(proctoring(server))
-    found: list[Any] = []
-    missing: tuple[int, int] | None = None
-    with warnings.catch_warnings(record=True):  # of totals that change
-        warnings.simplefilter("always")
+    found: list[int] = []
+    with warnings.catch_warnings():  # of totals that change, and of rows that come again
+        warnings.simplefilter("ignore")
         try:
-            for item in pager:
-                found.append(item)
-        except IncompleteResultError as error:
-            missing = (error.received, error.total)
-    last = totals[min(len(server.sent), len(totals)) - 1]
-    if missing is None:
-        assert last is None or len(served) >= last
-    else:
-        assert missing == (len(served), last)
-        assert len(served) < missing[1]
-    assert numbers(found) == served
+            found = [item["position"] for item in collect(mode, Script(serve), lambda c: c.paginate("/v1/x"))]
+        except IncompleteResultError:
+            pass
+        else:
+            assert found == served
+            assert len(found) >= max((said.total or 0 for said in told), default=0)
+            assert not told[-1].linked
+    assert len(told) < 250
+
+
+@given(
+    rows=st.integers(0, 40),
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    announces=st.lists(st.booleans(), min_size=1, max_size=4),
+    ahead=st.none() | st.integers(1, 5),
+    mode=st.sampled_from(MODES),
+)
+def test_a_consistent_server_is_read_whole_whichever_pages_announce_the_total(
+    rows: int, sizes: list[int], announces: list[bool], ahead: int | None, mode: Mode
+) -> None:
+    def serve(sent: Sent) -> Reply:
+        offset = int(dict(sent.query).get("offset", 0))
+        size, announced = sizes[offset % len(sizes)], announces[offset % len(announces)]
+        return page([row(n) for n in range(offset, min(rows, offset + size))], **{"total": rows} if announced else {})
+
+    def pager(client: Any) -> Any:
+        return report(client) if ahead is None else report(client).prefetch(ahead)
+
+    assert numbers(collect(mode, Script(serve), pager)) == list(range(rows))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -161,10 +209,142 @@ def test_a_report_that_grows_while_it_is_read(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_report_that_shrinks_below_the_place_where_it_is_read(mode: Mode) -> None:
-    server = Script(page([row(0), row(1)], total=4), page([], total=1))
-    with pytest.warns(ReportWarning, match="the total changed from 4 to 1: at row 2"):
-        assert numbers(collect(mode, server, report)) == [0, 1]
+@pytest.mark.parametrize("said", [{}, {"total": None}, {"total": 0}, {"total": 1}, {"total": "1000"}])
+def test_a_total_that_was_announced_holds(mode: Mode, said: dict[str, Any]) -> None:
+    server = Script(page([row(0), row(1)], total=1000), page([], **said))
+    with pytest.raises(IncompleteResultError, match="an empty page at row 2 of 1000") as caught:
+        collect(mode, server, report)
+    assert (caught.value.total, caught.value.received) == (1000, 2)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_report_that_shrinks_does_not_end_below_the_largest_total(mode: Mode) -> None:
+    # One of four rows was deleted before the second page was read: the third slipped past the reader.
+    server = Script(page([row(0), row(1)], total=4), page([row(3)], total=3), page([], total=3))
+    with (
+        pytest.warns(ReportWarning, match="the total changed from 4 to 3: at row 2"),
+        pytest.raises(IncompleteResultError, match="an empty page at row 3 of 4"),
+    ):
+        collect(mode, server, report)
+    # A total that was wrong on one page costs nothing.
+    server = Script(page([row(0), row(1)], total=4), page([row(2)], total=3), page([row(3)], total=4))
+    with pytest.warns(ReportWarning, match="the total changed"):
+        assert numbers(collect(mode, server, report)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("link", ["/v1/next?offset=2", {"offset": 2}, True])
+def test_an_end_with_next_set_is_an_error(mode: Mode, link: Any) -> None:
+    for total in ({}, {"total": 2}):
+        # At the total, the rows that `next` announces are asked for once, by offset.
+        server = Script(page([row(0), row(1)], next=link, **total), page([], **total))
+        with pytest.raises(IncompleteResultError, match="an empty page at row 2, though `next` announces more"):
+            collect(mode, server, report)
+        assert [dict(sent.query).get("offset") for sent in server.sent] == [None, "2"]
+        with pytest.raises(IncompleteResultError, match="`next` announces more"):
+            collect(mode, Script(page([row(0), row(1)]), page([], next=link)), report)
+    refused = Script(page([row(0), row(1)], total=2, next=link), Reply(404))
+    with pytest.raises(NotFoundError):
+        collect(mode, refused, report)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("none", [None, "", False])
+def test_a_next_that_is_empty_is_the_end_at_the_total(mode: Mode, none: Any) -> None:
+    server = Script(page([row(0)], total=2), page([row(1)], total=2, next=none))
+    assert numbers(collect(mode, server, lambda client: report(client, limit=1))) == [0, 1]
+    assert len(server.sent) == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_more_rows_than_the_total_are_an_error(mode: Mode) -> None:
+    def two_hundred(sent: Sent) -> Reply:
+        offset = int(dict(sent.query).get("offset", 0))
+        return page([row(n) for n in range(offset, min(offset + 50, 200))], total=100)
+
+    server = Script(two_hundred)
+    with pytest.raises(IncompleteResultError, match="received 150 rows, but the total is 100") as caught:
+        collect(mode, server, report)
+    assert (caught.value.total, caught.value.received) == (100, 150)
+    assert len(server.sent) == 3
+    with pytest.raises(IncompleteResultError, match="received 200 rows, but the total is 100"):
+        collect(mode, Script(page(map(row, range(200)), total=100)), report)
+    with pytest.raises(IncompleteResultError, match="received 9 rows, but the total is 3"):
+        collect(mode, Script(page([row(7), row(8)], total=3)), lambda client: report(client, offset=7))
+    # The total holds where a page announces none.
+    with pytest.raises(IncompleteResultError, match="received 4 rows, but the total is 3"):
+        collect(mode, Script(page([row(0), row(1)], total=3), page([row(2), row(3)])), report)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [400, 404, 416, 422])
+def test_a_server_may_refuse_the_page_behind_the_total(mode: Mode, status: int) -> None:
+    for ahead in (1, None):
+
+        def pager(client: Any, ahead: int | None = ahead) -> Any:
+            return report(client) if ahead is None else report(client).prefetch(ahead)
+
+        server = Script(page([row(0)], total=2), page([row(1)], total=2), Reply(status))
+        assert numbers(collect(mode, server, pager)) == [0, 1]
+        assert len(server.sent) == 3
+    with pytest.raises(PermissionDeniedError):
+        collect(mode, Script(page([row(0)], total=2), page([row(1)], total=2), Reply(403)), report)
+
+
+def test_a_report_that_grows_at_its_end_is_read_on() -> None:
+    server = Script(page([row(0)], total=2), page([row(1)], total=2), page([row(2)], total=3), page([], total=3))
+    with pytest.warns(ReportWarning, match="the total changed from 2 to 3: at row 2"):
+        assert numbers(report(proctoring(server)).collect()) == [0, 1, 2]
+
+
+A, B, C = [row(0), row(1)], [row(2), row(3)], [row(4), row(5)]
+BARE_A, BARE_B = [{"name": "a"}, {"name": "b"}], [{"name": "c"}, {"name": "d"}]
+ALIKE, OTHERS = [{"passed": True}] * 2, [{"passed": False}] * 2
+SHUFFLED = [row(1), row(0)]
+
+
+@pytest.mark.filterwarnings("ignore::invigilate.ReportWarning")  # of single rows that come again
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("total", [{}, {"total": 1000}])
+@pytest.mark.parametrize(
+    ("pages", "most"),
+    [
+        ([A], 2),
+        ([BARE_A], 2),
+        ([A, SHUFFLED], 2),
+        ([A, B], 4),
+        ([BARE_A, BARE_B], 4),
+        ([A, B, C], 7),
+        ([A, BARE_A, ALIKE], 7),
+        ([[row(0)], [row(1)]], 26),
+    ],
+)
+def test_pages_that_come_again_are_an_error(
+    mode: Mode, pages: list[list[Any]], most: int, total: dict[str, int]
+) -> None:
+    server = Script(lambda sent: page(pages[(len(server.sent) - 1) % len(pages)], **total))
+    with pytest.raises(IncompleteResultError, match="was received before: `offset` seems to be ignored"):
+        collect(mode, server, lambda client: client.paginate("/v1/x"))
+    assert len(server.sent) <= most
+
+
+@pytest.mark.parametrize("pages", [[ALIKE], [ALIKE, OTHERS], [ALIKE[:1]], [ALIKE[:1], OTHERS[:1]]])
+def test_pages_of_rows_that_are_all_alike_prove_nothing_one_by_one(pages: list[list[Any]]) -> None:
+    server = Script(lambda sent: page(pages[(len(server.sent) - 1) % len(pages)]))
+    with pytest.raises(IncompleteResultError, match="was received before"):
+        proctoring(server).paginate("/v1/x").collect()
+    assert 10 < len(server.sent) < 60
+
+    def some(sent: Sent) -> Reply:
+        number = len(bounded.sent) - 1
+        return page(pages[number % len(pages)] if number < 8 else [])
+
+    bounded = Script(some)
+    assert len(proctoring(bounded).paginate("/v1/x").collect()) == 8 * len(pages[0])
+    # A total bounds them, and the page behind it shows whether the server ignores the offset.
+    counted = Script(lambda sent: page(pages[0], total=40))
+    with pytest.raises(IncompleteResultError, match=r"received \d+ rows, but the total is 40"):
+        proctoring(counted).paginate("/v1/x").collect()
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -322,8 +502,8 @@ def test_a_reading_that_is_left_early_needs_no_closing(backend: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_whoever_reads_on_after_an_error_misses_nothing(mode: Mode) -> None:
-    script = [page([row(0)], total=3), Reply(500), Reply(200, {}), page([], total=3), page([row(1), row(2)], total=3)]
-    server = Script(*script)
+    last = page([row(1), row(2)], total=3, next=None)
+    server = Script(page([row(0)], total=3), Reply(500), Reply(200, {}), page([], total=3), last)
     failures: list[type[Exception]] = []
     found: list[Any] = []
 
@@ -410,8 +590,9 @@ def test_paginate_refuses_what_is_no_place(wrong: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_next_address_is_never_followed(mode: Mode) -> None:
-    envelope = {"next": "https://elsewhere.example.com/steal", "prev": "//elsewhere.example.com", "total": 2}
-    server = Script(page([row(0)], **envelope), page([row(1)], **envelope))
+    envelope = {"prev": "//elsewhere.example.com", "total": 2}
+    first = page([row(0)], **envelope, next="https://elsewhere.example.com/steal")
+    server = Script(first, page([row(1)], **envelope, next=None))
     collect(mode, server, report)
     assert {sent.url.split("/v1/")[0] for sent in server.sent} == {"https://api.smarterproctoring.com"}
 
@@ -427,7 +608,7 @@ def test_a_page_that_fails_ends_the_reading_after_the_rows_before(mode: Mode) ->
 @pytest.mark.parametrize("mode", MODES)
 def test_a_page_is_fetched_again_by_itself(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
-    server = Script(page([row(0)], total=2), Reply(503), Lost(OSError("gone")), page([row(1)], total=2))
+    server = Script(page([row(0)], total=2), Reply(503), Lost(OSError("gone")), page([row(1)], total=2, next=None))
     assert numbers(collect(mode, server, report)) == [0, 1]
     assert server.sent[1] == server.sent[2] == server.sent[3]
 
@@ -444,18 +625,23 @@ def test_paginate_starts_where_it_is_told() -> None:
     assert [item["position"] for item in proctoring(server).paginate("/v1/x", params={"offset": 3})] == [3, 4]
 
 
-@given(offset=st.integers(0, 10**9), received=st.integers(0, 10**6), total=st.none() | st.integers(0, 10**9))
-def test_advance(offset: int, received: int, total: int | None) -> None:
-    following = advance(offset, received, total)
+@given(
+    offset=st.integers(0, 10**9),
+    received=st.integers(0, 10**6),
+    total=st.none() | st.integers(0, 10**9),
+    more=st.booleans(),
+)
+def test_advance(offset: int, received: int, total: int | None, more: bool) -> None:
+    following = advance(offset, received, total, more=more)
     if following.offset is not None:
         assert following.offset == offset + received > offset
-        assert total is None or following.offset < total
+        assert more or total is None or following.offset < total
     if received == 0:
         assert following.offset is None
         assert following.missing == max(0, (total or 0) - offset)
     else:
         assert following.missing == 0
-        assert (following.offset is None) == (total is not None and offset + received >= total)
+        assert (following.offset is None) == (total is not None and offset + received >= total and not more)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,22 @@ def test_giving_up_says_why() -> None:
     assert "deadline" in reason(time_left=0.2)
 
 
+def test_what_no_retry_mends_is_not_retried() -> None:
+    for safe, (status, sent) in itertools.product((True, False), [(None, True), (None, False), (503, True)]):
+        decision = decide(
+            safe=safe,
+            outcome=classify(status, sent=sent),
+            status_code=status,
+            attempt=1,
+            max_retries=5,
+            retry_after=0.0,
+            time_left=None,
+            jitter=0.5,
+            permanent=True,
+        )
+        assert decision == (False, 0.0, "retrying would not help")
+
+
 @given(
     status=st.none() | st.integers(100, 999),
     sent=st.booleans(),

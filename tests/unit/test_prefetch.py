@@ -119,7 +119,8 @@ def plain(count: int, cap: int = 10, total: Callable[[int], Any] = lambda offset
         size = min(asked.limit, cap)
         rows = [{"sid": sid(number)} for number in range(asked.offset, min(asked.offset + size, count))]
         said = total(asked.offset)
-        return 200, {"results": rows, "total": count if said is ... else said}
+        following = "/v1/next" if asked.offset + len(rows) < count else None
+        return 200, {"results": rows, "total": count if said is ... else said, "next": following}
 
     return page
 
@@ -149,7 +150,7 @@ def read(mode: Mode, server: Server, ahead: int | None, **options: Any) -> Outco
             error = None
             try:
                 async for row in pager:
-                    rows.append(row.sid)
+                    rows.extend(row.to_dict().values())
             except InvigilateError as caught:
                 error = caught
             return pager, error
@@ -160,7 +161,7 @@ def read(mode: Mode, server: Server, ahead: int | None, **options: Any) -> Outco
             error = None
             try:
                 for row in pager:
-                    rows.append(row.sid)
+                    rows.extend(row.to_dict().values())
             except InvigilateError as caught:
                 error = caught
             return pager, error
@@ -181,6 +182,9 @@ def read(mode: Mode, server: Server, ahead: int | None, **options: Any) -> Outco
     totals=st.lists(st.one_of(st.just(0), st.integers(-30, 5), st.none()), min_size=1, max_size=3),
     shift=st.integers(0, 3),
     broken=st.one_of(st.none(), st.integers(0, 60)),
+    cycle=st.one_of(st.none(), st.integers(1, 30)),
+    linked=st.sampled_from([None, False, True]),
+    named=st.booleans(),
     ahead=st.integers(1, 9),
     limit=st.one_of(st.none(), st.integers(1, 12)),
     offset=st.integers(0, 20),
@@ -193,21 +197,27 @@ def test_whatever_the_server_does_the_reader_sees_the_same(
     totals: list[int | None],
     shift: int,
     broken: int | None,
+    cycle: int | None,
+    linked: bool | None,
+    named: bool,
     ahead: int,
     limit: int | None,
     offset: int,
     seed: int,
 ) -> None:
-    """Caps that differ from page to page, wrong, changing and missing totals, rows that shift, pages that fail."""
+    """Caps that differ, wrong, changing and missing totals, rows that shift or come again, pages that fail."""
 
     def page(asked: Asked) -> tuple[int, dict[str, Any]]:
         if broken is not None and asked.offset >= broken:
             return 400, {"message": f"no page at {asked.offset}"}
         cap = caps[asked.offset % len(caps)]
         first = max(0, asked.offset - (shift if asked.offset % 3 else 0))
-        rows = [{"sid": sid(number)} for number in range(first, min(first + min(asked.limit, cap), count))]
+        first = first if cycle is None else first % cycle
+        key = "sid" if named else "name"
+        rows = [{key: sid(number)} for number in range(first, min(first + min(asked.limit, cap), count))]
         change = totals[asked.offset % len(totals)]
-        return 200, {"results": rows, "total": None if change is None else max(0, count + change)}
+        following = {} if linked is None else {"next": "/v1/next" if linked and rows else None}
+        return 200, {"results": rows, "total": None if change is None else max(0, count + change), **following}
 
     arguments: dict[str, Any] = {"offset": offset} | ({} if limit is None else {"limit": limit})
     chance = random.Random(seed)
@@ -362,6 +372,24 @@ def test_whoever_leaves_the_async_loop_cancels_what_is_in_flight(backend: str, w
     anyio.run(main, backend=backend)
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_iterator_may_be_collected_in_another_thread(backend: str) -> None:
+    server = Server(plain(1000), wait=lambda asked: 60.0 if asked.offset else 0.0)
+
+    async def main() -> None:
+        async with AsyncSmarterProctoring(TOKEN, INSTALL, transport=server) as client:
+            kept = [client.reports.service_distribution().prefetch(4).pages()]
+            await anext(kept[0])
+            with anyio.fail_after(PATIENCE):
+                while len(server.asked) < 5:
+                    await anyio.sleep(0.01)
+                await anyio.to_thread.run_sync(kept.clear)
+                while server.cancelled < 4:
+                    await anyio.sleep(0.01)
+
+    anyio.run(main, backend=backend)
+
+
 def test_the_rest_is_left_when_a_page_fails() -> None:
     def page(asked: Asked) -> tuple[int, dict[str, Any]]:
         return (400, {}) if asked.offset == 10 else plain(1000)(asked)
@@ -417,8 +445,8 @@ def test_signs_of_change_are_told_with_their_place_and_nothing_is_repaired(mode:
 
     outcome = read(mode, Server(page), ahead)
     assert outcome.warnings == [
-        "the total changed from 30 to 32: at row 10; rows may be missing or double",
-        f"{sid(8)}, {sid(9)} came on the page before, too: at row 10; rows may be missing or double",
+        "the total changed from 30 to 32: at row 10; rows may be missing or duplicated",
+        f"{sid(8)}, {sid(9)} also came on the previous page: at row 10; rows may be missing or duplicated",
     ]
     numbers = [*range(10), *range(8, 30)]
     assert outcome.rows == [sid(number) for number in numbers]
@@ -427,9 +455,12 @@ def test_signs_of_change_are_told_with_their_place_and_nothing_is_repaired(mode:
 
 def test_a_warning_points_to_the_line_that_reads() -> None:
     for ahead in (None, 2):
-        server = Server(lambda asked: (plain(30) if not asked.offset else plain(30, total=lambda _: 30.5))(asked))
+        server = Server(plain(30, total=lambda offset: 31 if offset else 30))
         pager = clients(server).reports.service_distribution()
-        with pytest.warns(ReportWarning, match="from 30 to None") as seen:
+        with (
+            pytest.warns(ReportWarning, match="from 30 to 31") as seen,
+            pytest.raises(IncompleteResultError, match="an empty page at row 30 of 31"),
+        ):
             for _ in pager if ahead is None else pager.prefetch(ahead):
                 pass
         assert {each.filename for each in seen} == {__file__}
@@ -437,9 +468,12 @@ def test_a_warning_points_to_the_line_that_reads() -> None:
 
 
 def test_many_repeated_rows_are_counted() -> None:
-    server = Server(lambda asked: (200, {"results": [{"sid": sid(n)} for n in range(5)], "total": 10}))
-    with pytest.warns(ReportWarning, match=f"^{sid(0)}, {sid(1)}, {sid(2)} and 2 more came on the page before"):
-        assert len(clients(server).reports.service_distribution().collect()) == 10
+    def page(asked: Asked) -> tuple[int, dict[str, Any]]:
+        # The second page has the rows of the first, and one more.
+        return 200, {"results": [{"sid": sid(n)} for n in range(6 if asked.offset else 5)], "total": 11, "next": None}
+
+    with pytest.warns(ReportWarning, match=f"^{sid(0)}, {sid(1)}, {sid(2)} and 2 more also came on the previous page"):
+        assert len(clients(Server(page)).reports.service_distribution().collect()) == 11
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -447,7 +481,7 @@ def test_a_server_that_ignores_the_offset_and_tells_no_total(mode: Mode) -> None
     server = Server(lambda asked: (200, {"results": [{"sid": sid(n)} for n in range(5)]}))
     outcome = read(mode, server, None)
     assert outcome.error is not None
-    assert "the page at row 5 is the page before again" in outcome.error
+    assert "the page at row 5 was received before: `offset` seems to be ignored" in outcome.error
     assert len(outcome.rows) == 5
 
 
@@ -534,7 +568,7 @@ def test_a_warning_in_code_that_belongs_to_no_module() -> None:
     with clients(server) as client, warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         pager = client.reports.service_distribution()
-        with pytest.raises(IncompleteResultError):
+        with pytest.raises(IncompleteResultError, match="an empty page at row 20 of 40"):
             exec("for _ in pager: pass", {"pager": pager})
     assert str(seen[0].message).startswith("the total changed from 20 to 30: at row 10")
 
@@ -554,7 +588,7 @@ def test_rows_without_sids_that_come_again_and_again(mode: Mode) -> None:
         else:
             anyio.run(main, backend=mode)
 
-    with pytest.raises(IncompleteResultError, match="the page at row 2 is the page before again"):
+    with pytest.raises(IncompleteResultError, match="the page at row 2 was received before"):
         read_all()
     assert len(server.asked) == 2
 

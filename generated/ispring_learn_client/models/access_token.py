@@ -28,10 +28,10 @@ class AccessToken:
         additional_properties: Members that the specification does not know.
     """
 
-    access_token: str
+    access_token: str = _field(repr=False)
     expires_in: int
     token_type: str
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "access_token",

@@ -32,7 +32,7 @@ class ChecklistSessions:
     checklist_title: str
     checklist_status: Literal["PUBLISHED", "HIDDEN"] | str
     session_ids: list[str]
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "checklist_id",

@@ -28,9 +28,9 @@ class CreateAccessTokenBody:
     """
 
     client_id: str
-    client_secret: str
+    client_secret: str = _field(repr=False)
     grant_type: Literal["client_credentials"]
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "client_id",

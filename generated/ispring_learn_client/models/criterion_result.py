@@ -46,7 +46,7 @@ class CriterionResult:
     observer_id: str
     points: float | None | Unset = UNSET
     total_points: float | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "criterion_id",

@@ -57,7 +57,7 @@ class JobTrainingSessionResult:
     result: float | None | Unset = UNSET
     total_points: float | None | Unset = UNSET
     points: float | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "checklist_id",

@@ -32,7 +32,7 @@ class ListCriterionResultsBody:
     session_ids: Sequence[str] | Unset = UNSET
     group_ids: Sequence[str] | Unset = UNSET
     criterion_ids: Sequence[str] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "checklist_id",

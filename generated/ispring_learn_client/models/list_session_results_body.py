@@ -33,7 +33,7 @@ class ListSessionResultsBody:
     checklist_id: str | Sequence[str] | Unset = UNSET
     session_ids: Sequence[str] | Unset = UNSET
     session_status: Literal["NOT_STARTED", "IN_PROGRESS", "PASSED"] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "checklist_id",

@@ -31,7 +31,7 @@ class AssignmentSelection:
     course_sid: str | Unset = UNSET
     section_sid: Sequence[str] | Unset = UNSET
     enrollment_sid: Sequence[str] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "course_sid",

@@ -47,7 +47,7 @@ class CancelExamSessionBody:
     ) = UNSET
     reason: Literal["no-show", "changed-time", "technical-issue", "other-reason"] | Unset = UNSET
     bypass_non_refundable: bool | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "cancellation_memo",

@@ -50,23 +50,23 @@ class CreateUserBody:
         additional_properties: Members that the specification does not know.
     """
 
-    first_name: str
-    last_name: str
-    email: str
-    preferred_email: str | Unset = UNSET
-    home_phone: str | None | Unset = UNSET
-    mobile_phone: str | Unset = UNSET
+    first_name: str = _field(repr=False)
+    last_name: str = _field(repr=False)
+    email: str = _field(repr=False)
+    preferred_email: str | Unset = _field(default=UNSET, repr=False)
+    home_phone: str | None | Unset = _field(default=UNSET, repr=False)
+    mobile_phone: str | Unset = _field(default=UNSET, repr=False)
     currency_code: str | Unset = UNSET
     time_zone_sid: str | Unset = UNSET
-    latitude: float | Decimal | Unset = UNSET
-    longitude: float | Decimal | Unset = UNSET
-    username: str | Unset = UNSET
-    password: str | Unset = UNSET
+    latitude: float | Decimal | Unset = _field(default=UNSET, repr=False)
+    longitude: float | Decimal | Unset = _field(default=UNSET, repr=False)
+    username: str | Unset = _field(default=UNSET, repr=False)
+    password: str | Unset = _field(default=UNSET, repr=False)
     enabled: bool | Unset = UNSET
     lms_id: str | Unset = UNSET
     sis_id: str | Unset = UNSET
     exernal_id: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "first_name",

@@ -41,7 +41,7 @@ class EnrollmentExamSession:
     appointment_date: str | None | Unset = UNSET
     created_date: str | None | Unset = UNSET
     edit_date: str | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

@@ -44,7 +44,7 @@ class EnrollmentExamSessionPage:
     count: float | Unset = UNSET
     offset: float | Unset = UNSET
     results: list[EnrollmentExamSession] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "total",

@@ -28,7 +28,7 @@ class ExamAttachment:
 
     attachment_url: str | Unset = UNSET
     attachment_aws_title: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "attachment_url",

@@ -130,7 +130,7 @@ class ExamConfiguration:
     exam_close_date: str | None | Unset = UNSET
     schedule_open_date: str | None | Unset = UNSET
     schedule_close_date: str | None | Unset = UNSET
-    password: str | None | Unset = UNSET
+    password: str | None | Unset = _field(default=UNSET, repr=False)
     url: str | None | Unset = UNSET
     duration: float | None | Unset = UNSET
     attempts: float | None | Unset = UNSET
@@ -171,7 +171,7 @@ class ExamConfiguration:
     exam: str | dict[str, Any] | None | Unset = UNSET
     course: str | dict[str, Any] | None | Unset = UNSET
     enrollment: str | dict[str, Any] | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

@@ -115,7 +115,7 @@ class ExamSession:
     cancellation_policy_version_sid: str | None | Unset = UNSET
     status: str | None | Unset = UNSET
     status_reason: str | None | Unset = UNSET
-    access_key: str | None | Unset = UNSET
+    access_key: str | None | Unset = _field(default=UNSET, repr=False)
     duration: float | None | Unset = UNSET
     session_type: str | None | Unset = UNSET
     scheduling_module: str | None | Unset = UNSET
@@ -146,7 +146,7 @@ class ExamSession:
     review_complete_notification_url: str | None | Unset = UNSET
     reviewed: bool | None | Unset = UNSET
     proctor_groups: str | dict[str, Any] | None | Unset = UNSET
-    url: str | None | Unset = UNSET
+    url: str | None | Unset = _field(default=UNSET, repr=False)
     exam_locale: str | None | Unset = UNSET
     platform_version: str | None | Unset = UNSET
     system_check_start_date: str | None | Unset = UNSET
@@ -166,11 +166,11 @@ class ExamSession:
     appointment: str | dict[str, Any] | None | Unset = UNSET
     messaging_confirmations: list[str] | None | Unset = UNSET
     automated: str | dict[str, Any] | None | Unset = UNSET
-    interoads_provisioned_exam_url: str | None | Unset = UNSET
+    interoads_provisioned_exam_url: str | None | Unset = _field(default=UNSET, repr=False)
     proctor_group_sid: str | None | Unset = UNSET
     mandatory_room_scan_video: bool | None | Unset = UNSET
     muted_annotations: str | dict[str, Any] | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

@@ -49,7 +49,7 @@ class InstallProctorType:
     reconnection_in_session_lockout_period: float | None | Unset = UNSET
     max_reconnection_attempts: float | None | Unset = UNSET
     modality_option_preset_sid: str | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

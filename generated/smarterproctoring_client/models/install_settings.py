@@ -88,7 +88,7 @@ class InstallSettings:
     allowed_extension_ids: list[str] | None | Unset = UNSET
     mandatory_room_scan_video: bool | None | Unset = UNSET
     secure_session_status: str | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

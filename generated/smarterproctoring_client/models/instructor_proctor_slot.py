@@ -40,7 +40,7 @@ class InstructorProctorSlot:
     end_time: datetime | str | Unset = UNSET
     sid: str | Unset = UNSET
     capacity: float | Decimal | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "location",

@@ -26,8 +26,8 @@ class OnboardingUrl:
         additional_properties: Members that the specification does not know.
     """
 
-    url: str | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    url: str | None | Unset = _field(default=UNSET, repr=False)
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = ("url",)
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["url"])

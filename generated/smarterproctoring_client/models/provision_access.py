@@ -33,7 +33,7 @@ class ProvisionAccess:
 
     open_: datetime | str
     close: datetime | str
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "open_",

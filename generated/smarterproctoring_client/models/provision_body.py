@@ -41,7 +41,7 @@ class ProvisionBody:
     enrollment: ProvisionEnrollment | Unset = UNSET
     exam: ProvisionExam | Unset = UNSET
     signon: ProvisionSignon | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "course",

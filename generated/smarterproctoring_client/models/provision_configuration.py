@@ -51,7 +51,7 @@ class ProvisionConfiguration:
     url: str
     access: ProvisionAccess
     duration: int
-    password: str
+    password: str = _field(repr=False)
     proctor_types: Mapping[str, Any]
     ids: str | Mapping[str, Any] | Unset = UNSET
     type_: Literal["primary", "accommodation"] | Unset = UNSET
@@ -59,7 +59,7 @@ class ProvisionConfiguration:
     attempts: int | Unset = UNSET
     notes: ProvisionNotes | Unset = UNSET
     permitted_items: Mapping[str, Any] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "ids",

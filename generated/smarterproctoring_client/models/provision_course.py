@@ -33,7 +33,7 @@ class ProvisionCourse:
     ids: ProvisionCourseIds
     title: str | Unset = UNSET
     code: str | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "ids",

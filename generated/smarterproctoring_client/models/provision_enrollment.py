@@ -26,7 +26,7 @@ class ProvisionEnrollment:
     """
 
     role: Literal["learner", "instructor"] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = ("role",)
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()

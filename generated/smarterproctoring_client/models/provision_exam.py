@@ -45,7 +45,7 @@ class ProvisionExam:
     limited_scope: bool | Unset = UNSET
     delivery_system: str | None | Unset = UNSET
     configuration: ProvisionConfiguration | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "ids",

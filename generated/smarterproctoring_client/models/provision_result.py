@@ -44,7 +44,7 @@ class ProvisionResult:
     exam: ProvisionedExam | Unset = UNSET
     configuration: ProvisionedConfiguration | Unset = UNSET
     signon: ProvisionedSignon | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "course",

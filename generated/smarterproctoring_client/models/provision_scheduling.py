@@ -33,7 +33,7 @@ class ProvisionScheduling:
 
     open_: datetime | str | Unset = UNSET
     close: datetime | str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "open_",

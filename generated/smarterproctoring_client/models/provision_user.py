@@ -35,12 +35,12 @@ class ProvisionUser:
     """
 
     ids: ProvisionUserIds
-    first_name: str | Unset = UNSET
-    last_name: str | Unset = UNSET
-    email: str | Unset = UNSET
+    first_name: str | Unset = _field(default=UNSET, repr=False)
+    last_name: str | Unset = _field(default=UNSET, repr=False)
+    email: str | Unset = _field(default=UNSET, repr=False)
     currency_code: str | None | Unset = UNSET
     time_zone: str | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "ids",

@@ -32,7 +32,7 @@ class ProvisionUserIds:
     api: str | Unset = UNSET
     lms: str | Unset = UNSET
     external: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

@@ -28,7 +28,7 @@ class ProvisionedCourse:
 
     sid: str
     result: Literal["Created", "Found Existing", "Updated"] | str
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

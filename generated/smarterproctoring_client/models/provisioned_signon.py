@@ -26,9 +26,9 @@ class ProvisionedSignon:
         additional_properties: Members that the specification does not know.
     """
 
-    redirect: str
-    token: str
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    redirect: str = _field(repr=False)
+    token: str = _field(repr=False)
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "redirect",

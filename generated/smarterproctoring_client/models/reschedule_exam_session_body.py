@@ -51,20 +51,20 @@ class RescheduleExamSessionBody:
     appointment_start_date_time: datetime | str | Unset = UNSET
     appointment_end_date_time: datetime | str | Unset = UNSET
     company: str | Unset = UNSET
-    first_name: str | Unset = UNSET
-    last_name: str | Unset = UNSET
-    email: str | Unset = UNSET
-    phone: str | Unset = UNSET
+    first_name: str | Unset = _field(default=UNSET, repr=False)
+    last_name: str | Unset = _field(default=UNSET, repr=False)
+    email: str | Unset = _field(default=UNSET, repr=False)
+    phone: str | Unset = _field(default=UNSET, repr=False)
     appointment_date_time: datetime | str | Unset = UNSET
-    address1: str | Unset = UNSET
-    address2: str | Unset = UNSET
+    address1: str | Unset = _field(default=UNSET, repr=False)
+    address2: str | Unset = _field(default=UNSET, repr=False)
     place: str | Unset = UNSET
     region: str | Unset = UNSET
     country: str | Unset = UNSET
-    location_latitude: str | Unset = UNSET
-    location_longitude: str | Unset = UNSET
-    postal_code: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    location_latitude: str | Unset = _field(default=UNSET, repr=False)
+    location_longitude: str | Unset = _field(default=UNSET, repr=False)
+    postal_code: str | Unset = _field(default=UNSET, repr=False)
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "type_",

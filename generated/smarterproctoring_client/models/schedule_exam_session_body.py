@@ -75,28 +75,28 @@ class ScheduleExamSessionBody:
     message_sid: str | Unset = UNSET
     currency: str | Unset = UNSET
     amount: float | Decimal | Unset = UNSET
-    card_token: str | Unset = UNSET
-    voucher_code: str | Unset = UNSET
+    card_token: str | Unset = _field(default=UNSET, repr=False)
+    voucher_code: str | Unset = _field(default=UNSET, repr=False)
     company: str | Unset = UNSET
-    first_name: str | Unset = UNSET
-    last_name: str | Unset = UNSET
-    email: str | Unset = UNSET
-    phone: str | Unset = UNSET
-    address1: str | Unset = UNSET
-    address2: str | Unset = UNSET
+    first_name: str | Unset = _field(default=UNSET, repr=False)
+    last_name: str | Unset = _field(default=UNSET, repr=False)
+    email: str | Unset = _field(default=UNSET, repr=False)
+    phone: str | Unset = _field(default=UNSET, repr=False)
+    address1: str | Unset = _field(default=UNSET, repr=False)
+    address2: str | Unset = _field(default=UNSET, repr=False)
     place: str | Unset = UNSET
     region: str | Unset = UNSET
     country: str | Unset = UNSET
-    location_latitude: str | Unset = UNSET
-    location_longitude: str | Unset = UNSET
-    postal_code: str | Unset = UNSET
+    location_latitude: str | Unset = _field(default=UNSET, repr=False)
+    location_longitude: str | Unset = _field(default=UNSET, repr=False)
+    postal_code: str | Unset = _field(default=UNSET, repr=False)
     appointment_date_time: datetime | str | Unset = UNSET
     instructor_proctor_sid: str | Unset = UNSET
     external_appointment_id: str | Unset = UNSET
     cancellation_policy_version_sid: str | Unset = UNSET
     exam_locale: str | None | Unset = UNSET
     proctor_type_sub_category_sid: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "type_",

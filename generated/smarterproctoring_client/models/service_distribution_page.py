@@ -43,7 +43,7 @@ class ServiceDistributionPage:
     count: float | None | Unset = UNSET
     offset: float | None | Unset = UNSET
     results: list[ServiceDistributionRow] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "total",

@@ -65,7 +65,7 @@ class ServiceDistributionRow:
     user: dict[str, Any] | None | Unset = UNSET
     course_offering: dict[str, Any] | None | Unset = UNSET
     service_type: str | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

@@ -37,18 +37,18 @@ class UpdateAdminUserBody:
         additional_properties: Members that the specification does not know.
     """
 
-    first_name: str | Unset = UNSET
-    last_name: str | Unset = UNSET
-    email: str | Unset = UNSET
-    preferred_email: str | Unset = UNSET
-    home_phone: str | None | Unset = UNSET
-    mobile_phone: str | None | Unset = UNSET
+    first_name: str | Unset = _field(default=UNSET, repr=False)
+    last_name: str | Unset = _field(default=UNSET, repr=False)
+    email: str | Unset = _field(default=UNSET, repr=False)
+    preferred_email: str | Unset = _field(default=UNSET, repr=False)
+    home_phone: str | None | Unset = _field(default=UNSET, repr=False)
+    mobile_phone: str | None | Unset = _field(default=UNSET, repr=False)
     currency_code: str | Unset = UNSET
     time_zone_sid: str | Unset = UNSET
-    username: str | Unset = UNSET
-    password: str | Unset = UNSET
+    username: str | Unset = _field(default=UNSET, repr=False)
+    password: str | Unset = _field(default=UNSET, repr=False)
     enabled: bool | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "first_name",

@@ -36,7 +36,7 @@ class UpdateCourseOfferingBody:
     match_strings: str
     start_date: datetime | str | None | Unset = UNSET
     end_date: datetime | str | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "title",

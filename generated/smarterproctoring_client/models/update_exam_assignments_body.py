@@ -33,7 +33,7 @@ class UpdateExamAssignmentsBody:
 
     added: AssignmentSelection | Unset = UNSET
     removed: AssignmentSelection | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "added",

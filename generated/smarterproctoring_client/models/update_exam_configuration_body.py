@@ -103,7 +103,7 @@ class UpdateExamConfigurationBody:
     schedule_close_date: datetime | str | Unset = UNSET
     enrollment_sid: str | Unset = UNSET
     url: str | Unset = UNSET
-    password: str | Unset = UNSET
+    password: str | Unset = _field(default=UNSET, repr=False)
     duration: float | Decimal | Unset = UNSET
     attempts: float | Decimal | Unset = UNSET
     required_software: str | Unset = UNSET
@@ -113,7 +113,7 @@ class UpdateExamConfigurationBody:
     ref_config_sid: str | Unset = UNSET
     attachments: Sequence[ExamAttachment] | Unset = UNSET
     modality_options: Mapping[str, Any] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "instructor_as_proctor",

@@ -75,21 +75,21 @@ class UserProfile:
     """
 
     sid: str | None | Unset = UNSET
-    first_name: str | None | Unset = UNSET
-    last_name: str | None | Unset = UNSET
-    email: str | None | Unset = UNSET
-    preferred_email: str | None | Unset = UNSET
-    username: str | None | Unset = UNSET
+    first_name: str | None | Unset = _field(default=UNSET, repr=False)
+    last_name: str | None | Unset = _field(default=UNSET, repr=False)
+    email: str | None | Unset = _field(default=UNSET, repr=False)
+    preferred_email: str | None | Unset = _field(default=UNSET, repr=False)
+    username: str | None | Unset = _field(default=UNSET, repr=False)
     smarter_id_enrollment_sid: str | None | Unset = UNSET
-    mobile_phone: str | None | Unset = UNSET
-    home_phone: str | None | Unset = UNSET
-    address: str | None | Unset = UNSET
+    mobile_phone: str | None | Unset = _field(default=UNSET, repr=False)
+    home_phone: str | None | Unset = _field(default=UNSET, repr=False)
+    address: str | None | Unset = _field(default=UNSET, repr=False)
     lms_id: str | None | Unset = UNSET
     api_id: str | None | Unset = UNSET
     sis_id: str | None | Unset = UNSET
     external_id: str | None | Unset = UNSET
-    latitude: float | None | Unset = UNSET
-    longitude: float | None | Unset = UNSET
+    latitude: float | None | Unset = _field(default=UNSET, repr=False)
+    longitude: float | None | Unset = _field(default=UNSET, repr=False)
     last_enrollment_sync: str | None | Unset = UNSET
     currency_code: str | None | Unset = UNSET
     time_zone_sid: str | None | Unset = UNSET
@@ -101,12 +101,12 @@ class UserProfile:
     freshdesk_user_id: str | None | Unset = UNSET
     role: str | None | Unset = UNSET
     enabled: bool | None | Unset = UNSET
-    authentication: dict[str, Any] | None | Unset = UNSET
-    smarter_id: dict[str, Any] | None | Unset = UNSET
+    authentication: dict[str, Any] | None | Unset = _field(default=UNSET, repr=False)
+    smarter_id: dict[str, Any] | None | Unset = _field(default=UNSET, repr=False)
     course: dict[str, Any] | None | Unset = UNSET
     exam: dict[str, Any] | None | Unset = UNSET
-    identity: dict[str, Any] | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    identity: dict[str, Any] | None | Unset = _field(default=UNSET, repr=False)
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "sid",

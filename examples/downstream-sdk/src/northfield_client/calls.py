@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 class UndecodableAnswer(ValueError):
-    """The body of a successful answer is no JSON, or no object or array where one is documented."""
+    """A 2xx response is not what is documented: not JSON, of another type, empty, or not the whole response."""
 
 
 class Field(NamedTuple):
@@ -89,6 +89,7 @@ class Operation(Generic[T]):
         documentation: the page that it was captured from.
         paged: whether it takes `offset` and `limit` and answers with `results`.
         secured: whether it needs credentials.
+        success: the documented status of a success, where it is one that says less than a whole success (202, 206).
     """
 
     __slots__ = (
@@ -104,6 +105,7 @@ class Operation(Generic[T]):
         "read",
         "repeat",
         "secured",
+        "success",
     )
 
     def __init__(
@@ -121,6 +123,7 @@ class Operation(Generic[T]):
         body_required: bool = True,
         paged: bool = False,
         secured: bool = True,
+        success: int | None = None,
     ) -> None:
         self.id = id
         self.method = method
@@ -134,6 +137,7 @@ class Operation(Generic[T]):
         self.body_required = body_required
         self.paged = paged
         self.secured = secured
+        self.success = success
 
     def __repr__(self) -> str:
         return f"<Operation {self.id}: {self.method} {self.path}>"
@@ -187,17 +191,32 @@ class Operation(Generic[T]):
             raise UndecodableAnswer(f"expected a JSON {self.answer}, got {_json_kind(value)}")
         return self.read(value)
 
-    def decode(self, content: bytes, loads: Callable[[bytes], Any] | None = None) -> T:
-        """Build the documented type from the body of a successful answer.
+    def decode(
+        self,
+        content: bytes,
+        loads: Callable[[bytes], Any] | None = None,
+        *,
+        status: int = 200,
+        media: str = "application/json",
+    ) -> T:
+        """Build the documented type from a 2xx response.
 
-        A documented text is returned without its JSON quotes; a body that is no JSON text, as it came.
+        Args:
+            content: the body.
+            loads: decodes JSON, in place of `load_json`.
+            status: the status.
+            media: the `Content-Type`; a documented string may also come as `text/plain`.
 
         Raises:
-            UndecodableAnswer: if the body is no JSON, or of another shape than documented.
+            UndecodableAnswer: if the response is not what is documented.
         """
+        if status != self.success:
+            check_complete(status)
         if self.answer == "text":
-            return self.read(read_text(content))
+            return self.read(read_string(content, media, loads))
         if self.answer == "none":
+            if content.strip():
+                raise UndecodableAnswer(f"expected no content, got {len(content)} bytes")
             return self.read(None)
         return self.load(read_json(content, loads))
 
@@ -219,9 +238,16 @@ class Call(Generic[T]):
     def __repr__(self) -> str:
         return f"<Call {self.operation.id}({', '.join(self.arguments)})>"
 
-    def decode(self, content: bytes, loads: Callable[[bytes], Any] | None = None) -> T:
+    def decode(
+        self,
+        content: bytes,
+        loads: Callable[[bytes], Any] | None = None,
+        *,
+        status: int = 200,
+        media: str = "application/json",
+    ) -> T:
         """See `Operation.decode`."""
-        return self.operation.decode(content, loads)
+        return self.operation.decode(content, loads, status=status, media=media)
 
 
 class PagedCall(Generic[R]):
@@ -298,13 +324,37 @@ def _choose_loads() -> Callable[[bytes], Any]:
     return loads
 
 
-def read_text(content: bytes) -> str:
-    """Read a documented text: the JSON string that it is, or else the body as it came."""
+def read_string(content: bytes, media: str, loads: Callable[[bytes], Any] | None = None) -> str:
+    """Decode a documented string: a JSON string, or plain text that is declared as `text/plain`.
+
+    Raises:
+        UndecodableAnswer: if it is neither; markup and broken JSON are not plain text, whatever they are declared as.
+    """
     try:
-        value = load_json(content)
+        value = (loads or load_json)(content)
     except (ValueError, RecursionError):
-        value = None
-    return value if isinstance(value, str) else content.decode("utf-8", "replace")
+        plain = media.partition(";")[0].strip().lower() == "text/plain"
+        start = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        if plain and start and start not in b"<{[":
+            return content.decode("utf-8", "replace")
+        found = f"{len(content)} bytes that are not JSON" if content.strip() else "an empty body"
+    else:
+        if isinstance(value, str):
+            return value
+        found = _json_kind(value)
+    raise UndecodableAnswer(f"expected a JSON string, got {found}")
+
+
+def check_complete(status: int) -> None:
+    """Check that a 2xx says that the request is done, and that its response is whole.
+
+    Raises:
+        UndecodableAnswer: for 202, and for 206, since no request asks for a part.
+    """
+    if status == 202:
+        raise UndecodableAnswer("the server only accepted the request for later")
+    if status == 206:
+        raise UndecodableAnswer("this is a part of a response, and the request did not ask for a part")
 
 
 def _json_kind(value: Any) -> str:
@@ -361,7 +411,8 @@ __all__ = [
     "PagedCall",
     "Request",
     "UndecodableAnswer",
+    "check_complete",
     "load_json",
     "read_json",
-    "read_text",
+    "read_string",
 ]

@@ -115,7 +115,7 @@ def describe(
             the client's `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the text of the answer, empty if there is none.
+        When it is carried out, the call gives the string of the response.
 
     Repeating is unsafe. It makes and cancels sessions; nothing documented says that a second call does nothing
     more.

@@ -103,7 +103,7 @@ def describe(
             the client's `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the text of the answer, empty if there is none.
+        When it is carried out, the call gives the string of the response.
 
     Repeating is unsafe. It may set a password; what it does to members left out, and whether a second call does
     nothing more, is undocumented.

@@ -155,13 +155,11 @@ class AuthenticatedClient(Client):
 
 
 def _response(call: Call[R], response: httpx.Response) -> Response[R]:
-    success = 200 <= response.status_code < 300
-    return Response(
-        status_code=response.status_code,
-        content=response.content,
-        headers=response.headers,
-        parsed=call.decode(response.content) if success else None,
-    )
+    status, headers = response.status_code, response.headers
+    parsed = None
+    if 200 <= status < 300:
+        parsed = call.decode(response.content, status=status, media=headers.get("content-type", ""))
+    return Response(status_code=status, content=response.content, headers=headers, parsed=parsed)
 
 
 __all__ = ["AuthenticatedClient", "Client"]

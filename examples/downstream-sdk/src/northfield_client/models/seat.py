@@ -29,8 +29,8 @@ class Seat:
 
     room_sid: str
     seat: int
-    door_code: str
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    door_code: str = _field(repr=False)
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "room_sid",

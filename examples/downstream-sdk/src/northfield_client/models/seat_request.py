@@ -27,8 +27,8 @@ class SeatRequest:
     """
 
     room_sid: str
-    needs: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    needs: str | Unset = _field(default=UNSET, repr=False)
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "room_sid",

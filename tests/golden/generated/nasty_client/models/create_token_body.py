@@ -30,9 +30,9 @@ class CreateTokenBody:
 
     grant_type: Literal["client_credentials"]
     client_id: str
-    client_secret: str | Unset = UNSET
+    client_secret: str | Unset = _field(default=UNSET, repr=False)
     scope: Sequence[str] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "grant_type",

@@ -28,7 +28,7 @@ class DeleteThingBody:
 
     reason: str | None | Unset = UNSET
     notify: bool | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "reason",

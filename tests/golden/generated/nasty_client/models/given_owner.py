@@ -31,7 +31,7 @@ class GivenOwner:
 
     name: str | Unset = UNSET
     address: GivenOwnerAddress | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "name",

@@ -26,7 +26,7 @@ class GivenOwnerAddress:
     """
 
     street: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = ("street",)
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()

@@ -29,9 +29,9 @@ class Owner:
         additional_properties: Members that the specification does not know.
     """
 
-    name: str
+    name: str = _field(repr=False)
     thing: Thing | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "name",

@@ -30,7 +30,7 @@ class PostFreeBody:
     free: Mapping[str, Any]
     map_: Mapping[str, Any] | Unset = UNSET
     anything: Any | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "free",

@@ -58,7 +58,7 @@ class Thing:
     fixed: Literal["v1"] | str | Unset = UNSET
     maybe: Literal["a", "b"] | str | None | Unset = UNSET
     owner: Owner | Unset = UNSET
-    nullable_owner: Owner | None | Unset = UNSET
+    nullable_owner: Owner | None | Unset = _field(default=UNSET, repr=False)
     text_or_object: str | dict[str, Any] | None | Unset = UNSET
     text_or_owner: str | Owner | Unset = UNSET
     owner_or_owners: Owner | list[Owner] | Unset = UNSET
@@ -69,8 +69,8 @@ class Thing:
     free: dict[str, Any] | Unset = UNSET
     when: str | Unset = UNSET
     formatted: str | Unset = UNSET
-    secret: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    secret: str | Unset = _field(default=UNSET, repr=False)
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "name",

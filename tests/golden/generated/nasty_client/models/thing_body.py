@@ -148,8 +148,8 @@ class ThingBody:
     cells: Sequence[Cell] | Unset = UNSET
     owner: GivenOwner | Unset = UNSET
     kind: Literal["small", 'with "quotes"'] | Unset = UNSET
-    password: str | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    password: str | Unset = _field(default=UNSET, repr=False)
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "from_",

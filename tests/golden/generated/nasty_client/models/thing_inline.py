@@ -29,7 +29,7 @@ class ThingInline:
     """
 
     deeper: ThingInlineDeeper | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = ("deeper",)
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()

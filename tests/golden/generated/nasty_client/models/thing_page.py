@@ -31,7 +31,7 @@ class ThingPage:
 
     total: int | Unset = UNSET
     results: list[Thing] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "total",

@@ -26,9 +26,9 @@ class Token:
         additional_properties: Members that the specification does not know.
     """
 
-    access_token: str
+    access_token: str = _field(repr=False)
     expires_in: int | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "access_token",

@@ -35,7 +35,7 @@ class Tree:
     parent: Tree | None | Unset = UNSET
     children: list[Tree] | Unset = UNSET
     leaves: list[Leaf] | Unset = UNSET
-    additional_properties: dict[str, Any] = _field(init=False, factory=dict[str, Any])
+    additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
     _NAMES: ClassVar[tuple[str, ...]] = (
         "label",

@@ -84,6 +84,7 @@ OPERATION: Operation[Tree] = Operation(
         ),
     ),
     media="application/json",
+    success=202,
 )
 
 

@@ -254,7 +254,7 @@ def describe(
         password: `password`. Never shown in logs or errors.
 
     Returns:
-        When it is carried out, the call gives the text of the answer, empty if there is none.
+        When it is carried out, the call gives the string of the response.
 
     Repeating is unsafe. It writes.
 
