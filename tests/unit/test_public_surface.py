@@ -169,7 +169,7 @@ def test_the_core_of_the_facade_stays_small() -> None:
     and reports that raise where they break off came on top.
     """
     counts = {path.name: code_lines(path.read_text(encoding="utf-8")) for path in CORE if path.stem not in OPTIONAL}
-    assert 500 < sum(counts.values()) <= 3170, counts
+    assert 500 < sum(counts.values()) <= 3180, counts
 
 
 def test_a_module_is_one_that_a_person_reads() -> None:
