@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ._base import ConnectionStats
 from ._connection import Answer, Connection, Route, open_connection
@@ -27,24 +27,16 @@ class ClosedError(RuntimeError):
     """The client was closed; nothing was sent."""
 
 
-class Slot(Protocol):
-    """The right to use a connection, or to fetch a token; one that is dropped goes back by itself."""
-
-    def release(self) -> None:
-        """Give it back."""
-        ...
-
-
 class Slots(Protocol):
-    """So many may do something at once."""
+    """So many may use a connection, or fetch a token, at once. A slot that is dropped goes back by itself."""
 
     @property
     def free(self) -> int:
         """How many slots are free."""
         ...
 
-    async def take(self, timeout: float | None) -> Slot:
-        """Wait for a slot.
+    async def take(self, timeout: float | None) -> Any:
+        """Wait for a slot; it has a method `release`.
 
         Raises:
             TimeoutError: if none is free in time.

@@ -64,6 +64,10 @@ class Waits(Protocol):
         """Run a function that looks up a host name."""
         ...
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
 
 class _Layer:
     """TLS over what is below."""
@@ -119,6 +123,10 @@ class Stream:
         except OSError:
             pass
         return True
+
+    async def pause(self) -> None:
+        """Let other tasks and threads run."""
+        await self._system.sleep(0)
 
     def close(self) -> None:
         """Close the socket."""

@@ -20,7 +20,7 @@ import httpx
 
 from ._base import MAX_RESPONSE_BYTES, ConnectionStats
 from ._connection import Answer, ProxyRoute, Route, decoded_body, too_large
-from ._pool import ClosedError, Pool, Slot
+from ._pool import ClosedError, Pool
 from ._streams import Limit
 from ._system import EventLoop, Threads
 from ._version import __version__
@@ -267,13 +267,13 @@ class Connections:
             return await self._given.exchange(step)
         except Exception as error:
             timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
-            return Failure(timed_out, step.sent, _bare(error), step.status, isinstance(error, ClosedError))
+            return Failure(timed_out, step.sent, error, step.status, isinstance(error, ClosedError))
 
     async def wait(self, seconds: float) -> None:
         """Wait."""
         await self._system.sleep(seconds)
 
-    async def acquire(self, deadline: float | None) -> Slot | None:
+    async def acquire(self, deadline: float | None) -> Any:
         """Wait for the lock, at most until the deadline. Returns the lock, or `None`."""
         try:
             return await self._pool.held().token_lock.take(Limit(None, deadline).left())
@@ -290,12 +290,3 @@ class Connections:
         self._pool.close()
         if self._given is not None:
             await self._given.close()
-
-
-def _bare(error: Exception) -> Exception:
-    """Take the tracebacks off an error and its causes: their frames hold the request, and the credentials."""
-    link: BaseException | None = error
-    while link is not None and link.__traceback__ is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error

@@ -418,3 +418,39 @@ def test_repeated_cancels_of_an_upload_leave_no_socket() -> None:
         anyio.run(scenario)
         # The server's ends stay open until it looks at them.
         assert after[0] - before <= 8 + 5
+
+
+def ceaseless(peer: Peer) -> None:
+    """Always have the next tiny chunk ready, so that the client never has to wait."""
+    peer.read()
+    peer.send(head(200, "Transfer-Encoding: chunked"))
+    while True:
+        peer.send(b"1\r\n \r\n" * 50_000)
+
+
+@every_mode
+def test_a_server_that_never_lets_the_client_wait_ends_at_the_deadline(mode: Mode) -> None:
+    async def scenario() -> None:
+        async with proctoring(mode, server.url, max_retries=0) as client:
+            await settle(client.with_options(deadline=0.5).request("GET", "/x"))
+
+    with Scripted(ceaseless) as server:
+        started = time.monotonic()
+        with pytest.raises(APITimeoutError):
+            run(mode, scenario)
+        assert time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_server_that_never_lets_the_client_wait_starves_no_event_loop(backend: Mode) -> None:
+    async def scenario() -> None:
+        async with proctoring(backend, server.url) as client:
+            with anyio.move_on_after(0.3) as scope:
+                await client.request("GET", "/x")
+            assert scope.cancelled_caught
+            assert client.connections == ConnectionStats(0, 0, 100)
+
+    with Scripted(ceaseless) as server:
+        started = time.monotonic()
+        run(backend, scenario)
+        assert time.monotonic() - started < 1.3
