@@ -10,10 +10,7 @@ from typing import Any, Self, TypeVar, cast
 
 import httpx
 from attrs import define, evolve, field
-
-from . import errors
-from .calls import Call
-from .types import Response
+from invigilate_runtime import Call, Response, UnexpectedStatus
 
 R = TypeVar("R")
 
@@ -23,7 +20,7 @@ class Client:
     """Connections and settings for operations that need no credentials.
 
     Args:
-        base_url: where the API is; paths of operations are added to it.
+        base_url: the URL of the API; paths of operations are appended to it.
         cookies: sent with each request.
         headers: sent with each request.
         timeout: seconds to connect, and to wait for each read and write.
@@ -46,15 +43,15 @@ class Client:
         return f"<{type(self).__name__} {self._base_url}>"
 
     def with_headers(self, headers: dict[str, str]) -> Self:
-        """Get a client of its own connections with more headers; this one stays as it is."""
+        """Return a client with more headers and connections of its own; this one does not change."""
         return evolve(self, headers={**self._headers, **headers})
 
     def with_cookies(self, cookies: dict[str, str]) -> Self:
-        """Get a client of its own connections with more cookies; this one stays as it is."""
+        """Return a client with more cookies and connections of its own; this one does not change."""
         return evolve(self, cookies={**self._cookies, **cookies})
 
     def with_timeout(self, timeout: httpx.Timeout | float | None) -> Self:
-        """Get a client of its own connections with another timeout; this one stays as it is."""
+        """Return a client with another timeout and connections of its own; this one does not change."""
         return evolve(self, timeout=timeout)
 
     def _credentials(self) -> dict[str, str]:
@@ -77,7 +74,7 @@ class Client:
         return self
 
     def get_httpx_client(self) -> httpx.Client:
-        """Get the underlying `httpx.Client`, made when it is first needed."""
+        """Return the underlying `httpx.Client`, created when first used."""
         if self._client is None:
             self._client = httpx.Client(**self._settings())
         return self._client
@@ -88,7 +85,7 @@ class Client:
         return self
 
     def get_async_httpx_client(self) -> httpx.AsyncClient:
-        """Get the underlying `httpx.AsyncClient`, made when it is first needed."""
+        """Return the underlying `httpx.AsyncClient`, created when first used."""
         if self._async_client is None:
             self._async_client = httpx.AsyncClient(**self._settings())
         return self._async_client
@@ -111,8 +108,8 @@ class Client:
         """Send a described call.
 
         Raises:
-            httpx.HTTPError: if no answer came.
-            UndecodableAnswer: if a 2xx has no documented body.
+            httpx.HTTPError: if no response was received.
+            UndecodableResponse: if the body of a 2xx is not what is documented.
         """
         method, target, headers, content = call.operation.request(call.arguments, call.body)
         client = self.get_httpx_client()
@@ -126,13 +123,13 @@ class Client:
 
     @staticmethod
     def success(response: Response[R]) -> R:
-        """Give the documented success.
+        """Return the documented type of a success.
 
         Raises:
-            errors.UnexpectedStatus: if the status is not a 2xx.
+            UnexpectedStatus: if the status is not a 2xx.
         """
         if not 200 <= response.status_code < 300:
-            raise errors.UnexpectedStatus(response.status_code, response.content)
+            raise UnexpectedStatus(response.status_code, response.content)
         return cast("R", response.parsed)
 
 
@@ -142,7 +139,7 @@ class AuthenticatedClient(Client):
 
     Args:
         token: the token.
-        prefix: what stands before it in the header; may be empty.
+        prefix: precedes the token in the header; may be empty.
         auth_header_name: the header that carries it.
     """
 

@@ -1,1 +1,1 @@
-"""Drafts an operation from a saved documentation page, and finds where pages and specs have drifted apart."""
+"""Drafts an operation from a saved documentation page, and reports where pages and specs differ."""

@@ -21,12 +21,12 @@ EXIT_OK, EXIT_DRIFT, EXIT_UNREADABLE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command and gives its exit status."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="capture",
         description="Draft an operation from a saved documentation page, or compare saved pages with the specs.",
         epilog="exit status: 0 draft printed, or no difference; 1 with --verify: pages and specs differ; "
-        "2 a page, or a spec, that cannot be read. docs/capturing.md tells the whole way from a page to an operation.",
+        "2 a page or a spec cannot be read. docs/capturing.md describes the way from a page to an operation.",
     )
     parser.add_argument(
         "page", nargs="+", type=Path, metavar="PAGE", help="a page saved as text; or, with --verify, a folder"
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=("yaml", "json", "text"),
         help="of the draft: yaml (the default) or json; of --verify: text (the default) or json",
     )
-    parser.add_argument("--url", help="the address of the page, for x-capture; no saved page holds it")
+    parser.add_argument("--url", help="the URL of the page, for x-capture; saved pages do not contain it")
     parser.add_argument("--date", help="the day of transcription, as 2026-11-21 (default: today)")
     parser.add_argument(
         "--specs", type=Path, default=_SPECS, help="folder with the specs, or a single spec (default: openapi/)"
@@ -50,11 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.verify and (options.url or options.date):
         parser.error("--url and --date are for a draft")
     if not options.verify and len(options.page) != 1:
-        parser.error("a draft is made from one page")
+        parser.error("a draft needs exactly one page")
     if options.url and not options.url.startswith("https://"):
-        parser.error("--url takes an https address")
+        parser.error("--url: expected an https URL")
     if options.date and not _is_date(options.date):
-        parser.error("--date takes a day in the form 2026-11-21, not in the future")
+        parser.error("--date: expected a date like 2026-11-21, not in the future")
     try:
         specs = _specs(options.specs)
         if options.verify:
@@ -85,17 +85,17 @@ def _specs(place: Path) -> list[Spec]:
     files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
     specs = load_specs(files)
     if not specs:
-        raise SpecError(f"{place} holds no OpenAPI document")
+        raise SpecError(f"{place} contains no OpenAPI document")
     return specs
 
 
 def _pages(places: Sequence[Path]) -> dict[str, str]:
-    """The texts of pages, and of all pages in folders, by their shortest name that is not ambiguous."""
+    """Read pages, and all pages in folders, by their shortest unambiguous names."""
     files: list[Path] = []
     for place in places:
         found = sorted(place.glob("*.txt")) if place.is_dir() else [place]
         if not found:
-            raise PageError(f"{place} holds no saved page (*.txt)")
+            raise PageError(f"{place} contains no saved page (*.txt)")
         files += [file for file in found if file not in files]
     plain = [file.name for file in files]
     return {

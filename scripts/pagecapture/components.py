@@ -1,4 +1,4 @@
-"""Turns what a page states of values into schemas, in the conventions of the specs."""
+"""Converts what a page says of values into schemas, in the conventions of the specs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TYPE_FROM_SAMPLE = "the type is read off the page's sample"
 
 
 def sid_example(pattern: str) -> str | None:
-    """A value that a SID pattern takes, or None for another kind of pattern."""
+    """Return a value that matches a SID pattern, or None for another kind of pattern."""
     match = _SID.fullmatch(pattern)
     if match is None:
         return None
@@ -36,10 +36,10 @@ def sid_example(pattern: str) -> str | None:
 
 
 class Components:
-    """The components of a draft. Those that a spec has already are taken from it, by what they say.
+    """The components of a draft. Equal ones of the target spec are reused.
 
     Args:
-        target: the spec that the operation belongs into, if there is one.
+        target: the spec that the operation belongs to, if there is one.
         new: whether the operation is new to it, so that its schemas need names that are free there.
     """
 
@@ -47,7 +47,7 @@ class Components:
         self.schemas: dict[str, Node] = {}
         self.parameters: dict[str, Node] = {}
         self.reused: list[str] = []
-        """What the target has already, as `schemas/InstallSid`."""
+        """What is reused from the target, as `schemas/InstallSid`."""
         self.unread: list[str] = []
         """What the page does not say of a value, each with its place."""
         self.suggested: dict[str, list[str]] = {"x-sensitive": [], "x-argument: comma-separated": []}
@@ -57,7 +57,7 @@ class Components:
         self._theirs: Mapping[str, Any] = target.document.get("components", {}) if target else {}
 
     def parameter(self, field: Field, place: str) -> Node:
-        """A parameter: a reference to one that says the same, or one of its own."""
+        """Return a parameter: a reference to an equal one, or a new one."""
         where = f"{place} parameter {field.name}"
         for name, theirs in self._theirs.get("parameters", {}).items():
             if (theirs.get("name"), theirs.get("in")) == (field.name, place) and self._says_the_same(field, theirs):
@@ -78,10 +78,10 @@ class Components:
         types = field.types
         if place == "header" and not types:
             types = frozenset({"string"})
-            self.unread.append(f"{where}: its type; taken for a string, as every header is one")
+            self.unread.append(f"{where}: its type; assumed to be a string, as for every header")
         if field.nullable:
             self.unread.append(f"{where}: how null is written outside of JSON")
-        self.unread += [f"{where}: {told}" for told in (*field.gaps, *field.unread)]
+        self.unread += [f"{where}: {gap}" for gap in (*field.gaps, *field.unread)]
         shown = Field(name=field.name, types=types, nullable=field.nullable, facets=facets)
         node["schema"] = self.schema(shown, where)
         if field.examples:
@@ -89,7 +89,7 @@ class Components:
         return node
 
     def object(self, name: str, fields: Sequence[Field], sample: Any, where: str, *, answer: bool) -> Node:
-        """A reference to a new schema with the members that a page lists."""
+        """Return a reference to a new schema with the fields that a page lists."""
         node: Node = {"type": "object", "description": TODO}
         required = [field.name for field in fields if field.required]
         if required:
@@ -105,24 +105,23 @@ class Components:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def sampled(self, name: str, sample: Mapping[str, Any], where: str, *, answer: bool) -> Node:
-        """A reference to a new schema with the members that only a JSON sample shows.
+        """Return a reference to a new schema with the fields that only a JSON sample shows.
 
-        In an answer each of them may be null, since nothing says that it may not; in a request none, since nothing
-        says that it may.
+        In a response each may be null, since nothing excludes that; in a request none, since nothing allows it.
         """
         node: Node = {"type": "object", "description": TODO}
-        node["x-inferred"] = "members and types are read off the page's JSON sample"
+        node["x-inferred"] = "fields and types are from the page's JSON sample"
         name = self._free(name)
         self.schemas[name] = node
         node["properties"] = {
             field.name: self._member(name, field, sample, f"{where} {field.name}", from_sample=True, answer=answer)
             for field in fields_of_sample(sample)
         }
-        self.unread.append(f"{where}: its typed list; members and types come from the JSON sample")
+        self.unread.append(f"{where}: its typed list; fields and types are from the JSON sample")
         return {"$ref": f"#/components/schemas/{name}"}
 
     def schema(self, field: Field, where: str) -> Node:
-        """The schema of a value, without what stands beside it in an object."""
+        """Return the schema of a value, without the keys beside it in an object."""
         facets = dict(field.facets)
         named = self._named(field, facets)
         if named is not None:
@@ -165,27 +164,27 @@ class Components:
         types, nullable = field.types, bool(field.nullable or (from_sample and answer))
         if not types and "enum" in field.facets:
             types = frozenset({"string"})
-            reasons.append("the page shows no type; the listed values are taken for texts")
+            reasons.append("the page shows no type; the listed values are assumed to be strings")
         node = self.schema(Field(name=field.name, types=types, nullable=nullable, facets=field.facets), where)
         inner = as_object(first_of(shown))
         if inner is not None and field.types & {"object", "object[]"}:
             reference = self.sampled(owner + pascal(field.name), inner, where, answer=answer) if inner else None
             node = _with_members(node, reference)
             if reference is None:
-                reasons += ["members undocumented"] if from_sample else []
-                self.unread.append(f"{where}: the members of the object")
+                reasons += ["fields undocumented"] if from_sample else []
+                self.unread.append(f"{where}: the fields of the object")
         elif field.types & {"object", "object[]"}:
             node = _with_members(node, None)
-            self.unread.append(f"{where}: the members of the object")
+            self.unread.append(f"{where}: the fields of the object")
         if not types:
             reasons = [f"{TODO}: the page shows no type; say where this one comes from"]
             if not field.gaps:
                 self.unread.append(f"{where}: its type; the sample shows nothing but null")
         elif len(field.types) > 1 and field.loose_numbers:
-            reasons.append("the page shows one value and speaks of several; that several go out as an array is assumed")
+            reasons.append("the page shows one value and mentions several; several are assumed to be sent as an array")
         elif any("any[]" in kind for kind in types):
             self.unread.append(f"{where}: the type of the array's items")
-        self.unread += [f"{where}: {told}" for told in (*field.gaps, *field.unread)]
+        self.unread += [f"{where}: {gap}" for gap in (*field.gaps, *field.unread)]
         if reasons:
             node["x-inferred"] = "; ".join(reasons)
         if is_sensitive(field.name):
@@ -204,7 +203,7 @@ class Components:
                 self.suggested["x-argument: comma-separated"].append(f"{where} {field.name}")
 
     def _named(self, field: Field, facets: Mapping[str, Any]) -> Node | None:
-        """A reference to the named schema of a SID or a time; None where the value is neither."""
+        """Return a reference to the named schema of a SID or a timestamp, or None."""
         pattern = facets.get("pattern")
         if field.types != {"string"} or pattern is None or set(facets) - {"pattern", "default", "deprecated"}:
             return None
@@ -296,7 +295,7 @@ def _references(node: Any) -> list[tuple[str, str]]:
 
 
 def _with_members(node: Node, reference: Node | None) -> Node:
-    """An object, or an array of objects, with its members; with none that are known, a free one."""
+    """Return an object, or an array of objects, with its fields; if none are known, an open one."""
     if node.get("type") == "array" or "items" in node:
         return {**node, "items": reference or {"type": "object", "additionalProperties": True}}
     if reference is None:

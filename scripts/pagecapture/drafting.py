@@ -21,7 +21,7 @@ _NO_FLAG = "the page documents a body and no flag for the body as a whole"
 
 @dataclass
 class Draft:
-    """A draft, with all that it does not hold and all that it adds to the page."""
+    """A draft, with everything that it lacks and everything that it adds to the page."""
 
     page: Page
     document: Node
@@ -32,7 +32,7 @@ class Draft:
     reused: list[str] = field(default_factory=list[str])
     """Components that the target has already."""
     undecided: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """What is marked TODO, by member, each with the place."""
+    """What is marked TODO, by key, each with its place."""
     unread: list[str] = field(default_factory=list[str])
     """What cannot be read off the page."""
     prose: list[str] = field(default_factory=list[str])
@@ -88,7 +88,7 @@ def _document(
             **page.capture,
             **({"notes": notes} if (notes := _notes(page)) else {}),
         },
-        "x-repeat": {"class": TODO, "reason": TODO},
+        "x-idempotent": {"value": TODO, "reason": TODO},
     }
     parameters = [components.parameter(item, place) for place, items in page.parameters.items() for item in items]
     if parameters:
@@ -96,7 +96,7 @@ def _document(
     if page.body is not None:
         operation["requestBody"] = _request(name, page.body, components)
     operation["responses"] = {
-        status: _response(name, status, body, components) for status, body in page.answers.items()
+        status: _response(name, status, body, components) for status, body in page.responses.items()
     }
     schemes = {name or kind: _scheme(kind, name, place) for kind, name, place in sorted(page.security)}
     theirs = target.document if target else {}
@@ -126,9 +126,9 @@ def _request(name: str, body: Body, components: Components) -> Node:
 def _response(name: str, status: str, body: Body | None, components: Components) -> Node:
     node: Node = {"description": TODO}
     if body is None:
-        components.unread.append(f"answer {status}: its body")
+        components.unread.append(f"response {status}: its body")
         return node
-    where = f"answer {status}"
+    where = f"response {status}"
     inner = as_object(first_of(body.sample))
     own = pascal(name) + ("Answer" if status in {"default", "200"} else f"Answer{status}")
     kind = min(body.types)
@@ -138,7 +138,7 @@ def _response(name: str, status: str, body: Body | None, components: Components)
         schema = components.sampled(own, inner, where, answer=True)
     elif kind.removesuffix("[]") == "object":
         schema = {"type": "object", "additionalProperties": True}
-        components.unread.append(f"{where}: the members of the object")
+        components.unread.append(f"{where}: the fields of the object")
     else:
         schema = {"type": kind.removesuffix("[]")}
     for _ in range(kind.count("[]")):
@@ -154,14 +154,14 @@ def _scheme(kind: str, name: str, place: str) -> Node:
 
 def _extent(page: Page) -> str:
     """Whole, as far as the page itself can tell: its lists end where its samples end."""
-    for body in (page.body, *page.answers.values()):
+    for body in (page.body, *page.responses.values()):
         sample = as_object(first_of(body.sample)) if body else None
         if body and body.fields and sample and body.sample_is_whole and list(sample) != [f.name for f in body.fields]:
             return f"{TODO}: full, partial or guide; list and sample of the page differ"
         if body and any("the saved page has none" in gap for item in body.fields for gap in item.gaps):
             return f"{TODO}: full, partial or guide; a list of values is lost"
     fields = [field for fields in page.parameters.values() for field in fields]
-    fields += [field for body in (page.body, *page.answers.values()) if body for field in body.fields]
+    fields += [field for body in (page.body, *page.responses.values()) if body for field in body.fields]
     if _not_understood(page) or any(field.unread for field in fields):
         return f"{TODO}: full, partial or guide; not everything on the page is understood"
     return "full"
@@ -171,15 +171,15 @@ def _notes(page: Page) -> list[str]:
     notes: list[str] = []
     if page.secure is False:
         notes.append("The page's sample uses plain http.")
-    if "default" in page.answers:
+    if "default" in page.responses:
         notes.append("The page documents success as the `default` response; its numeric status is unknown.")
     if page.body and not any(item.required for item in page.body.fields):
-        notes.append("The page marks no body member as required.")
+        notes.append("The page marks no field of the body as required.")
     if any(kind.endswith("[]") for item in page.parameters.get("query", ()) for kind in item.types):
         notes.append("No page shows how an array is written in a query.")
-    if all(status == "default" or status.startswith("2") for status in page.answers):
+    if all(status == "default" or status.startswith("2") for status in page.responses):
         notes.append("The page documents no error.")
-    bodies = [page.body, *page.answers.values()]
+    bodies = [page.body, *page.responses.values()]
     if any(item.loose_numbers for body in bodies if body for item in body.fields):
         notes.append("The page states no types; they are read off its samples.")
     return notes
@@ -187,23 +187,25 @@ def _notes(page: Page) -> list[str]:
 
 def _never_on_a_page(page: Page, target: Spec | None, address: str | None) -> list[str]:
     """What no saved page says."""
-    found = [] if address else ["the address of the page (x-capture page); give it with --url"]
+    found = [] if address else ["the URL of the page (x-capture page); pass it with --url"]
     tags = ", ".join(str(tag["name"]) for tag in target.document.get("tags", ())) if target else ""
     found.append("the resource that the operation belongs to (tags)" + (f"; the spec has {tags}" if tags else ""))
-    found.append("whether a repeated call does harm (x-repeat)")
+    found.append("whether the operation is idempotent (x-idempotent)")
     if target is None:
         found.append("the name of the API (info), and hosts beside the one of the sample (servers)")
-    if "default" in page.answers:
+    if "default" in page.responses:
         found.append("the status of the documented success")
-    if all(status == "default" or status.startswith("2") for status in page.answers):
-        found.append("the errors; where guides tell them, refer to the answers that the spec has for them (x-inferred)")
+    if all(status == "default" or status.startswith("2") for status in page.responses):
+        found.append(
+            "the errors; where guides describe them, refer to the responses that the spec has for them (x-inferred)"
+        )
     return found
 
 
 def _not_understood(page: Page) -> list[str]:
-    """What the page says of no single parameter or member, and in a way that is not understood."""
+    """What the page says of no single parameter or field, in a form that is not understood."""
     found = [f"{place}: {item}" for place, told in page.unread.items() for item in told]
-    bodies = [("request body", page.body), *((f"answer {status}", body) for status, body in page.answers.items())]
+    bodies = [("request body", page.body), *((f"response {status}", body) for status, body in page.responses.items())]
     return [*found, *(f"{place}: {item}" for place, body in bodies if body for item in body.unread)]
 
 
@@ -212,7 +214,7 @@ def _prose(page: Page) -> list[str]:
     for place, items in page.parameters.items():
         names = [item.name for item in items if item.words]
         found += [f"{place} parameters: {', '.join(names)}"] if names else []
-    bodies = [("request body", page.body), *((f"answer {status}", body) for status, body in page.answers.items())]
+    bodies = [("request body", page.body), *((f"response {status}", body) for status, body in page.responses.items())]
     for place, body in bodies:
         if body is None:
             continue
@@ -226,7 +228,7 @@ def _add_examples(page: Page, document: Node) -> None:
     spec = Spec("draft", document)
     operation = document["paths"][page.path][page.method.lower()]
     bodies = [(operation.get("requestBody"), page.body, False)]
-    bodies += [(operation["responses"][status], body, True) for status, body in page.answers.items()]
+    bodies += [(operation["responses"][status], body, True) for status, body in page.responses.items()]
     for node, body, answer in bodies:
         if node is None or body is None:
             continue
@@ -235,7 +237,7 @@ def _add_examples(page: Page, document: Node) -> None:
 
 
 def _todos(node: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """What is marked TODO: where, and in which member."""
+    """What is marked TODO: where, and under which key."""
     pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in pairs:
         if isinstance(value, str) and value.startswith(TODO):

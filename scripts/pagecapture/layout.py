@@ -20,7 +20,7 @@ class _Flow(list[Any]):
 
 
 class _Writer(yaml.SafeDumper):
-    """Indents lists below their key, and repeats what is used twice in place of YAML's anchors."""
+    """Indents lists below their key, and writes shared values twice instead of using YAML anchors."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -37,7 +37,7 @@ _Writer.add_representer(_Flow, _write_flow)
 
 
 def as_yaml(draft: Draft) -> str:
-    """The draft as YAML; what it does not hold stands in comments at its end."""
+    """Return the draft as YAML, with what it lacks in comments at its end."""
     body = yaml.dump(_arranged(draft.document), Dumper=_Writer, sort_keys=False, allow_unicode=True, width=_WIDTH)
     lines = [f"# Draft of {draft.page.method} {draft.page.path}, made from {draft.page.file}."]
     lines.append(f"# It becomes part of a spec once nothing in it is marked {TODO}; what is open stands at the end.")
@@ -54,7 +54,7 @@ def as_yaml(draft: Draft) -> str:
 
 
 def as_json(draft: Draft) -> str:
-    """The draft as JSON; what it does not hold stands under `x-draft`."""
+    """Return the draft as JSON, with what it lacks under `x-draft`."""
     document = {**draft.document, "x-draft": {"page": draft.page.file, "target": draft.target, **remaining(draft)}}
     return json.dumps(document, indent=2, ensure_ascii=False)
 
@@ -63,7 +63,7 @@ _REUSED = "In that spec already, and here only to make the draft whole"
 
 
 def remaining(draft: Draft) -> dict[str, list[str]]:
-    """All that the draft does not hold, and all that it adds to the page, by kind."""
+    """Return everything that the draft lacks or adds to the page, by kind."""
     found: dict[str, list[str]] = {}
     if draft.captured:
         found["Captured already"] = [
@@ -75,15 +75,15 @@ def remaining(draft: Draft) -> dict[str, list[str]]:
         for key, places in draft.undecided.items()
     ]
     found["Not on the page, or not readable from it"] = draft.unread
-    found["On the page in the vendor's words, to be put in words of our own"] = draft.prose
-    found["Suggested by a name or by words, to be confirmed"] = [
+    found["On the page in the vendor's words, to be rephrased"] = draft.prose
+    found["Suggested by a name or a description, to be confirmed"] = [
         f"{key}: {'; '.join(places)}" for key, places in draft.suggested.items()
     ]
     found["Chosen here: names of the operation and of schemas"] = [
         draft.document["paths"][draft.page.path][draft.page.method.lower()]["operationId"],
         *(name for name in draft.document["components"]["schemas"] if f"schemas/{name}" not in draft.reused),
     ]
-    found["The page does not agree with itself, so that the draft cannot agree with all of it"] = draft.contradictions
+    found["The page contradicts itself, so the draft cannot match all of it"] = draft.contradictions
     return {title: entries for title, entries in found.items() if entries}
 
 

@@ -1,4 +1,4 @@
-"""Names that a draft needs and no page gives, and what names suggest."""
+"""Names that a draft needs and no page has, and what names suggest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-# Titles that begin with one of these name the operation as it is.
+# Titles that begin with one of these already name the operation.
 # fmt: off
 _VERBS = frozenset(
     (
@@ -34,22 +34,22 @@ _SENSITIVE_PAIRS = frozenset(
         *(("home", "address"), ("mailing", "address"), ("ip", "address"), ("street", "address")),
     }
 )
-# What follows them says that the value is about the secret, and not the secret.
+# After these, the value is about the secret and not the secret itself.
 _ABOUT = frozenset({"count", "date", "expires", "in", "limit", "required", "type"})
 
 
 def words(name: str) -> list[str]:
-    """The words of a name or title in lower case: `externalLMSId` gives external, lms, id."""
+    """The words of a name or title in lower case: `externalLMSId` returns external, lms, id."""
     return [word.lower() for word in _WORD.findall(name)]
 
 
 def pascal(name: str) -> str:
-    """A name for a schema: `offeringSid` gives `OfferingSid`."""
+    """A name for a schema: `offeringSid` becomes `OfferingSid`."""
     return "".join(word.capitalize() for word in words(name))
 
 
 def operation_id(title: str, method: str) -> str:
-    """An operationId from the heading of a page: `Getting Session Details` gives `getSessionDetails`."""
+    """An operationId from the heading of a page: `Getting Session Details` becomes `getSessionDetails`."""
     found = [word for word in words(title) if word not in _ARTICLES]
     if not found:
         return method.lower()
@@ -64,16 +64,16 @@ def operation_id(title: str, method: str) -> str:
 
 
 def summary(title: str) -> str:
-    """The heading of a page as a sentence begins: `Update Course Offering` gives `Update course offering`."""
+    """Return the heading of a page in sentence case: `Update Course Offering` becomes `Update course offering`."""
     kept = [word if word.isupper() and len(word) > 1 else word.lower() for word in title.split()]
     text = " ".join(kept)
     return text[:1].upper() + text[1:]
 
 
 def is_sensitive(name: str) -> bool:
-    """Whether a field of this name is likely to hold a secret or data of a person.
+    """Return whether a field of this name probably contains a secret or personal data.
 
-    A guess by name, for a person to confirm: no page says it.
+    This is a guess to be confirmed: no page says it.
     """
     found = words(name)
     if not found or (found[-1] in _ABOUT and len(found) > 1):

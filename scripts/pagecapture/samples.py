@@ -1,4 +1,4 @@
-"""Examples for a draft: the real values of a page's sample, and values that fit where it has placeholders."""
+"""Examples for a draft: the values of a page's sample, with placeholders replaced by fitting values."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .components import TIME, TIMESTAMP, TODO, sid_example
 
 
 def example_for(spec: Spec, schema: Mapping[str, Any], sample: Any, *, answer: bool) -> Any:
-    """An example of a body.
+    """Return an example of a body.
 
     Args:
-        spec: the draft, in which the schema's references are followed.
+        spec: the draft, which resolves the references of the schema.
         schema: the schema of the body.
         sample: the page's sample, or `MISSING`.
-        answer: whether null will do for a text of an answer that may be null.
+        answer: whether it is a response, where null is an example of a nullable string.
 
     Returns:
-        The sample with its placeholders replaced, as far as the schema says by what; `TODO` elsewhere.
+        The sample with its placeholders replaced, as far as the schema has values; `TODO` elsewhere.
     """
     whole = spec.resolve(schema)
     branches = [spec.resolve(item) for item in whole.get("anyOf", ())]

@@ -1,4 +1,4 @@
-"""Finds where saved pages and the specs have drifted apart, and tells it page by page."""
+"""Finds differences between saved pages and the specs, page by page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pagecheck.specification import Spec, find_operation
 
 @dataclass
 class Verdict:
-    """What came of one page."""
+    """The result for one page."""
 
     page: str
     method: str = ""
@@ -23,15 +23,15 @@ class Verdict:
     operation: str | None = None
     spec: str | None = None
     captured: str | None = None
-    """The day of transcription that the operation names."""
+    """The date of transcription of the operation."""
     facts: int = 0
     differences: list[Difference] = field(default_factory=list[Difference])
     problem: str | None = None
-    """Why nothing could be compared: the page, or the spec, cannot be read."""
+    """Why nothing could be compared: the page or the spec cannot be read."""
 
 
 def verify(pages: Mapping[str, str], specs: Sequence[Spec]) -> list[Verdict]:
-    """Compares saved pages, given by name, with the specs; one verdict for each page, in the order given."""
+    """Compare saved pages with the specs; returns one verdict for each page, in order."""
     verdicts = [_verify(name, text, specs) for name, text in pages.items()]
     first: dict[tuple[str | None, str | None], str] = {}
     for verdict in verdicts:
@@ -40,7 +40,7 @@ def verify(pages: Mapping[str, str], specs: Sequence[Spec]) -> list[Verdict]:
         other = first.setdefault((verdict.spec, verdict.operation), verdict.page)
         if other != verdict.page:
             verdict.differences.append(
-                Difference(verdict.page, "operation", "there", f"compared with {other} already", "operation")
+                Difference(verdict.page, "operation", "there", f"already compared with {other}", "operation")
             )
     return verdicts
 
@@ -71,34 +71,34 @@ def _verify(name: str, text: str, specs: Sequence[Spec]) -> Verdict:
 
 
 def _renames_joined(differences: Sequence[Difference]) -> list[Difference]:
-    """Where one name is gone and one is new at the same place, tells it as one renaming."""
-    gone: dict[str, list[Difference]] = {}
+    """Merge one removed and one added name at the same place into a rename."""
+    removed: dict[str, list[Difference]] = {}
     new: dict[str, list[Difference]] = {}
     for item in differences:
         if item.kind == "names" and (item.page_says, item.spec_says) in {("there", "nothing"), ("nothing", "there")}:
-            side = new if item.page_says == "there" else gone
+            side = new if item.page_says == "there" else removed
             side.setdefault(item.place.rpartition(" ")[0], []).append(item)
     joined: list[Difference] = []
     for item in differences:
         where, _, name = item.place.rpartition(" ")
-        pair = new.get(where, []), gone.get(where, [])
+        pair = new.get(where, []), removed.get(where, [])
         if item not in pair[0] + pair[1] or len(pair[0]) != 1 or len(pair[1]) != 1:
             joined.append(item)
         elif item is pair[0][0]:
             old = pair[1][0].place.rpartition(" ")[2]
-            joined.append(Difference(item.file, f"{where}: renamed, as it seems", name, old, "names"))
+            joined.append(Difference(item.file, f"{where}: probably renamed", name, old, "names"))
     return joined
 
 
 def status(verdicts: Sequence[Verdict]) -> int:
-    """The exit status: 0 no drift, 1 drift, 2 something that cannot be read."""
+    """Return the exit code: 0 no difference, 1 differences, 2 unreadable pages or specs."""
     if not verdicts or any(verdict.problem for verdict in verdicts):
         return 2
     return 1 if any(verdict.differences for verdict in verdicts) else 0
 
 
 def as_text(verdicts: Sequence[Verdict]) -> str:
-    """The verdicts for people to read."""
+    """Return the verdicts as text."""
     lines: list[str] = []
     for verdict in verdicts:
         lines.append(_heading(verdict))
@@ -118,7 +118,7 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
 
 
 def as_json(verdicts: Sequence[Verdict]) -> str:
-    """The verdicts for programs."""
+    """Return the verdicts as JSON."""
     pages: list[dict[str, Any]] = []
     for verdict in verdicts:
         members = asdict(verdict)

@@ -1,4 +1,4 @@
-"""The command: which pages, which specs, and how the result is told."""
+"""The command: reads pages and specs, compares them, and prints the result."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ _SPECS = Path(__file__).resolve().parents[2] / "openapi"
 
 @dataclass
 class Result:
-    """What came of a folder of pages."""
+    """The result for a folder of pages."""
 
     counts: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
-    """Facts compared by kind, for each page that could be read."""
+    """Number of facts compared by kind, for each readable page."""
     operations: dict[str, str] = field(default_factory=dict[str, str])
-    """The operation that each page belongs to."""
+    """The operation of each page."""
     differences: list[str] = field(default_factory=list[str])
     readable: int = 0
 
 
-def read_page(file: str, text: str) -> Page:
-    """All facts of a saved page, of either vendor."""
-    raw = text.splitlines()
+def read_page(file: str, content: str) -> Page:
+    """Read all facts of a saved page, of either vendor."""
+    raw = content.splitlines()
     lines = [plain(line) for line in raw]
     if is_reference_page(lines):
         return read_reference_page(file, raw)
     if is_help_page(lines):
         return read_help_page(file, raw)
-    raise PageError("this is no documentation page of a known form")
+    raise PageError("not a documentation page of a known form")
 
 
 def compare(pages: Mapping[str, str], specs: Sequence[Spec]) -> Result:
-    """Compares saved pages, given by file name, with the specs."""
+    """Compare saved pages, by file name, with the specs."""
     result = Result()
-    for file, text in sorted(pages.items()):
+    for file, content in sorted(pages.items()):
         try:
-            page = read_page(file, text)
+            page = read_page(file, content)
         except PageError as error:
             result.differences.append(f"{file}: the page cannot be read: {error}")
             continue
         result.readable += 1
         operation = find_operation(specs, page.method, page.path)
         if operation is None:
-            said = f"{page.method} {page.path}"
-            result.differences.append(str(Difference(file, "operation", said, "nothing")))
+            request = f"{page.method} {page.path}"
+            result.differences.append(str(Difference(file, "operation", request, "nothing")))
             continue
         comparison = Comparison(page, operation)
         try:
@@ -67,14 +67,14 @@ def compare(pages: Mapping[str, str], specs: Sequence[Spec]) -> Result:
             continue
         result.counts[file] = comparison.counts
         if operation.name in result.operations.values():
-            result.differences.append(f"{file}: another page has the operation {operation.name}")
+            result.differences.append(f"{file}: another page documents the same operation {operation.name}")
         result.operations[file] = operation.name
         result.differences += map(str, comparison.differences)
     return result
 
 
 def render(result: Result) -> str:
-    """A table of the facts compared, one row for each page."""
+    """Return a table of the facts compared, one row per page."""
     rows = [["page", "operation", *KINDS, "facts"]]
     for file, counts in result.counts.items():
         cells = [str(counts[kind]) for kind in KINDS]
@@ -92,7 +92,7 @@ def render(result: Result) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command. 0: no difference; 1: differences; 2: nothing to compare."""
+    """Run the command. Returns 0: no difference; 1: differences; 2: nothing to compare."""
     parser = argparse.ArgumentParser(
         prog="compare-pages",
         description="Compares saved documentation pages with the specs, fact by fact.",
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if folder is None and os.environ.get(VARIABLE):
         folder = Path(os.environ[VARIABLE])
     if folder is None:
-        print(f"compare-pages: give a folder of saved pages, or set {VARIABLE}", file=sys.stderr)
+        print(f"compare-pages: no folder: pass a folder of saved pages, or set {VARIABLE}", file=sys.stderr)
         return 2
     files = sorted(folder.glob("*.txt")) if folder.is_dir() else []
     pages = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in files}

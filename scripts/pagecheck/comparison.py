@@ -1,11 +1,10 @@
-"""Holds a page and its operation against each other.
+"""Compares a page with its operation, in both directions.
 
-Both directions count. What the page states must stand in the spec, always. What the spec states
-beyond the page must be marked `x-inferred` where it stands: the mark of a schema covers types,
-nullability and facets, a parameter's own mark its style and its required flag, the mark of an
-object which of its members are required, the mark of an answer the whole answer. No mark covers
-a documented list of values, an order, or a name that the page lacks; such a name must be listed
-in the operation's `x-capture`, under `beyond-page`.
+Everything on the page must be in the spec. Everything in the spec that is not on the page must be marked `x-inferred`
+there: the mark of a schema covers types, nullability and facets, that of a parameter its style and its required flag,
+that of an object which of its properties are required, that of a response the whole response. No mark covers a
+documented list of values, an order, or a name that the page lacks; such a name must be listed in the `x-capture` of the
+operation, under `beyond-page`.
 """
 
 from __future__ import annotations
@@ -19,15 +18,16 @@ from .specification import Media, Node, Operation, Spec, SpecField
 from .values import as_object, first_of, is_placeholder, leaves, readable, same
 
 UNREAD = "unread"
-"""The kind of a difference that is no fact: what the page says there is not understood."""
+"""The kind of a difference that is not a fact: a line of the page that is not understood."""
 _INFERRED = "x-inferred"
 _CAPTURED = ("permissions", "subscription")
 _STYLES = frozenset({"style", "explode"})
-# Which column of the table a facet is counted in.
+# The column of the table that counts a facet.
 _RANGES = frozenset(
     {
         *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
         *("minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
+        *("minProperties", "maxProperties"),
     }
 )
 _COLUMNS = {"enum": "values", "pattern": "patterns", "default": "defaults"}
@@ -43,15 +43,15 @@ KINDS = (
     "defaults",
     "other",
     "examples",
-    "answers",
+    "responses",
 )
 
 
-def differences_of_field(said: Field, stands: SpecField) -> list[Difference]:
-    """On what a page and a spec disagree about one parameter or member."""
-    nothing = Page(file="", method="", path="", host="", security=frozenset(), parameters={}, body=None, answers={})
+def differences_of_field(expected: Field, actual: SpecField) -> list[Difference]:
+    """Return the differences of one parameter or field between a page and a spec."""
+    nothing = Page(file="", method="", path="", host="", security=frozenset(), parameters={}, body=None, responses={})
     comparison = Comparison(nothing, Operation(Spec("", {}), "", "", {}, {}))
-    comparison.compare_field(said.name, said, stands, container_inferred=False)
+    comparison.compare_field(expected.name, expected, actual, container_inferred=False)
     return comparison.differences
 
 
@@ -68,19 +68,19 @@ class Comparison:
         self._excused: set[str] = set()
 
     def run(self) -> None:
-        """Compares everything."""
+        """Compare everything."""
         self._compare_operation()
         self._compare_parameters()
         self._compare_request()
-        self._compare_answers()
-        for place, told in self.page.unread.items():
-            self._tell_unread(place, told)
+        self._compare_responses()
+        for place, lines in self.page.unread.items():
+            self._add_unread(place, lines)
         for place in self._beyond:
             if place not in self._excused:
                 self._check(
                     "operation",
                     "x-capture beyond-page",
-                    page=f"{place} is there, or is nowhere",
+                    page=f"{place} is there, or is in neither",
                     spec=f"{place} is not there",
                     agree=False,
                 )
@@ -91,10 +91,10 @@ class Comparison:
             self.differences.append(Difference(self.page.file, place, readable(page), readable(spec), kind))
         return agree
 
-    def _tell_unread(self, place: str, told: Iterable[str]) -> None:
-        """What is not understood is no fact that could be compared, and must not be passed over."""
+    def _add_unread(self, place: str, lines: Iterable[str]) -> None:
+        """Report lines that are not understood: they cannot be compared, and must not be ignored."""
         self.differences += [
-            Difference(self.page.file, f"{place}: not understood", item, readable(MISSING), UNREAD) for item in told
+            Difference(self.page.file, f"{place}: not understood", item, readable(MISSING), UNREAD) for item in lines
         ]
 
     def _compare_operation(self) -> None:
@@ -109,106 +109,108 @@ class Comparison:
                 if name in page.capture or name in operation.capture
             ),
         ]
-        for what, said, stands in facts:
-            self._check("operation", what, page=said, spec=stands, agree=said == stands)
+        for what, expected, actual in facts:
+            self._check("operation", what, page=expected, spec=actual, agree=expected == actual)
         hosts = operation.hosts
         self._check("operation", "host", page=page.host, spec=hosts, agree=page.host in hosts)
 
     def _excuse(self, place: str) -> bool:
-        """Whether the spec owns up to having this although the page lacks it."""
+        """Return whether the spec declares that the page lacks this name."""
         self._excused.add(place)
         return place in self._beyond
 
     def _compare_parameters(self) -> None:
-        stands = self.operation.parameters()
-        places = list(dict.fromkeys([*self.page.parameters, *stands]))
+        actual = self.operation.parameters()
+        places = list(dict.fromkeys([*self.page.parameters, *actual]))
         for place in places:
             self._compare_fields(
                 f"{place} parameter",
                 self.page.parameters.get(place, ()),
-                stands.get(place, []),
+                actual.get(place, []),
                 container_inferred=False,
             )
 
     def _compare_request(self) -> None:
-        said, stands = self.page.body, self.operation.request()
-        self._tell_unread("request body", said.unread if said else ())
-        if said is None:
-            if stands is not None:
-                self._check("names", "request body", page=MISSING, spec="a body", agree=_INFERRED in stands[0])
+        expected, actual = self.page.body, self.operation.request()
+        self._add_unread("request body", expected.unread if expected else ())
+        if expected is None:
+            if actual is not None:
+                self._check("names", "request body", page=MISSING, spec="a body", agree=_INFERRED in actual[0])
             return
-        if stands is None:
+        if actual is None:
             self._check("names", "request body", page="a body", spec=MISSING, agree=False)
             return
-        node, media = stands
+        node, media = actual
         self._check(
             "required",
             "request body: required",
-            page=any(field.required for field in said.fields) or MISSING,
+            page=any(field.required for field in expected.fields) or MISSING,
             spec=node.get("required", False),
-            # Where a member is required, so is the body; where none is, the page does not say.
-            agree=_same_need(said, bool(node.get("required", False)), _INFERRED in node),
+            # With a required field the body is required; otherwise the page does not say.
+            agree=_same_need(expected, bool(node.get("required", False)), _INFERRED in node),
         )
-        self._compare_body("request body", said, node, media)
+        self._compare_body("request body", expected, node, media)
 
-    def _compare_answers(self) -> None:
+    def _compare_responses(self) -> None:
         responses = self.operation.responses()
-        for status, said in self.page.answers.items():
-            place = f"answer {status}"
+        for status, expected in self.page.responses.items():
+            place = f"response {status}"
             there = status in responses
-            self._tell_unread(place, said.unread if said else ())
-            if not self._check("answers", place, page="there", spec="there" if there else MISSING, agree=there):
+            self._add_unread(place, expected.unread if expected else ())
+            if not self._check("responses", place, page="there", spec="there" if there else MISSING, agree=there):
                 continue
             node, media = responses[status]
-            if said is not None:
-                self._compare_body(place, said, node, media)
+            if expected is not None:
+                self._compare_body(place, expected, node, media)
                 continue
             for name, item in media.items():
                 marked = _INFERRED in node or _INFERRED in self._spec.items(item.schema)
-                self._check("answers", f"{place} {name}", page=MISSING, spec="there", agree=marked)
+                self._check("responses", f"{place} {name}", page=MISSING, spec="there", agree=marked)
         for status, (node, _) in responses.items():
-            if status not in self.page.answers:
-                self._check("answers", f"answer {status}", page=MISSING, spec="there", agree=_INFERRED in node)
+            if status not in self.page.responses:
+                self._check("responses", f"response {status}", page=MISSING, spec="there", agree=_INFERRED in node)
 
-    def _compare_body(self, place: str, said: Body, node: Node, media: Mapping[str, Media]) -> None:
-        there = said.media_type in media
+    def _compare_body(self, place: str, expected: Body, node: Node, media: Mapping[str, Media]) -> None:
+        there = expected.media_type in media
         self._check(
-            "answers" if place.startswith("answer") else "operation",
+            "responses" if place.startswith("response") else "operation",
             f"{place} media type",
-            page=said.media_type,
+            page=expected.media_type,
             spec=sorted(media),
             agree=there and (len(media) == 1 or _INFERRED in node),
         )
         if not there:
             return
-        stands = media[said.media_type]
-        whole = self._spec.describe(place, stands.schema, required=False)
+        actual = media[expected.media_type]
+        whole = self._spec.describe(place, actual.schema, required=False)
         self._check(
             "types",
             f"{place} as a whole",
-            page=sorted(said.types),
+            page=sorted(expected.types),
             spec=sorted(whole.field.types),
-            agree=said.types == whole.field.types and not whole.field.nullable,
+            agree=expected.types == whole.field.types and not whole.field.nullable,
         )
-        target = self._spec.items(stands.schema)
+        target = self._spec.items(actual.schema)
         marked = _INFERRED in target
-        if said.fields:
-            self._compare_fields(place, said.fields, self._spec.members(target), container_inferred=marked)
-        if said.sample is not MISSING:
-            self._compare_sample(place, first_of(said.sample), target, listed=bool(said.fields), said=said)
-            self._compare_values(place, said.sample, stands.example)
+        if expected.fields:
+            self._compare_fields(place, expected.fields, self._spec.properties(target), container_inferred=marked)
+        if expected.sample is not MISSING:
+            self._compare_sample(
+                place, first_of(expected.sample), target, listed=bool(expected.fields), expected=expected
+            )
+            self._compare_values(place, expected.sample, actual.example)
 
     def _compare_fields(
         self,
         place: str,
-        said: Sequence[Field],
-        stands: Sequence[SpecField],
+        expected: Sequence[Field],
+        actual: Sequence[SpecField],
         *,
         container_inferred: bool,
     ) -> None:
-        by_name = {item.field.name: item for item in stands}
-        names = [field.name for field in said]
-        for field in said:
+        by_name = {item.field.name: item for item in actual}
+        names = [field.name for field in expected]
+        for field in expected:
             item = by_name.get(field.name)
             if self._check(
                 "names",
@@ -220,7 +222,7 @@ class Comparison:
                 assert item is not None
                 self.compare_field(f"{place} {field.name}", field, item, container_inferred)
             else:
-                self._tell_unread(f"{place} {field.name}", field.unread)
+                self._add_unread(f"{place} {field.name}", field.unread)
         for name in by_name:
             if name not in names:
                 self._check(
@@ -235,68 +237,70 @@ class Comparison:
         if theirs:
             self._check("names", f"{place}: order", page=theirs, spec=ours, agree=theirs == ours)
 
-    def compare_field(self, place: str, said: Field, item: SpecField, container_inferred: bool) -> None:
-        """Compares one parameter or member."""
-        stands = item.field
-        self._tell_unread(place, said.unread)
-        if said.types:
+    def compare_field(self, place: str, expected: Field, item: SpecField, container_inferred: bool) -> None:
+        """Compare one parameter or field."""
+        actual = item.field
+        self._add_unread(place, expected.unread)
+        if expected.types:
             self._check(
                 "types",
                 f"{place}: type",
-                page=sorted(said.types),
-                spec=sorted(stands.types),
-                agree=_types_agree(said, stands, item.inferred),
+                page=sorted(expected.types),
+                spec=sorted(actual.types),
+                agree=_types_agree(expected, actual, item.inferred),
             )
-        if said.nullable is not None:
-            agree = said.nullable == stands.nullable
+        if expected.nullable is not None:
+            agree = expected.nullable == actual.nullable
             self._check(
                 "nullable",
                 f"{place}: nullable",
-                page=said.nullable,
-                spec=stands.nullable,
-                agree=agree or (item.inferred and not said.nullable),
+                page=expected.nullable,
+                spec=actual.nullable,
+                agree=agree or (item.inferred and not expected.nullable),
             )
-        agree = said.required == stands.required
-        if said.required is None:
+        agree = expected.required == actual.required
+        if expected.required is None:
             marked = container_inferred or item.inferred or item.parameter_inferred
-            agree = marked or not stands.required
+            agree = marked or not actual.required
         self._check(
             "required",
             f"{place}: required",
-            page="nothing" if said.required is None else said.required,
-            spec=stands.required,
+            page="nothing" if expected.required is None else expected.required,
+            spec=actual.required,
             agree=agree,
         )
-        self._compare_facets(place, said, item)
-        for example in said.examples:
+        self._compare_facets(place, expected, item)
+        for example in expected.examples:
             self._check(
                 "examples",
                 f"{place}: example",
                 page=example,
-                spec=list(stands.examples) or MISSING,
-                agree=any(same(example, other) for other in stands.examples),
+                spec=list(actual.examples) or MISSING,
+                agree=any(same(example, other) for other in actual.examples),
             )
 
-    def _compare_facets(self, place: str, said: Field, item: SpecField) -> None:
-        stands = item.field.facets
-        for name in dict.fromkeys([*said.facets, *stands]):
-            theirs, ours = said.facets.get(name, MISSING), stands.get(name, MISSING)
+    def _compare_facets(self, place: str, expected: Field, item: SpecField) -> None:
+        actual = item.field.facets
+        for name in dict.fromkeys([*expected.facets, *actual]):
+            theirs, ours = expected.facets.get(name, MISSING), actual.get(name, MISSING)
             marked = item.parameter_inferred if name in _STYLES else item.inferred
             agree = same(theirs, ours) or (theirs is MISSING and marked)
             kind = "ranges" if name in _RANGES else _COLUMNS.get(name, "other")
-            # A list of values is as many facts as it has values.
+            # Each value of a list counts as a fact.
             if name == "enum" and agree and theirs is not MISSING:
                 self.counts[kind] += len(theirs) - 1
             self._check(kind, f"{place}: {name}", page=theirs, spec=ours, agree=agree)
 
-    def _compare_sample(self, place: str, sample: Any, schema: Node, *, listed: bool, said: Body | None = None) -> None:
-        """The names and types that a JSON sample shows, at every depth.
+    def _compare_sample(
+        self, place: str, sample: Any, schema: Node, *, listed: bool, expected: Body | None = None
+    ) -> None:
+        """Compare the names and types of a JSON sample, at every depth.
 
-        Where the page lists the members (`listed`), the list counts for the topmost level, and
-        the sample must only not contradict it.
+        If the page lists the fields (`listed`), the list counts for the top level, and the sample must not contradict
+        it.
         """
-        members = as_object(sample)
-        if members is None:
+        fields = as_object(sample)
+        if fields is None:
             described = self._spec.describe(place, schema, required=False)
             field = Field(name=place, types=frozenset({json_type(sample)}), loose_numbers=True)
             self._check(
@@ -307,13 +311,13 @@ class Comparison:
                 agree=_types_agree(field, described.field, described.inferred),
             )
             return
-        stands = self._spec.members(schema)
-        by_name = {item.field.name: item for item in stands}
+        actual = self._spec.properties(schema)
+        by_name = {item.field.name: item for item in actual}
         if not listed:
-            self._compare_fields(place, fields_of_sample(members), stands, container_inferred=False)
+            self._compare_fields(place, fields_of_sample(fields), actual, container_inferred=False)
         else:
-            self._compare_listed_sample(place, members, by_name, said)
-        for name, value in members.items():
+            self._compare_listed_sample(place, fields, by_name, expected)
+        for name, value in fields.items():
             inner = as_object(first_of(value))
             if name in by_name and inner is not None:
                 target = self._spec.items(by_name[name].schema)
@@ -323,16 +327,16 @@ class Comparison:
     def _compare_listed_sample(
         self,
         place: str,
-        members: Mapping[str, Any],
+        fields: Mapping[str, Any],
         by_name: Mapping[str, SpecField],
-        said: Body | None,
+        expected: Body | None,
     ) -> None:
-        whole = said is None or said.sample_is_whole
-        theirs = list(members)
-        ours = [name for name in by_name if whole or name in members]
+        whole = expected is None or expected.sample_is_whole
+        theirs = list(fields)
+        ours = [name for name in by_name if whole or name in fields]
         ours = [name for name in ours if f"{place} {name}" not in self._beyond]
         self._check("names", f"{place}: names in the sample", page=theirs, spec=ours, agree=theirs == ours)
-        for field in fields_of_sample(members):
+        for field in fields_of_sample(fields):
             item = by_name.get(field.name)
             if item is None or not field.types:
                 continue
@@ -345,7 +349,7 @@ class Comparison:
             )
 
     def _compare_values(self, place: str, sample: Any, example: Any) -> None:
-        """Real values of a sample must be those of the spec's example; placeholders are none."""
+        """Compare the values of a sample, except placeholders, with the example of the spec."""
         for where, value in leaves(sample):
             if is_placeholder(value):
                 continue
@@ -366,28 +370,28 @@ class Comparison:
             )
 
 
-def _same_need(said: Body, required: bool, inferred: bool) -> bool:
-    if any(field.required for field in said.fields):
+def _same_need(expected: Body, required: bool, inferred: bool) -> bool:
+    if any(field.required for field in expected.fields):
         return required
     return inferred or not required
 
 
-def _types_agree(said: Field, stands: Field, inferred: bool) -> bool:
-    theirs, ours = _comparable(said.types, said), _comparable(stands.types, said)
-    if inferred and "any[]" in theirs:  # of an empty or an unseen array, only that it is one
-        theirs -= {"any[]"} if any(kind.endswith("[]") for kind in ours) else set()
+def _types_agree(expected: Field, actual: Field, inferred: bool) -> bool:
+    theirs, ours = _comparable(expected.types, expected), _comparable(actual.types, expected)
+    if inferred and "any[]" in theirs:  # an empty or unseen array only shows that it is an array
+        theirs -= {"any[]"} if any(type_.endswith("[]") for type_ in ours) else set()
     return theirs == ours or (inferred and theirs <= ours)
 
 
-def _accepts_sample(said: Field, stands: Field) -> bool:
-    """A sample shows one of the types; the list beside it is what states them all."""
-    theirs, ours = _comparable(said.types, said), _comparable(stands.types, said)
+def _accepts_sample(expected: Field, actual: Field) -> bool:
+    """Return whether the types include that of a sample; the list next to the sample has all of them."""
+    theirs, ours = _comparable(expected.types, expected), _comparable(actual.types, expected)
     if "any[]" in theirs:
-        return any(kind.endswith("[]") for kind in ours)
+        return any(type_.endswith("[]") for type_ in ours)
     return theirs <= ours
 
 
-def _comparable(types: Iterable[str], said: Field) -> frozenset[str]:
-    if not said.loose_numbers:
+def _comparable(types: Iterable[str], expected: Field) -> frozenset[str]:
+    if not expected.loose_numbers:
         return frozenset(types)
-    return frozenset(kind.replace("integer", "number") for kind in types)
+    return frozenset(type_.replace("integer", "number") for type_ in types)

@@ -1,4 +1,4 @@
-"""What a documentation page states, in a form that the specs can be put into as well."""
+"""The facts of a documentation page, in a form that the specs can be converted to as well."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Final
 
 
 class PageError(Exception):
-    """A page is not of the expected form. Guessing would hide facts, so none of it is used."""
+    """A page does not have the expected form. Guessing would hide facts, so none of it is used."""
 
 
 class SpecError(Exception):
-    """A spec uses a construct that cannot be compared."""
+    """A spec has a construct that cannot be compared."""
 
 
 class Missing:
-    """The type of `MISSING`; a class of its own, because None is a value that JSON samples hold."""
+    """The type of `MISSING`; None would be a value of JSON samples."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -27,12 +27,11 @@ MISSING: Final = Missing()
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A parameter, a member of a request body or a member of an answer.
+    """A parameter, or a field of a request body or a response.
 
-    `types` holds JSON type names without null; arrays are written `string[]`. It is empty, and
-    `nullable` and `required` are None, where a page is silent. `facets` holds everything else
-    that narrows the value (`enum`, `pattern`, `minimum`, `default`, ...) by its name in a schema;
-    what stands on the items of an array counts as the array's.
+    `types` has JSON type names without null; arrays are written `string[]`. Where a page does not say, it is empty, and
+    `nullable` and `required` are None. `facets` has everything else that restricts the value (`enum`, `pattern`,
+    `minimum`, `default`, ...) by its name in a schema; facets of the items of an array are those of the array.
     """
 
     name: str
@@ -42,75 +41,75 @@ class Field:
     facets: Mapping[str, Any] = field(default_factory=dict[str, Any])
     examples: tuple[Any, ...] = ()
     loose_numbers: bool = False
-    """Whether the types are read off a sample, where 60 may be an integer and a number."""
+    """Whether the types come from a sample, where 60 may be an integer or a number."""
     words: str = ""
-    """The page's own description. It belongs to the vendor: nothing compares it, and no spec repeats it."""
+    """The description on the page. It belongs to the vendor: it is not compared, and no spec repeats it."""
     gaps: tuple[str, ...] = ()
-    """What the page announces of the value and does not show."""
+    """What the page announces about the value and does not show."""
     unread: tuple[str, ...] = ()
-    """What the page says of the value in a way that is not understood. A spec cannot agree with it."""
+    """Lines about the value that are not understood. A spec cannot agree with them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """A request body, or the body of an answer, as a page states it."""
+    """A request body, or the body of a response, on a page."""
 
     media_type: str
     types: frozenset[str]
     fields: tuple[Field, ...] = ()
     sample: Any = MISSING
     sample_is_whole: bool = True
-    """Whether a member that is missing from the sample is missing from the body, too."""
+    """Whether a field that is missing from the sample is missing from the body too."""
     words: str = ""
-    """The page's own description, as in `Field`."""
+    """The description on the page, as in `Field`."""
     unread: tuple[str, ...] = ()
-    """What is not understood of the body as a whole, as in `Field`."""
+    """Lines about the body as a whole that are not understood, as in `Field`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Everything that one saved page states about its operation."""
+    """All facts of one saved page."""
 
     file: str
     method: str
     path: str
     host: str
     security: frozenset[tuple[str, str, str]]
-    """Kind, name and place of each credential, such as `("apiKey", "token", "header")`."""
+    """Type, name and location of each credential, such as `("apiKey", "token", "header")`."""
     parameters: Mapping[str, Sequence[Field]]
-    """By place: `path`, `query`, `header`."""
+    """By location: `path`, `query`, `header`."""
     body: Body | None
-    answers: Mapping[str, Body | None]
-    """By status; None where the page says nothing about the body."""
+    responses: Mapping[str, Body | None]
+    """By status; None where the page does not describe the body."""
     capture: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What OpenAPI has no place for, and `x-capture` holds: permissions and such."""
+    """Facts that OpenAPI has no field for, which are in `x-capture`: permissions and such."""
     title: str = ""
     """The heading of the page."""
     secure: bool | None = None
-    """Whether the page's sample uses https; None where it does not say."""
+    """Whether the sample on the page uses https; None if it does not show."""
     remarks: tuple[str, ...] = ()
-    """Where the page says something in prose that belongs to no parameter and no member."""
+    """Where the page has prose that belongs to no parameter and no field."""
     unread: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
-    """What is not understood and belongs to no parameter, member or body, by its place."""
+    """Other lines that are not understood, by their place on the page."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One fact on which page and spec disagree."""
+    """One fact that differs between page and spec."""
 
     file: str
     place: str
     page_says: str
     spec_says: str
     kind: str = "operation"
-    """The kind of fact, one of the columns that are counted."""
+    """The kind of fact, which is a column of the table."""
 
     def __str__(self) -> str:
         return f"{self.file}: {self.place}: page says {self.page_says}, spec says {self.spec_says}"
 
 
 def json_type(value: Any) -> str:
-    """Name of the JSON type of a decoded value; arrays by their first item, `any[]` if empty."""
+    """Return the JSON type of a decoded value; of arrays by the first item, `any[]` if empty."""
     match value:
         case None:
             return "null"
@@ -127,7 +126,7 @@ def json_type(value: Any) -> str:
 
 
 def fields_of_sample(sample: Mapping[str, Any]) -> tuple[Field, ...]:
-    """What a JSON sample tells of the members of an object: names, order and types."""
+    """Return the fields of an object in a JSON sample: names, order and types."""
     return tuple(
         Field(
             name=name,

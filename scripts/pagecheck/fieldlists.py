@@ -1,8 +1,7 @@
-"""Reads the typed lists of a reference page: parameters, body members, answer members.
+"""Reads the typed lists of a reference page: parameters, and fields of bodies and responses.
 
-A member is a line with its name, a line with its type, perhaps lines with badges directly below it, perhaps a line of
-prose, and then labelled facts (`Pattern: ...`, `Available options:`, `Example:` and so on). Whatever else stands
-there is kept as not understood.
+A field is a line with its name, a line with its type, optional lines with badges, an optional line of prose, and then
+labeled facts (`Pattern: ...`, `Available options:`, `Example:` and so on). All other lines are kept as not understood.
 """
 
 from __future__ import annotations
@@ -26,37 +25,37 @@ _LENGTH = re.compile(
     r"(?P<which>Required|Minimum|Maximum) (?P<what>string|array) length: "
     r"(?P<low>\d+)(?: - (?P<high>\d+))?(?: elements?| characters?)?"
 )
-# A label of this form that is not known holds a fact that would be lost as free text.
+# An unknown label of this form has a fact that would be lost as prose.
 _LABEL = re.compile(r"(?:Required|Minimum|Maximum|Allowed|Available|Multiple|Unique)[\w ]*:.*")
 _PATTERN = re.compile(r"Pattern:\s+(?P<value>\S.*)")
 _DEFAULT = re.compile(r"default:\s*(?P<value>.*)")
 _FACTS = re.compile(r"(?:Pattern|Required range|Allowed value): .*|Available options:|Examples?:")
-# A bullet before a value, or something else than a line break between two.
+# A bullet before a value, or something other than a line break between two.
 _ODD_VALUE = re.compile(r"[-*\u2022\u00b7] .*|.*[,;|`].*")
 _BADGES = frozenset({"required", "deprecated"})
-_PLACES = frozenset({"header", "query", "cookie"})
+_LOCATIONS = frozenset({"header", "query", "cookie"})
 _BOUNDS = {">=": "minimum", ">": "exclusiveMinimum", "<=": "maximum", "<": "exclusiveMaximum"}
 
 
 def is_type(line: str) -> bool:
-    """Whether a line is the type line of a member."""
+    """Return whether a line is the type line of a field."""
     return _TYPE.fullmatch(line) is not None
 
 
 def starts_field(lines: list[str], index: int) -> bool:
-    """Whether a member begins at this line: a name with a type under it."""
+    """Return whether a field begins at a line: a name with a type below it."""
     return index + 1 < len(lines) and _NAME.fullmatch(lines[index]) is not None and is_type(lines[index + 1])
 
 
-def read_types(text: str) -> tuple[frozenset[str], bool, dict[str, Any]]:
-    """Types without null, whether null is among them, and the format if one is given."""
+def read_types(line: str) -> tuple[frozenset[str], bool, dict[str, Any]]:
+    """Read a type line: types without null, whether null is among them, and the format if there is one."""
     types: set[str] = set()
     nullable = False
     facets: dict[str, Any] = {}
-    for part in text.split(" | "):
+    for part in line.split(" | "):
         match = _SINGLE.fullmatch(part)
         if match is None:
-            raise PageError(f"unknown type {text!r}")
+            raise PageError(f"unknown type {line!r}")
         base, inner, arrays = match["base"], match["inner"], match["arrays"]
         if base == "null":
             nullable = True
@@ -65,18 +64,18 @@ def read_types(text: str) -> tuple[frozenset[str], bool, dict[str, Any]]:
         else:
             types.add(f"any[]{arrays}" if base == "array" else f"{base}{arrays}")
             if inner and facets.setdefault("format", inner) != inner:
-                raise PageError(f"the type {text!r} has two formats")
+                raise PageError(f"the type {line!r} has two formats")
     return frozenset(types), nullable, facets
 
 
-def read_number(text: str) -> int | float:
-    """The number that a text writes, an integer where it can be one."""
-    return float(text) if "." in text else int(text)
+def read_number(string: str) -> int | float:
+    """Parse a number, as an integer if possible."""
+    return float(string) if "." in string else int(string)
 
 
 @dataclass
 class _Draft:
-    """A member while its lines are being read."""
+    """A field while its lines are read."""
 
     name: str
     types: frozenset[str]
@@ -88,13 +87,13 @@ class _Draft:
     examples: list[Any] = field(default_factory=list[Any])
     words: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
-    place: str | None = None
-    """Where a credential goes."""
+    location: str | None = None
+    """The location of a credential."""
     has_facts: bool = False
-    """Whether labelled facts have begun, above which the prose stands."""
+    """Whether labeled facts have begun, which come after the prose."""
 
     def add(self, facets: Mapping[str, Any], line: str) -> None:
-        """Adds what a line states, unless another line has stated it."""
+        """Add the facets of a line, unless another line had them."""
         if facets.keys() & self.facets.keys():
             self.unread.append(f"{not_understood(line)}, a second one of its kind")
         else:
@@ -116,17 +115,17 @@ class _Draft:
 
 
 class FieldListReader:
-    """Reads the members of one section.
+    """Reads the fields of one section.
 
     Args:
-        lines: the lines of the section, with the blanks that they begin with.
-        place: what the section is called in a message.
-        credentials: whether the members are credentials, which have a badge with their place.
+        lines: the lines of the section, with indentation.
+        place: the name of the section in messages.
+        credentials: whether the fields are credentials, which have a badge with their location.
     """
 
     def __init__(self, lines: list[str], *, place: str, credentials: bool = False) -> None:
         self._lines = [plain(line) for line in lines]
-        # Values are taken from here: within them each blank counts.
+        # Values come from these lines: white space in them counts.
         self._raw = [trimmed(line) for line in lines]
         self._indents = [indent_of(line) for line in lines]
         self._place = place
@@ -135,17 +134,17 @@ class FieldListReader:
         self._indent = 0
         self._preface: list[str] = []
         self.unread: list[str] = []
-        """What is not understood above the first member."""
-        self.places: dict[str, str] = {}
-        """Where each credential goes, once the members were read."""
+        """Lines before the first field that are not understood."""
+        self.locations: dict[str, str] = {}
+        """The location of each credential, after `read`."""
 
     @property
     def words(self) -> str:
-        """The text above the first member, once the members were read."""
+        """The prose before the first field, after `read`."""
         return " ".join(self._preface)
 
     def read(self) -> tuple[Field, ...]:
-        """All members, in the page's order."""
+        """Read all fields, in the order of the page."""
         fields: list[Field] = []
         draft: _Draft | None = None
         while self._index < len(self._lines):
@@ -163,14 +162,14 @@ class FieldListReader:
             fields.append(draft.finish())
         names = [item.name for item in fields]
         if len(set(names)) != len(names):
-            raise PageError(f"{self._place}: a name stands there twice")
+            raise PageError(f"{self._place}: duplicate name")
         return tuple(fields)
 
     def _is_nested(self) -> bool:
         return starts_field(self._lines, self._index) and self._indents[self._index] > self._indent
 
     def _skip_nested(self, draft: _Draft) -> None:
-        """Passes over members that stand one level deeper, and says so."""
+        """Skip fields that are one level deeper, and report them."""
         names: list[str] = []
         while self._index < len(self._lines):
             if self._lines[self._index] and self._indents[self._index] <= self._indent:
@@ -178,32 +177,32 @@ class FieldListReader:
             if starts_field(self._lines, self._index):
                 names.append(self._lines[self._index])
             self._index += 1
-        draft.unread.append(f"members listed one level deeper: {', '.join(names)}")
+        draft.unread.append(f"fields listed one level deeper: {', '.join(names)}")
 
     def _continue_preface(self) -> None:
         line = self._lines[self._index]
-        self._refuse_lost_member()
+        self._refuse_lost_field()
         if line and not self._take_prose(self._preface):
             self.unread.append(not_understood(line))
         self._index += 1
 
     def _take_prose(self, words: list[str]) -> bool:
-        """Takes the line as prose, if it is the first such line and does not look like a fact."""
+        """Take the line as prose if it is the first such line and does not look like a fact."""
         line = self._lines[self._index]
-        # Prose ends with a blank line, which facts do not.
+        # Prose ends with a blank line, facts do not.
         if words or looks_like_fact(line) or starts_field(self._lines, self._index + 1):
             return False
         words.append(line)
         return True
 
-    def _refuse_lost_member(self) -> None:
-        """A name with an unknown type under it would go to the member above, with all its facts."""
+    def _refuse_lost_field(self) -> None:
+        """Refuse a name with an unknown type below it, which would add its facts to the field above."""
         line, below = self._lines[self._index], "".join(self._lines[self._index + 1 : self._index + 2])
         if is_type(line):
             raise PageError(f"{self._place}: the type {line!r} has no name above it")
         known = below in {"", *_BADGES} or self._is_fact(below)
         if _NAME.fullmatch(line) and not known and not starts_field(self._lines, self._index + 1):
-            raise PageError(f"{self._place}: {line!r} looks like a name, and {below!r} below it is no known type")
+            raise PageError(f"{self._place}: {line!r} looks like a name, and {below!r} below it is not a known type")
 
     def _begin(self) -> _Draft:
         name, type_line = self._lines[self._index], self._lines[self._index + 1]
@@ -221,8 +220,8 @@ class FieldListReader:
                 break
             self._read_badge(draft, line)
             self._index += 1
-        if draft.place is not None:
-            self.places[name] = draft.place
+        if draft.location is not None:
+            self.locations[name] = draft.location
         return draft
 
     def _read_badge(self, draft: _Draft, line: str) -> None:
@@ -231,8 +230,8 @@ class FieldListReader:
             draft.required = True
         elif line == "deprecated":
             draft.facets["deprecated"] = True
-        elif line in _PLACES and self._credentials and draft.place is None:
-            draft.place = line
+        elif line in _LOCATIONS and self._credentials and draft.location is None:
+            draft.location = line
         elif default is not None and default["value"] and not is_cut(default["value"]):
             draft.add({"default": _read_default(default["value"], draft)}, line)
         elif is_type(line):
@@ -251,7 +250,7 @@ class FieldListReader:
             self._read_fact(draft, line)
             return
         if line:
-            self._refuse_lost_member()
+            self._refuse_lost_field()
             if draft.has_facts or not self._take_prose(draft.words):
                 draft.unread.append(not_understood(line))
         self._index += 1
@@ -274,32 +273,32 @@ class FieldListReader:
         elif line in {"Example:", "Examples:"}:
             draft.examples += self._read_examples(draft.name, several=line == "Examples:")
         else:
-            raise PageError(f"{self._place}, {draft.name}: unknown kind of fact: {line!r}")
+            raise PageError(f"{self._place}, {draft.name}: unknown fact: {line!r}")
 
     def _skip_blank(self) -> None:
         while self._index < len(self._lines) and not self._lines[self._index]:
             self._index += 1
 
     def _read_options(self, draft: _Draft) -> Mapping[str, Any]:
-        """The listed values; those that are seen, where the page does not show all of them."""
+        """Return the listed values that the page shows."""
         self._skip_blank()
         options: list[str] = []
-        goes_on = True
-        while goes_on and self._index < len(self._lines):
+        continues = True
+        while continues and self._index < len(self._lines):
             line = self._raw[self._index]
             self._index += 1
-            goes_on = line.endswith(",")
+            continues = line.endswith(",")
             option = line.removesuffix(",").strip()
             if is_cut(option):
                 draft.unread.append(LIST_CUT_OFF)
             elif _ODD_VALUE.fullmatch(option):
-                raise PageError(f"{draft.name}: {option!r} in its list of values is of an unknown form")
+                raise PageError(f"{draft.name}: {option!r} in its list of values has an unknown form")
             else:
                 options.append(option)
-        if goes_on or not all(options):
-            raise PageError(f"{draft.name}: the list of values breaks off")
-        textual = all(kind.startswith("string") for kind in draft.types)
-        values = tuple(_text(option) if textual else _decode(option, draft.name) for option in options)
+        if continues or not all(options):
+            raise PageError(f"{draft.name}: the list of values is cut off")
+        textual = all(type_.startswith("string") for type_ in draft.types)
+        values = tuple(_string(option) if textual else _decode(option, draft.name) for option in options)
         return {"enum": values} if values else {}
 
     def _read_examples(self, name: str, *, several: bool) -> list[Any]:
@@ -316,42 +315,42 @@ class FieldListReader:
         return values
 
     def _read_example(self, name: str) -> Any:
-        # A value may stand on several lines, so lines are added until they make one.
+        # A value may have several lines, so lines are added until they are valid JSON.
         for end in range(self._index + 1, len(self._raw) + 1):
-            text = "\n".join(self._raw[self._index : end]).removesuffix(",")
+            content = "\n".join(self._raw[self._index : end]).removesuffix(",")
             try:
-                value = json.loads(text)
+                value = json.loads(content)
             except ValueError:
                 continue
             self._index = end
             return value
-        raise PageError(f"{name}: the example is no JSON value")
+        raise PageError(f"{name}: the example is not JSON")
 
 
-def _decode(text: str, name: str) -> Any:
+def _decode(value: str, name: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(value)
     except ValueError:
-        raise PageError(f"{name}: {text!r} is no JSON value") from None
+        raise PageError(f"{name}: {value!r} is not JSON") from None
 
 
-def _text(written: str) -> str:
-    """A text, which a page may write in the quotation marks of JSON."""
+def _string(written: str) -> str:
+    """Read a string, which a page may quote as in JSON."""
     if len(written) > 1 and written[0] == written[-1] == '"':
-        return str(_decode(written, "a text"))
+        return str(_decode(written, "a string"))
     return written
 
 
-def _read_default(text: str, draft: _Draft) -> Any:
-    if draft.nullable and text == "null":
+def _read_default(value: str, draft: _Draft) -> Any:
+    if draft.nullable and value == "null":
         return None
-    return _text(text) if draft.types <= {"string"} else _decode(text, f"the default of {draft.name}")
+    return _string(value) if draft.types <= {"string"} else _decode(value, f"the default of {draft.name}")
 
 
-def _read_range(text: str) -> Mapping[str, int | float]:
-    match = _RANGE.fullmatch(text)
+def _read_range(value: str) -> Mapping[str, int | float]:
+    match = _RANGE.fullmatch(value)
     if match is None or not (match["sign"] or match["low"]):
-        raise PageError(f"unknown range {text!r}")
+        raise PageError(f"unknown range {value!r}")
     bounds: dict[str, int | float] = {}
     if match["low"]:
         bounds["minimum" if match["low_sign"] == "<=" else "exclusiveMinimum"] = read_number(match["low"])

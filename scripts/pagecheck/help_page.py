@@ -1,8 +1,7 @@
 """Reads the REST pages of the iSpring Learn help, saved as text.
 
-Such a page has the method with the path, tables of headers, request members, answer members and
-status codes, and a sample of a request and of its answer. It gives no types: those are read off
-the samples.
+Such a page has the method with the path, tables of headers, request fields, response fields and status codes, and a
+sample of a request and its response. It has no types: those come from the samples.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from .facts import MISSING, Body, Field, Page, PageError, json_type
 from .lines import LIST_CUT_OFF, is_cut, not_understood, plain, trimmed
 from .values import as_object, first_of
 
-_ADDRESS = re.compile(r"(?P<method>GET|POST|PUT|PATCH|DELETE) (?P<path>/\S+)")
+_REQUEST_LINE = re.compile(r"(?P<method>GET|POST|PUT|PATCH|DELETE) (?P<path>/\S+)")
 _SUBSCRIPTION = re.compile(r"AVAILABLE WITH (?P<plan>.+) SUBSCRIPTION")
 _RULE = re.compile(r"(?:---\|)+")
 _TITLES = frozenset({"Header | Description |", "Parameter | Description |", "Code | Text | Description |"})
@@ -28,9 +27,9 @@ _HEADER = re.compile(r"(?P<name>[\w-]+): (?P<value>.+)")
 _SEVERAL = re.compile(r"\b(?:can|may) be more than one\b", re.IGNORECASE)
 _HEADINGS = {
     "Request Headers": "headers",
-    "Request Parameters": "members",
-    "Parameter | Description |": "members",
-    "Response Parameters": "answer",
+    "Request Parameters": "fields",
+    "Parameter | Description |": "fields",
+    "Response Parameters": "returned",
     "Response Codes": "codes",
     "Sample Request": "request",
     "Sample Response": "response",
@@ -39,7 +38,7 @@ _HEADINGS = {
 
 @dataclass
 class _Row:
-    """A row of a table. A cell may go on over further lines, until one ends with the bar."""
+    """A row of a table. A cell may continue on further lines, until one ends with a bar."""
 
     cells: list[str]
     more: list[str]
@@ -54,39 +53,39 @@ class _Request:
 
 
 def is_help_page(lines: list[str]) -> bool:
-    """Whether a text looks like such a page, complete or not."""
-    return any(_ADDRESS.fullmatch(line) for line in lines) and "Response Codes" in lines
+    """Return whether lines look like such a page, complete or not."""
+    return any(_REQUEST_LINE.fullmatch(line) for line in lines) and "Response Codes" in lines
 
 
 def read_help_page(file: str, raw: list[str]) -> Page:
-    """All facts of a help page, given by its lines."""
+    """Read all facts of a help page."""
     lines = [plain(line) for line in raw]
-    address = next((match for line in lines if (match := _ADDRESS.fullmatch(line))), None)
-    if address is None:
-        raise PageError("no sign of method and path")
-    # Within samples each blank counts.
+    request_line = next((match for line in lines if (match := _REQUEST_LINE.fullmatch(line))), None)
+    if request_line is None:
+        raise PageError("no method and path found")
+    # White space in samples counts.
     exact, parts = _split(lines, [trimmed(line) for line in raw]), _split(lines, lines)
-    request = _read_request(exact["request"], address)
-    answer_sample = _read_json(exact["response"], "the sample of the answer")
-    item = as_object(first_of(answer_sample))
+    request = _read_request(exact["request"], request_line)
+    sample = _read_json(exact["response"], "the sample of the response")
+    item = as_object(first_of(sample))
     if item is None:
-        raise PageError("the sample of the answer holds no object")
+        raise PageError("the sample of the response has no object")
 
     headers_table = _read_table(parts["headers"])
     media, security, headers = _read_headers(headers_table, request)
-    fields = tuple(_request_field(row, request.body) for row in _read_table(parts["members"]))
+    fields = tuple(_request_field(row, request.body) for row in _read_table(parts["fields"]))
     codes = _read_table(parts["codes"])
-    answers = _read_codes(codes)
-    answers["200"] = Body(
+    responses = _read_codes(codes)
+    responses["200"] = Body(
         media_type=media["Accept"],
-        types=frozenset({json_type(answer_sample)}),
-        fields=tuple(_answer_field(row, item) for row in _read_table(parts["answer"])),
-        sample=answer_sample,
+        types=frozenset({json_type(sample)}),
+        fields=tuple(_response_field(row, item) for row in _read_table(parts["returned"])),
+        sample=sample,
     )
     return Page(
         file=file,
-        method=address["method"],
-        path=address["path"],
+        method=request_line["method"],
+        path=request_line["path"],
         host=request.headers.get("Host", ""),
         security=security,
         parameters={"header": headers} if headers else {},
@@ -97,7 +96,7 @@ def read_help_page(file: str, raw: list[str]) -> Page:
             sample=request.body,
             sample_is_whole=False,
         ),
-        answers=answers,
+        responses=responses,
         capture=_read_capture(lines),
         title=next((line for line in lines if line), ""),
         remarks=_remarks(parts),
@@ -108,7 +107,7 @@ def read_help_page(file: str, raw: list[str]) -> Page:
 def _read_headers(
     rows: list[_Row], request: _Request
 ) -> tuple[dict[str, str], frozenset[tuple[str, str, str]], tuple[Field, ...]]:
-    """The media types, the credentials, and the headers that are parameters."""
+    """Read the media types, the credentials, and the headers that are parameters."""
     media = {"Content-Type": "", "Accept": ""}
     security: set[tuple[str, str, str]] = set()
     headers: dict[str, Field] = {}
@@ -128,8 +127,7 @@ def _read_headers(
             )
     if not all(media.values()):
         raise PageError("the table of headers lacks Content-Type or Accept")
-    # A sample may send more than the table lists; of such a header it is not known whether it
-    # is required.
+    # A sample may send headers that the table does not list; whether those are required is unknown.
     for name, value in request.headers.items():
         if name in media and value != media[name]:
             raise PageError(f"the table and the sample differ in {name}")
@@ -145,19 +143,19 @@ def _read_codes(rows: list[_Row]) -> dict[str, Body | None]:
     codes = [row.cells[0] for row in rows]
     unknown = [code for code in codes if _STATUS.fullmatch(code) is None]
     if unknown or "200" not in codes:
-        raise PageError(f"the table of codes holds {codes}, where 200 and other codes are due")
+        raise PageError(f"expected 200 and other codes in the table of codes, got {codes}")
     return dict.fromkeys(codes)
 
 
 def _split(lines: list[str], wanted: list[str]) -> dict[str, list[str]]:
-    """What is wanted of the lines under each heading; `wanted` has an entry for each line."""
+    """Return the entries of `wanted` below each heading; it has one for each line."""
     parts: dict[str, list[str]] = {}
     current: list[str] | None = None
     for line, kept in zip(lines, wanted, strict=True):
         part = _HEADINGS.get(line)
         if part is not None:
             if parts.get(part):
-                raise PageError(f"the heading {line!r} stands there twice")
+                raise PageError(f"duplicate heading {line!r}")
             current = parts.setdefault(part, [])
         elif current is not None:
             current.append(kept)
@@ -168,7 +166,7 @@ def _split(lines: list[str], wanted: list[str]) -> dict[str, list[str]]:
 
 
 def _read_table(lines: list[str]) -> list[_Row]:
-    """The rows of a table. Text after its last bar belongs to the page, not to the table."""
+    """Read the rows of a table. Lines after its last bar are not part of it."""
     last = max((index for index, line in enumerate(lines) if line.endswith("|")), default=-1)
     rows: list[_Row] = []
     open_row: _Row | None = None
@@ -176,9 +174,9 @@ def _read_table(lines: list[str]) -> list[_Row]:
         if _RULE.fullmatch(line) or (not rows and line in _TITLES):
             continue
         if open_row is not None:
-            text = line.removesuffix("|").strip()
-            if text:
-                open_row.more.append(text)
+            cell = line.removesuffix("|").strip()
+            if cell:
+                open_row.more.append(cell)
             if line.endswith("|"):
                 open_row = None
         elif " | " in line:
@@ -186,7 +184,7 @@ def _read_table(lines: list[str]) -> list[_Row]:
             rows.append(_Row(cells, []))
             open_row = None if line.endswith("|") else rows[-1]
         elif line:
-            raise PageError(f"a table row was expected: {line!r}")
+            raise PageError(f"expected a table row, got {line!r}")
     if not rows or any(len(row.cells) < 2 for row in rows):
         raise PageError("a table is empty or lacks a column")
     return rows
@@ -195,12 +193,12 @@ def _read_table(lines: list[str]) -> list[_Row]:
 def _flagged(row: _Row) -> re.Match[str]:
     match = _FLAGGED.fullmatch(row.cells[0])
     if match is None:
-        raise PageError(f"unknown form of a name: {row.cells[0]!r}")
+        raise PageError(f"a name of an unknown form: {row.cells[0]!r}")
     return match
 
 
 def _listed_values(row: _Row) -> dict[str, Any]:
-    """The values that a cell lists on further lines (a saved page may have lost the list)."""
+    """Return the values that a cell lists on further lines; a saved page may have lost the list."""
     if not row.cells[1].endswith(":"):
         return {}
     values = [match["value"] for line in row.more if (match := _VALUE.fullmatch(line))]
@@ -208,17 +206,17 @@ def _listed_values(row: _Row) -> dict[str, Any]:
 
 
 def _unread_of_row(row: _Row, *, flagged: bool = True, valued: bool = False) -> tuple[str, ...]:
-    """What is not understood of a row, whose name may have a flag, or a value, or neither."""
+    """Return what is not understood in a row, whose name may have a flag, or a value, or neither."""
     match = _flagged(row)
-    told = [not_understood(cell) for cell in row.cells[2:]]
+    unread = [not_understood(cell) for cell in row.cells[2:]]
     if (match["flag"] and not flagged) or (match["value"] and not valued):
-        told.append(not_understood(row.cells[0]))
+        unread.append(not_understood(row.cells[0]))
     for line in row.more:
         if is_cut(line):
-            told.append(LIST_CUT_OFF)
+            unread.append(LIST_CUT_OFF)
         elif not row.cells[1].endswith(":") or _VALUE.fullmatch(line) is None:
-            told.append(not_understood(line))
-    return tuple(told)
+            unread.append(not_understood(line))
+    return tuple(unread)
 
 
 def _gaps(row: _Row, *, typed: bool) -> tuple[str, ...]:
@@ -231,7 +229,7 @@ def _gaps(row: _Row, *, typed: bool) -> tuple[str, ...]:
 def _request_field(row: _Row, sample: dict[str, Any]) -> Field:
     match = _flagged(row)
     if match["flag"] is None:
-        raise PageError(f"{match['name']} is marked neither required nor optional")
+        raise PageError(f"{match['name']} is neither marked as required nor as optional")
     types: set[str] = set()
     if match["name"] in sample:
         types.add(json_type(sample[match["name"]]))
@@ -250,7 +248,7 @@ def _request_field(row: _Row, sample: dict[str, Any]) -> Field:
     )
 
 
-def _answer_field(row: _Row, sample: dict[str, Any]) -> Field:
+def _response_field(row: _Row, sample: dict[str, Any]) -> Field:
     name = _flagged(row)["name"]
     value = sample.get(name, MISSING)
     known = value is not MISSING and value is not None
@@ -267,8 +265,8 @@ def _answer_field(row: _Row, sample: dict[str, Any]) -> Field:
     )
 
 
-def _read_request(lines: list[str], address: re.Match[str]) -> _Request:
-    if not lines or lines[0] != address[0]:
+def _read_request(lines: list[str], request_line: re.Match[str]) -> _Request:
+    if not lines or lines[0] != request_line[0]:
         raise PageError("the sample request is for another operation")
     headers: dict[str, str] = {}
     start = next((index for index, line in enumerate(lines) if line.startswith("{")), len(lines))
@@ -277,21 +275,21 @@ def _read_request(lines: list[str], address: re.Match[str]) -> _Request:
         if match is not None:
             headers[match["name"]] = match["value"]
         elif line:
-            raise PageError(f"a header was expected in the sample request: {line!r}")
+            raise PageError(f"expected a header in the sample request, got {line!r}")
     body = as_object(_read_json(lines[start:], "the body of the sample request"))
     if body is None:
-        raise PageError("the body of the sample request is no object")
+        raise PageError("the body of the sample request is not an object")
     return _Request(headers, body)
 
 
 def _read_json(lines: list[str], what: str) -> Any:
-    """The JSON value of a sample, which the word CODE closes."""
+    """Read the JSON of a sample, which ends at the word CODE."""
     if "CODE" not in lines:
-        raise PageError(f"{what} breaks off")
+        raise PageError(f"{what} is cut off")
     try:
         return json.loads("\n".join(lines[: lines.index("CODE")]))
     except ValueError:
-        raise PageError(f"{what} is no JSON text") from None
+        raise PageError(f"{what} is not JSON") from None
 
 
 def _below_table(lines: list[str]) -> list[str]:
@@ -300,15 +298,15 @@ def _below_table(lines: list[str]) -> list[str]:
 
 
 def _is_sentence(line: str) -> bool:
-    """Whether a line below a table is prose; a row that has lost its last bar is not."""
+    """Return whether a line below a table is prose, and not a row that lost its last bar."""
     return " " in line and "|" not in line and line.endswith((".", "!", "?")) and not is_cut(line)
 
 
 def _remarks(parts: dict[str, list[str]]) -> tuple[str, ...]:
-    """Where a text stands below a table."""
+    """Return where the page has prose below tables."""
     titles = {part: title for title, part in _HEADINGS.items()}
     found: list[str] = []
-    for part in ("headers", "members", "answer", "codes"):
+    for part in ("headers", "fields", "returned", "codes"):
         below = len(_below_table(parts[part]))
         if below:
             found.append(f"{below} line{'s' if below > 1 else ''} below the table of {titles[part]!r}")
@@ -318,7 +316,7 @@ def _remarks(parts: dict[str, list[str]]) -> tuple[str, ...]:
 def _unread(
     lines: list[str], parts: dict[str, list[str]], headers: list[_Row], codes: list[_Row]
 ) -> dict[str, list[str]]:
-    """What is not understood and belongs to no member."""
+    """Return lines that are not understood and belong to no field, by their place."""
     found: dict[str, list[str]] = {"above the tables": [], "tables": [], "codes": [], "samples": []}
     for row in headers:
         match = _flagged(row)
@@ -327,22 +325,22 @@ def _unread(
             if match["flag"] != "required":
                 found[f"header {match['name']}"].append(not_understood(row.cells[0]))
     found["above the tables"] += map(not_understood, _unknown_at_top(lines))
-    for part in ("headers", "members", "answer", "codes"):
+    for part in ("headers", "fields", "returned", "codes"):
         found["tables"] += [not_understood(line) for line in _below_table(parts[part]) if not _is_sentence(line)]
     for row in codes:
-        found["codes"] += [not_understood(text) for text in (*row.cells[3:], *row.more)]
+        found["codes"] += [not_understood(cell) for cell in (*row.cells[3:], *row.more)]
     for part in ("request", "response"):
         end = parts[part].index("CODE")
         found["samples"] += [not_understood(line) for line in parts[part][end + 1 :] if line]
-    return {place: told for place, told in found.items() if told}
+    return {place: unread for place, unread in found.items() if unread}
 
 
 def _unknown_at_top(lines: list[str]) -> list[str]:
-    """Lines above the first heading that are not the title, the plan, the address or the permissions."""
+    """Return lines above the first heading other than title, plan, request line and permissions."""
     top = [line for line in lines[: next(i for i, line in enumerate(lines) if line in _HEADINGS)] if line]
     known = {0}
     for index, line in enumerate(top):
-        if _SUBSCRIPTION.fullmatch(line) or _ADDRESS.fullmatch(line):
+        if _SUBSCRIPTION.fullmatch(line) or _REQUEST_LINE.fullmatch(line):
             known.add(index)
         elif line == _PERMISSIONS:
             known |= {index, index + 1}

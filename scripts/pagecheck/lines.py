@@ -1,7 +1,7 @@
-"""Lines of a saved page: their form without differences of blanks, and whether one looks like a fact.
+"""Lines of a saved page: normalizes white space, and recognizes lines that look like facts.
 
-A page states facts in lines of a few known forms, and has prose in a few known places. A line that is neither must not
-be taken for prose only because nothing else is known of it, so prose that looks like a fact is not understood either.
+Facts are in lines of a few known forms, and prose in a few known places. An unknown line must not pass for prose, so
+prose that looks like a fact counts as not understood.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 
 LIST_CUT_OFF = "list of values cut off"
 
-# A few words and a colon, such as `Format: uuid`; an address (`https://...`) is none.
+# A few words and a colon, such as `Format: uuid`, but not a URL.
 _LABELLED = re.compile(r"[^\W\d_][\w/()\[\]' -]{0,39}:(?!//).*")
 _COMPARED = re.compile(r"[<>]=?|[\u2264\u2265\u2260]|=>")
-# One lower-case word alone: what the pages write badges in (`required`, `read-only`).
+# A single lower-case word, as in badges (`required`, `read-only`).
 _BADGE = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _BADGES = re.compile(
     r"(?:required|optional|deprecated|nullable|read[- ]?only|write[- ]?only|unique|default|beta|preview|experimental)",
@@ -31,7 +31,7 @@ _LONGEST = 60
 
 
 def trimmed(line: str) -> str:
-    """A line without blanks and invisible characters at its ends; what is within stays as it is."""
+    """Remove white space and invisible characters at both ends of a line."""
     previous = ""
     while line != previous:
         previous, line = line, line.strip().strip(_INVISIBLE)
@@ -39,28 +39,28 @@ def trimmed(line: str) -> str:
 
 
 def plain(line: str) -> str:
-    """A line with single blanks in place of tabs, non-breaking spaces and runs of blanks."""
+    """Replace tabs, non-breaking spaces and runs of white space in a line by single spaces."""
     return " ".join(trimmed(line).split())
 
 
 def indent_of(line: str) -> int:
-    """How many characters of blanks a line begins with."""
+    """Return how many characters a line is indented."""
     return len(line) - len(line.lstrip())
 
 
 def looks_like_fact(line: str) -> bool:
-    """Whether a plain line says something in the form of a fact, so that it must not pass for prose."""
+    """Return whether a plain line looks like a fact, so that it must not pass for prose."""
     return is_cut(line) or any(
         form.fullmatch(line) for form in (_LABELLED, _BADGE, _BADGES, _FOLDED, _MEDIA_TYPE, _STATUS)
     ) or _COMPARED.search(line) is not None  # fmt: skip
 
 
 def is_cut(line: str) -> bool:
-    """Whether a line ends in dots, or says how much more there would be."""
+    """Return whether a line ends in dots, or announces more."""
     return _CUT.fullmatch(line) is not None
 
 
 def not_understood(line: str) -> str:
-    """How a line is told that nothing is known of."""
+    """Describe a line that is not understood."""
     shown = plain(line)
     return f"the line {shown if len(shown) <= _LONGEST else shown[:_LONGEST] + ' [...]'!r}"

@@ -1,4 +1,4 @@
-"""Values of samples and examples: which are real, where they stand, how they are told."""
+"""Values of samples and examples: finds real ones, compares and shows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 from .facts import MISSING
 
 _PLACEHOLDER = re.compile(r"<.*>")
-# What the vendor's page generator writes for any number.
+# The page generator of the vendor writes this for any number.
 _NUMBER = 123
 
 
@@ -22,34 +22,34 @@ def _is_array(value: Any) -> TypeGuard[Sequence[Any]]:
 
 
 def as_object(value: Any) -> dict[str, Any] | None:
-    """A JSON object as such; None for anything else."""
+    """Return a JSON object; None for anything else."""
     return value if _is_object(value) else None
 
 
 def as_array(value: Any) -> Sequence[Any] | None:
-    """A JSON array (or a tuple) as such; None for anything else."""
+    """Return a JSON array or a tuple; None for anything else."""
     return value if _is_array(value) else None
 
 
 def first_of(value: Any) -> Any:
-    """The first item of an array that has one; anything else as it is."""
+    """Return the first item of an array that is not empty; anything else unchanged."""
     items = as_array(value)
     return items[0] if items else value
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal in JSON."""
-    # 1 and true are equal in Python and not in JSON.
+    """Return whether two values are equal in JSON."""
+    # 1 and true are equal in Python, but not in JSON.
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     return bool(one == other)
 
 
 def leaves(value: Any) -> Iterable[tuple[tuple[str | int, ...], Any]]:
-    """The innermost values, each with the way to it."""
-    members, items = as_object(value), as_array(value)
-    if members is not None:
-        for name, inner in members.items():
+    """Yield the innermost values with their paths."""
+    fields, items = as_object(value), as_array(value)
+    if fields is not None:
+        for name, inner in fields.items():
             yield from (((name, *rest), leaf) for rest, leaf in leaves(inner))
     elif items is not None:
         for index, inner in enumerate(items):
@@ -59,18 +59,18 @@ def leaves(value: Any) -> Iterable[tuple[tuple[str | int, ...], Any]]:
 
 
 def is_placeholder(value: Any) -> bool:
-    """What the vendor's page generator writes for any text, number and truth value."""
+    """Return whether a value is one that the page generator of the vendor writes for any string, number or boolean."""
     if isinstance(value, str):
         return _PLACEHOLDER.fullmatch(value) is not None
     return value is True or (not isinstance(value, bool) and value == _NUMBER)
 
 
 def readable(value: Any) -> str:
-    """A value as a line of the report shows it."""
+    """Return a value as the report shows it."""
     if value is MISSING:
         return "nothing"
     items = as_array(value)
     if items is not None:
         return "[" + ", ".join(map(readable, items)) + "]"
-    text: object = value
-    return text if isinstance(text, str) else repr(text)
+    other: object = value
+    return other if isinstance(other, str) else repr(other)

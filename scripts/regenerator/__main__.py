@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import traceback
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,12 @@ from .schemas import SpecError
 ROOT = Path(__file__).resolve().parents[2]
 DIFF_LINES, DIFF_LINES_OF_FILE = 120, 24
 REACH = """
-from invigilate import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, SmarterProctoring
-from invigilate._resources import bound_operations
-for mode, clients in [
-    ("sync", (SmarterProctoring, ISpringLearn)), ("async", (AsyncSmarterProctoring, AsyncISpringLearn))
-]:
-    for client in clients:
-        for package, operation in bound_operations(client):
+import invigilate
+from invigilate._apis import APIS
+from invigilate._binding import bound_operations
+for api in APIS:
+    for mode, client in zip(("sync", "async"), api.clients):
+        for package, operation in bound_operations(getattr(invigilate, client)):
             print(package, operation, mode)
 """
 
@@ -38,14 +38,14 @@ EXIT_OK, EXIT_DIFFERENT, EXIT_FAILED, EXIT_UNREACHABLE = 0, 1, 2, 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and give its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="regenerate",
         description="Generate the client packages in generated/ from the specifications in openapi/.",
         epilog="Exit codes: 0 done (or nothing to do), 1 --check found a difference, 2 generation failed and nothing "
         "was changed, 3 generated, but an operation cannot be reached from a client.",
     )
-    parser.add_argument("--check", action="store_true", help="change nothing; fail with a diff when the tree differs")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail with a diff if the tree differs")
     parser.add_argument(
         "--golden", action="store_true", help="generate tests/golden/generated from tests/golden/nasty.yaml instead"
     )
@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(wrong)
     try:
         settings: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
+        registry = tomllib.loads((ROOT / "facade" / "invigilate" / "apis.toml").read_text(encoding="utf-8"))
+        settings["client-defaults"] = sorted({name for api in registry.values() for name in api.get("defaults", ())})
         templates = ROOT / "openapi" / "templates"
         if options.spec:
             targets = [Target(options.spec.resolve(), options.package, templates, options.spec.name)]
@@ -69,14 +71,14 @@ def main(arguments: list[str] | None = None) -> int:
             targets = [Target(golden / "nasty.yaml", "nasty_client", templates, "tests/golden/nasty.yaml")]
             return _run(targets, golden / "generated", settings, check=options.check)
         targets = [
-            Target(ROOT / "openapi" / spec, package, templates, f"openapi/{spec}")
-            for spec, package in settings["packages"].items()
+            Target(ROOT / "openapi" / f"{api['spec']}.yaml", api["package"], templates, f"openapi/{api['spec']}.yaml")
+            for api in registry.values()
         ]
         return _run(targets, ROOT / "generated", settings, check=options.check, whole=True)
     except (SpecError, GenerationError, yaml.YAMLError, jinja2.TemplateError, OSError) as error:
         print(f"regenerate: {_reason(error)}\nNothing was changed.", file=sys.stderr)
     except Exception:
-        # A shape that nobody thought of; where it happened is what is worth knowing.
+        # An unforeseen construct: the traceback shows where.
         traceback.print_exc()
         print("regenerate: unexpected failure, see above\nNothing was changed.", file=sys.stderr)
     return EXIT_FAILED
@@ -91,16 +93,16 @@ def _reason(error: Exception) -> str:
 def _run(
     targets: list[Target], destination: Path, settings: dict[str, Any], *, check: bool, whole: bool = False
 ) -> int:
-    """Generate all targets, then compare or exchange them at once.
+    """Generate all targets, then compare or replace them at once.
 
     Args:
-        targets: the packages to make.
-        destination: the folder that holds them.
+        targets: the packages to generate.
+        destination: the folder of the packages.
         settings: generator.yaml.
         check: change nothing.
-        whole: the folder holds nothing else, and the clients reach all of it.
+        whole: the folder has no other files, and all operations must be reachable from clients.
     """
-    # Beside the tree, so that the exchange is a rename within one file system.
+    # Next to the tree, so that replacing is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=None if check else destination.parent) as folder:
         fresh = Path(folder)
         operations: dict[str, list[OperationFacts]] = {}
@@ -113,15 +115,16 @@ def _run(
             _print_diff(differences, destination, fresh)
             return EXIT_DIFFERENT
         if not check:
-            _exchange(packages, stale, destination, fresh)
+            _replace(packages, stale, destination, fresh)
     count = sum(len(found) for found in operations.values())
     changed = f"{len(differences)} file{'s' if len(differences) != 1 else ''} changed"
-    print(f"{count} operations in {', '.join(packages)}: {changed if differences else 'as generated'}")
+    operations_ = "operation" if count == 1 else "operations"
+    print(f"{count} {operations_} in {', '.join(packages)}: {changed if differences else 'as generated'}")
     return _check_reachable(operations) if whole else EXIT_OK
 
 
 def _stale(destination: Path, packages: list[str]) -> list[str]:
-    """What stands beside the packages: those of specifications that are gone."""
+    """Return the packages of removed specifications."""
     if not destination.exists():
         return []
     return sorted(path.name for path in destination.iterdir() if path.name not in {*packages, "__pycache__"})
@@ -150,7 +153,7 @@ def _lines(path: Path) -> list[str]:
 
 def _print_diff(differences: list[Path], old: Path, new: Path) -> None:
     many = f"{len(differences)} files differ" if len(differences) > 1 else "1 file differs"
-    print(f"{old.name}/ is not what scripts/regenerate makes; {many}:")
+    print(f"{old.name}/ is not what scripts/regenerate generates; {many}:")
     parts: list[str] = []
     for name in differences:
         state = "" if (old / name).exists() and (new / name).exists() else " (missing)"
@@ -159,18 +162,18 @@ def _print_diff(differences: list[Path], old: Path, new: Path) -> None:
         before, after = (_lines(folder / name) for folder in (old, new))
         names = f"{old.name}/{name}", f"regenerated/{name}"
         lines = list(difflib.unified_diff(before, after, *names, lineterm="", n=2))
-        # One file must not hide what happens in the others.
+        # One file must not hide the others.
         parts += lines[:DIFF_LINES_OF_FILE]
         if len(lines) > DIFF_LINES_OF_FILE:
             parts.append(f"... and {len(lines) - DIFF_LINES_OF_FILE} more lines in {name}")
     print("\n".join(parts[:DIFF_LINES]))
     if len(parts) > DIFF_LINES:
         print(f"... and {len(parts) - DIFF_LINES} more lines")
-    print("Run ./scripts/regenerate, and commit what it makes.")
+    print("Run ./scripts/regenerate, and commit the result.")
 
 
-def _exchange(packages: list[str], stale: list[str], destination: Path, fresh: Path) -> None:
-    """Put the new packages in place of the old ones; on a failure the old ones are put back."""
+def _replace(packages: list[str], stale: list[str], destination: Path, fresh: Path) -> None:
+    """Replace the packages; on a failure the old ones are restored."""
     aside = fresh / ".old"
     aside.mkdir()
     destination.mkdir(exist_ok=True)
@@ -192,7 +195,7 @@ def _exchange(packages: list[str], stale: list[str], destination: Path, fresh: P
 
 
 def _check_reachable(operations: dict[str, list[OperationFacts]]) -> int:
-    """Ask the facade, in a process that has not yet imported the old packages, which operations it binds."""
+    """Check that clients bind all operations, in a process that has not imported the old packages."""
     path = os.pathsep.join([str(ROOT / "facade"), str(ROOT / "generated")])
     result = subprocess.run(
         [sys.executable, "-c", REACH],
@@ -215,7 +218,7 @@ def _check_reachable(operations: dict[str, list[OperationFacts]]) -> int:
         module = module_name(operation)
         print(
             f"regenerate: {operation.id} ({package}) cannot be reached from each client. Bind it in the class of its "
-            f"resource in facade/invigilate/_resources.py:\n"
+            f"resource in the folder of its API:\n"
             f"    {module} = operation({operation.tag}.{module}.describe)",
             file=sys.stderr,
         )

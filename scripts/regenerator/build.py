@@ -1,4 +1,4 @@
-"""Runs the generator for one specification and checks that nothing was lost on the way."""
+"""Runs the generator for one specification, and checks that nothing was lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from openapi_python_client.strings import PythonIdentifier
 
 from . import extensions
 from .facts import Document, OperationFacts
-from .operations import answer_models, model_view, operation_view, reachable
+from .operations import model_view, operation_view, reachable, response_models
 from .schemas import Node, SpecError, sid_schemas
 from .stripped import strip
 from .views import docstring, is_free, literal
@@ -36,20 +36,32 @@ MARK = "Do not edit: change the specification, the generator's configuration or 
 
 _IMPORTED = frozenset(
     {"Any", "AuthenticatedClient", "Call", "ClassVar", "Client", "Date", "Decimal", "Field", "Literal", "Mapping"}
-    | {"OPERATION", "Operation", "PagedCall", "Response", "Sequence", "T", "TYPE_CHECKING", "TypeVar", "UNSET", "UUID"}
+    | {
+        "OPERATION",
+        "Operation",
+        "PagedCall",
+        "Pagination",
+        "Response",
+        "Sequence",
+        "T",
+        "TYPE_CHECKING",
+        "TypeVar",
+        "UNSET",
+        "UUID",
+    }
     | {"Unset"}
 )
 
 
 @dataclass(frozen=True)
 class Target:
-    """A client package to make.
+    """A client package to generate.
 
     Attributes:
         spec: the specification.
         package: the name of the package.
         templates: the folder of template overrides.
-        source: how generated files name the specification.
+        source: the name of the specification in generated files.
     """
 
     spec: Path
@@ -63,9 +75,9 @@ class GenerationError(Exception):
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads YAML without losing anything of it; the C parser takes a tenth of the time, where there is one."""
+    """Reads YAML without loss; the C parser, where available, takes a tenth of the time."""
 
-    # Dates stay texts: `date: 2026-11-21` is what the document says.
+    # Dates stay strings, as the document has them.
     yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -80,7 +92,7 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Node:
             raise SpecError(f"{node.start_mark.name}:{key_node.start_mark.line + 1}: the key {key!r} needs quotes")
         if key in result:
             # One of the two would be lost.
-            raise SpecError(f"{node.start_mark.name}:{key_node.start_mark.line + 1}: the key {key!r} stands twice")
+            raise SpecError(f"{node.start_mark.name}:{key_node.start_mark.line + 1}: duplicate key {key!r}")
         result[key] = loader.construct_object(value_node, deep=True)
     return result
 
@@ -92,15 +104,15 @@ def _load(path: Path) -> Node:
     with path.open(encoding="utf-8") as stream:
         document = yaml.load(stream, _Loader)
     if not isinstance(document, dict):
-        raise SpecError(f"{path.name} holds no OpenAPI document")
+        raise SpecError(f"{path.name} is not an OpenAPI document")
     return document
 
 
 def generate(target: Target, output: Path, settings: dict[str, Any]) -> list[OperationFacts]:
-    """Generate a package into `output` (which must not exist) and give the operations that it holds.
+    """Generate a package into `output`, which must not exist, and return its operations.
 
     Raises:
-        SpecError: if the specification cannot be generated from.
+        SpecError: if the specification is not supported.
         GenerationError: if the generator or the formatter failed or warned, or an operation was lost.
     """
     _check_versions(settings)
@@ -126,8 +138,8 @@ def generate(target: Target, output: Path, settings: dict[str, Any]) -> list[Ope
         problems = [f"{error.header}: {error.detail}" for error in project.build()]
     if problems:
         raise GenerationError(f"{target.source}: " + "; ".join(problems))
-    template = project.env.get_template("calls.py.jinja")
-    (output / "calls.py").write_text(template.render(), encoding="utf-8")
+    for module in ("types.py", "errors.py"):  # the generator's own; `invigilate_runtime` stands in for both
+        (output / module).unlink()
     (output / "sids.py").write_text(_sids_module(document), encoding="utf-8")
     (output / "py.typed").write_text("", encoding="utf-8")
     shutil.copyfile(target.spec, output / "openapi.yaml")
@@ -143,22 +155,22 @@ def _equip(
     operations: list[OperationFacts],
     endpoints: list[Endpoint],
 ) -> None:
-    """Give the templates what the generator itself does not tell them."""
+    """Pass to the templates what the generator itself does not."""
     data = project.openapi
-    # Enums stand as literals where they are used, and objects without documented members are dicts.
+    # Enums are literals where they are used, and objects without documented fields are dicts.
     data.enums.clear()
     data.models[:] = sorted(
         (model for model in data.models if not is_free(model)),
         key=lambda model: str(model.class_info.name),
     )
     _check_model_names(data.models)
-    answered = reachable(answer_models(endpoints), data.models)
+    in_responses = reachable(response_models(endpoints), data.models)
     by_name = {module_name(operation): operation for operation in operations}
     views = {str(endpoint.name): operation_view(by_name[str(endpoint.name)], endpoint) for endpoint in endpoints}
     project.env.filters.update(literal=literal, docstring=docstring)
     project.env.globals.update(
         describe=lambda endpoint: views[str(endpoint.name)],
-        model_view=lambda model: model_view(model, document, marked, str(model.class_info.name) in answered),
+        model_view=lambda model: model_view(model, document, marked, str(model.class_info.name) in in_responses),
         model_modules=lambda: [(str(m.class_info.name), str(m.class_info.module_name)) for m in data.models],
         security=_security(document.root),
         title=" ".join(str(document.root["info"]["title"]).split()),
@@ -166,14 +178,14 @@ def _equip(
 
 
 def _check_model_names(models: list[ModelProperty]) -> None:
-    """A model must not hide what generated modules import, nor share its file with another one."""
+    """Refuse models that hide a name that generated modules import, or share a file with another model."""
     modules: dict[str, str] = {}
     for model in models:
         name, module = str(model.class_info.name), str(model.class_info.module_name)
         if name in _IMPORTED:
-            raise SpecError(f"{name}: the name is taken by the generated code; call the schema otherwise")
+            raise SpecError(f"{name}: generated code uses this name; rename the schema")
         if modules.setdefault(module, name) != name:
-            raise SpecError(f"{name} and {modules[module]}: both models would stand in models/{module}.py")
+            raise SpecError(f"{name} and {modules[module]}: both models would be in models/{module}.py")
 
 
 def _config(target: Target, output: Path, settings: dict[str, Any]) -> Config:
@@ -211,19 +223,19 @@ def _check_complete(
     generated = [str(endpoint.name) for endpoint in endpoints]
     names = [module_name(operation) for operation in operations]
     problems += [f"not generated: {name}" for name in names if name not in generated]
-    problems += [f"two operations are called {name}" for name in sorted(set(names)) if names.count(name) > 1]
+    problems += [f"two operations are named {name}" for name in sorted(set(names)) if names.count(name) > 1]
     problems += [f"not specified: {name}" for name in generated if name not in names]
     if problems:
         raise GenerationError(f"{target.source}: " + "; ".join(problems))
 
 
 def module_name(operation: OperationFacts) -> str:
-    """The module of an operation: the generator derives it from the operationId in the same way."""
+    """Return the module of an operation, derived from the operationId as the generator does."""
     return str(PythonIdentifier(operation.id, "field_"))
 
 
 def _security(root: Node) -> dict[str, str]:
-    """The header that carries the token, and what stands before it."""
+    """Return the header that carries the token, and the prefix of the token."""
     schemes = root.get("components", {}).get("securitySchemes", {})
     needed = [name for requirement in root.get("security", []) for name in requirement]
     if not needed:
@@ -239,18 +251,18 @@ def _security(root: Node) -> dict[str, str]:
 
 
 def _provenance(target: Target, settings: dict[str, Any]) -> str:
-    """What a package is made from, as the JSON that is shipped in it (`invigilate.provenance` reads it)."""
-    # What `sha256sum *` prints in the folder of templates.
+    """Return what a package is generated from, as JSON that is shipped in it; see `invigilate.provenance`."""
+    # The output of `sha256sum *` in the folder of templates.
     templates = sorted(path for path in target.templates.iterdir() if path.is_file())
     listing = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in templates)
     pins = {name: {"name": name, "version": importlib.metadata.version(name)} for name in settings["pins"]}
-    made_from = {
+    provenance = {
         "specification": {"file": target.source, "sha256": hashlib.sha256(target.spec.read_bytes()).hexdigest()},
         "generator": {**pins["openapi-python-client"], "options": settings.get("options", {})},
         "templates": {"sha256": hashlib.sha256(listing.encode()).hexdigest()},
         "formatter": pins["ruff"],
     }
-    return json.dumps(made_from, indent=2) + "\n"
+    return json.dumps(provenance, indent=2) + "\n"
 
 
 def _sids_module(document: Document) -> str:
@@ -279,8 +291,12 @@ def _format(output: Path, target: Target) -> None:
     ):
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
-            said = f"{result.stdout}{result.stderr}".replace(f"{output.parent}{os.sep}", "").strip().splitlines()
-            raise GenerationError("\n  ".join([f"{' '.join(command[2:4])} failed on the generated code:", *said[:10]]))
+            output_lines = (
+                f"{result.stdout}{result.stderr}".replace(f"{output.parent}{os.sep}", "").strip().splitlines()
+            )
+            raise GenerationError(
+                "\n  ".join([f"{' '.join(command[2:4])} failed on the generated code:", *output_lines[:10]])
+            )
 
 
 __all__ = ["GenerationError", "Target", "generate", "module_name"]

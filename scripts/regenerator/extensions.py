@@ -1,4 +1,4 @@
-"""The members that OpenAPI does not know and this generator does. A misspelled one would do nothing, silently."""
+"""The extensions of OpenAPI that this generator supports. A misspelled one would silently do nothing."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# Behind these, names are those of the API.
+# The keys of these are names of the API.
 _NAMED_BY_THE_API = frozenset({"properties", "patternProperties", "headers", "schemas", "parameters", "responses"})
-# In these, everything is.
+# These contain values of the API.
 _VALUES = frozenset({"example", "examples", "default", "enum", "const"})
 _ARGUMENTS = ("comma-separated", "timestamp")
-_FREE = frozenset({"x-capture", "x-inferred", "x-repeat"})
+_UNCHECKED = frozenset({"x-capture", "x-inferred", "x-idempotent", "x-pagination"})
 
 
 def problems(root: dict[str, Any], client_defaults: Iterable[str]) -> list[str]:
-    """What of a specification the generator would misunderstand or pass over; nothing if all is known.
+    """Return what the generator would misunderstand or ignore in a specification.
 
     Args:
         root: the document.
-        client_defaults: the options of the clients that may stand in `x-client-default`.
+        client_defaults: the options of the clients that `x-client-default` may name.
     """
     found: list[str] = []
     version = str(root.get("openapi", ""))
     if not re.fullmatch(r"3\.1\.\d+", version):
         found.append(f"openapi: expected 3.1.x, got {version or 'nothing'}")
     known = sorted(client_defaults)
-    for place, name, value in _extensions(root, ""):
+    for path, name, value in _extensions(root, ""):
         if name == "x-sensitive":
             if value is not True:
-                found.append(f"{place}: x-sensitive is true, or is left out")
+                found.append(f"{path}: x-sensitive must be true or omitted")
         elif name == "x-argument":
             if value not in _ARGUMENTS:
-                found.append(f"{place}: x-argument is one of {', '.join(_ARGUMENTS)}")
+                found.append(f"{path}: x-argument must be one of {', '.join(_ARGUMENTS)}")
         elif name == "x-client-default":
             if value not in known:
-                found.append(f"{place}: x-client-default is an option of the clients: {', '.join(known)}")
-        elif name not in _FREE:
-            found.append(f"{place}: {name} is not known")
+                found.append(f"{path}: x-client-default must be one of {', '.join(known)}")
+        elif name not in _UNCHECKED:
+            found.append(f"{path}: unknown extension {name}")
     return found
 
 
 def check_package(name: str) -> str | None:
-    """Why a package cannot be imported under a name; None if it can."""
+    """Return why a package name cannot be imported, or `None` if it can."""
     if re.fullmatch(r"[a-z][a-z0-9_]*", name) and not keyword.iskeyword(name):
         return None
     return f"--package: expected a name that can be imported, like northfield_client, got {name!r}"
 
 
-def _extensions(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:
+def _extensions(node: Any, path: str) -> Iterator[tuple[str, str, Any]]:
     if isinstance(node, list):
         for index, inner in enumerate(node):
-            yield from _extensions(inner, f"{place}[{index}]")
+            yield from _extensions(inner, f"{path}[{index}]")
     elif isinstance(node, dict):
         for name, inner in node.items():
-            below = f"{place}.{name}" if place else name
+            below = f"{path}.{name}" if path else name
             if name.startswith("x-"):
-                yield place, name, inner
+                yield path, name, inner
             elif name in _NAMED_BY_THE_API and isinstance(inner, dict):
                 for key, child in inner.items():
                     yield from _extensions(child, f"{below}.{key}")

@@ -1,4 +1,4 @@
-"""What a specification says of its operations, and which of it cannot be generated from."""
+"""Reads the operations of a specification, and refuses what cannot be generated."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ class OperationFacts:
     tag: str
     summary: str
     description: str
-    repeat: str
-    repeat_reason: str
+    idempotent: bool
+    idempotent_reason: str
     page: str
     captured: str
     extent: str
-    answer: str
-    answered: Fact | None
+    returns: str
+    returned: Fact | None
+    pagination: dict[str, Any] | None
     success: int | None
     media: str | None
     secured: bool
     body_required: bool
-    facts: tuple[Fact, ...] = field(default=())
+    arguments: tuple[Fact, ...] = field(default=())
 
 
 class Document(Schemas):
@@ -45,7 +46,7 @@ class Document(Schemas):
 
     def operations(self) -> list[OperationFacts]:
         """Read all operations, in the order of the document."""
-        if unfinished := [place for place, text in _texts(self.root, "") if _UNFINISHED.search(text)]:
+        if unfinished := [path for path, string in _strings(self.root, "") if _UNFINISHED.search(string)]:
             raise SpecError(f"still to be written: {', '.join(unfinished[:5])}{', ...' if unfinished[5:] else ''}")
         found = [
             self._operation(path, method, item)
@@ -62,12 +63,12 @@ class Document(Schemas):
     def _operation(self, path: str, method: str, item: Node) -> OperationFacts:
         node = item[method]
         where = f"{method.upper()} {path}"
-        for key in ("operationId", "tags", "summary", "x-repeat", "x-capture", "responses"):
+        for key in ("operationId", "tags", "summary", "x-idempotent", "x-capture", "responses"):
             if not node.get(key):
                 raise SpecError(f"{where} has no {key}")
-        repeat = node["x-repeat"]
-        if repeat.get("class") not in {"safe", "unsafe"} or not repeat.get("reason"):
-            raise SpecError(f"{where}: x-repeat needs class (safe or unsafe) and reason")
+        idempotent = node["x-idempotent"]
+        if not isinstance(idempotent.get("value"), bool) or not idempotent.get("reason"):
+            raise SpecError(f"{where}: x-idempotent needs value (true or false) and reason")
         capture = node["x-capture"]
         if problems := capture_problems(capture):
             raise SpecError(f"{where}: x-capture: {'; '.join(problems)}")
@@ -76,9 +77,9 @@ class Document(Schemas):
         if not _PATH.fullmatch(path):
             raise SpecError(f"{where}: the path has characters that must be percent-encoded")
         if "servers" in node or "servers" in item:
-            raise SpecError(f"{where}: servers of its own are not supported")
-        media, body_required, members = self._body(where, node)
-        answer, answered = self._answer(where, node)
+            raise SpecError(f"{where}: servers of an operation are not supported")
+        media, body_required, fields = self._body(where, node)
+        returns, returned = self._success(where, node)
         return OperationFacts(
             id=node["operationId"],
             method=method.upper(),
@@ -86,45 +87,46 @@ class Document(Schemas):
             tag=node["tags"][0],
             summary=node["summary"],
             description=node.get("description", ""),
-            repeat=repeat["class"],
-            repeat_reason=repeat["reason"],
+            idempotent=idempotent["value"],
+            idempotent_reason=idempotent["reason"],
             page=capture["page"],
             captured=str(capture["date"]),
             extent=capture["extent"],
-            answer=answer,
-            answered=answered,
-            # Undocumented, these two say less than a success does.
+            returns=returns,
+            returned=returned,
+            pagination=node.get("x-pagination"),
+            # Where not documented, these two are less than a success.
             success=next((int(code) for code in node["responses"] if str(code) in {"202", "206"}), None),
             media=media,
             secured=self._secured(where, node),
             body_required=body_required,
-            facts=(*self._parameters(where, node, item), *members),
+            arguments=(*self._parameters(where, node, item), *fields),
         )
 
     def _secured(self, where: str, node: Node) -> bool:
         general = self.root.get("security", [])
         own = node.get("security", general)
         if own not in ([], general):
-            raise SpecError(f"{where}: a security of its own is not supported, but for none at all")
+            raise SpecError(f"{where}: the security of an operation must be that of the document, or empty")
         return bool(own)
 
     def _parameters(self, where: str, node: Node, item: Node) -> list[Fact]:
         facts: dict[tuple[str, str], Fact] = {}
         for reference in [*node.get("parameters", []), *item.get("parameters", [])]:
             parameter, _ = self.resolve(reference)
-            place, wire = parameter["in"], parameter["name"]
-            if place not in {"path", "query", "header"}:
-                raise SpecError(f"{where}: parameters in {place} are not supported ({wire})")
+            location, name = parameter["in"], parameter["name"]
+            if location not in {"path", "query", "header"}:
+                raise SpecError(f"{where}: parameters in {location} are not supported ({name})")
             if "schema" not in parameter:
-                raise SpecError(f"{where}: the parameter {wire} has no schema")
-            style = "form" if place == "query" else "simple"
+                raise SpecError(f"{where}: the parameter {name} has no schema")
+            style = "form" if location == "query" else "simple"
             if parameter.get("style", style) != style or (style == "form" and not parameter.get("explode", True)):
-                raise SpecError(f"{where}: only the default style of {place} parameters is supported ({wire})")
+                raise SpecError(f"{where}: only the default style of {location} parameters is supported ({name})")
             if parameter.get("allowReserved"):
-                raise SpecError(f"{where}: allowReserved is not supported ({wire})")
-            fact = self.fact(wire, parameter["schema"], place=place, required=bool(parameter.get("required")))
-            if not _writable(fact, listed=place == "query"):
-                raise SpecError(f"{where}: a nested value is not supported in {place} ({wire})")
+                raise SpecError(f"{where}: allowReserved is not supported ({name})")
+            fact = self.fact(name, parameter["schema"], location=location, required=bool(parameter.get("required")))
+            if not _writable(fact, listed=location == "query"):
+                raise SpecError(f"{where}: a nested value is not supported in {location} ({name})")
             fact = replace(
                 fact,
                 description=parameter.get("description") or fact.description,
@@ -132,7 +134,7 @@ class Document(Schemas):
                 inferred=parameter.get("x-inferred") or fact.inferred,
                 sensitive=bool(parameter.get("x-sensitive") or fact.sensitive),
             )
-            facts.setdefault((place, wire), fact)
+            facts.setdefault((location, name), fact)
         return list(facts.values())
 
     def _body(self, where: str, node: Node) -> tuple[str | None, bool, list[Fact]]:
@@ -144,56 +146,59 @@ class Document(Schemas):
         media, content = next(iter(body["content"].items()))
         if media not in {"application/json", "application/x-www-form-urlencoded"}:
             raise SpecError(f"{where}: the content type {media} is not supported")
-        fact = self.fact("body", content["schema"], place="body", required=True)
-        if fact.kind != "object" or not fact.fields:
-            raise SpecError(f"{where}: the body must be an object with documented members")
-        members = [replace(member, place="body") for member in fact.fields]
+        fact = self.fact("body", content["schema"], location="body", required=True)
+        if fact.type != "object" or not fact.fields:
+            raise SpecError(f"{where}: the body must be an object with documented properties")
+        fields = [replace(field_, location="body") for field_ in fact.fields]
         if media != "application/json":
-            for member in members:
-                if not _writable(member, listed=True):
-                    raise SpecError(f"{where}: a nested value is not supported in a form ({member.wire})")
-        return media, bool(body.get("required")), members
+            for field_ in fields:
+                if not _writable(field_, listed=True):
+                    raise SpecError(f"{where}: a nested value is not supported in a form ({field_.wire_name})")
+        return media, bool(body.get("required")), fields
 
-    def _answer(self, where: str, node: Node) -> tuple[str, Fact | None]:
+    def _success(self, where: str, node: Node) -> tuple[str, Fact | None]:
         responses = node["responses"]
         successes = [code for code in responses if str(code).startswith("2")]
         if len(successes) > 1:
-            raise SpecError(f"{where}: more than one successful answer")
+            raise SpecError(f"{where}: more than one success response")
+        # A `default` next to it is an error, or the same success, documented without a status.
         code = successes[0] if successes else "default"
         if code not in responses:
-            raise SpecError(f"{where}: no successful answer is documented")
+            raise SpecError(f"{where}: no success response is documented")
         response, _ = self.resolve(responses[code])
         content = response.get("content")
         if not content:
             return "none", None
         if list(content) != ["application/json"]:
-            raise SpecError(f"{where}: only application/json answers are supported")
-        fact = self.fact("answer", content["application/json"].get("schema", {}), place="")
-        if fact.kind == "union" or (fact.nullable and fact.kind != "any"):
-            raise SpecError(f"{where}: an answer of several types is not supported; leave its type out")
-        kind = {"object": "object", "array": "array", "string": "text", "timestamp": "text"}.get(fact.kind, "any")
-        return kind, fact
+            raise SpecError(f"{where}: only application/json responses are supported")
+        fact = self.fact("response", content["application/json"].get("schema", {}), location="")
+        if fact.type == "union" or (fact.nullable and fact.type != "any"):
+            raise SpecError(f"{where}: a response of several types is not supported; omit its type")
+        returns = {"object": "object", "array": "array", "string": "string", "timestamp": "string"}.get(
+            fact.type, "any"
+        )
+        return returns, fact
 
 
 def _writable(fact: Fact, *, listed: bool) -> bool:
-    """Whether a value has a form outside of JSON, perhaps as a list of plain values."""
-    if fact.kind == "array":
+    """Return whether a value can be written outside of JSON; with `listed`, also as a list of plain values."""
+    if fact.type == "array":
         return listed and fact.items is not None and _writable(fact.items, listed=False)
-    if fact.kind == "union":
+    if fact.type == "union":
         return all(_writable(option, listed=listed) for option in fact.fields)
-    return fact.kind != "object"
+    return fact.type != "object"
 
 
 __all__ = ["Document", "OperationFacts"]
 
 
-def _texts(node: Any, place: str) -> Iterator[tuple[str, str]]:
-    """All texts below a node, with where they stand."""
+def _strings(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield all strings below a node, with their paths."""
     if isinstance(node, str):
-        yield place, node
+        yield path, node
     elif isinstance(node, dict):
         for name, inner in node.items():
-            yield from _texts(inner, f"{place}.{name}" if place else str(name))
+            yield from _strings(inner, f"{path}.{name}" if path else str(name))
     elif isinstance(node, list):
         for index, inner in enumerate(node):
-            yield from _texts(inner, f"{place}[{index}]")
+            yield from _strings(inner, f"{path}[{index}]")

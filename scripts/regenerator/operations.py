@@ -1,4 +1,4 @@
-"""Views of operations and models, built from facts and the generator's properties."""
+"""Builds the views of operations and models from facts and the properties of the generator."""
 
 from __future__ import annotations
 
@@ -38,44 +38,45 @@ def _module(model: ModelProperty) -> tuple[str, str]:
 
 
 def operation_view(facts: OperationFacts, endpoint: Endpoint) -> OperationView:
-    """Work out everything that the module of an operation holds."""
+    """Build the view of the module of an operation."""
     named = name_arguments(facts, endpoint)
     arguments = [Argument(name, fact, annotate(fact, _class(prop), argument=True)) for name, fact, prop in named]
     by_name = {argument.name: argument for argument in arguments}
-    path = [by_name[name] for name, fact, _ in named if fact.place == "path"]
-    others = [argument for argument in arguments if argument.fact.place in {"query", "header"}]
-    # What the client supplies comes last, so that the signature begins with what the caller gives.
+    path = [by_name[name] for name, fact, _ in named if fact.location == "path"]
+    others = [argument for argument in arguments if argument.fact.location in {"query", "header"}]
+    # Arguments that the client supplies come last, so that the signature begins with those that callers pass.
     arguments.sort(key=lambda argument: (argument.fact.client_default is not None, argument.optional))
-    answer_model = model_within(_success(facts, endpoint))
-    answer = facts.answered
-    row = _row(named, answer)
+    response_model = model_within(_success(facts, endpoint))
+    response = facts.returned
+    pagination, row = _pagination(facts, named, response)
     body = endpoint.bodies[0].prop if endpoint.bodies else None
     used = {_module(model) for _, _, prop in named for model in models_within(prop)}
-    used |= {_module(model) for model in (answer_model, body) if isinstance(model, ModelProperty)}
+    used |= {_module(model) for model in (response_model, body) if isinstance(model, ModelProperty)}
     row_type, read_row, row_models = "", "", []
-    if row is not None and answer_model is not None:
-        model = model_within(next(prop for prop in _members(answer_model) if plain(prop.name) == "results"))
-        row_type = annotate(row, _name(model), argument=False, answered=True)
+    if row is not None and response_model is not None and facts.pagination is not None:
+        rows = facts.pagination["fields"]["rows"]
+        model = model_within(next(prop for prop in _properties(response_model) if plain(prop.name) == rows))
+        row_type = annotate(row, _name(model), argument=False, in_response=True)
         read_row = decode_source(row, _name(model), "row")
         row_models = [_module(model)] if model and read_row != "row" else []
         used |= set(row_models)
-    returns = "Any" if facts.answer == "any" else "None"
-    if answer is not None and facts.answer != "any":
-        returned = annotate(answer, _name(answer_model), argument=False, answered=True)
-        returns = "str" if facts.answer == "text" else returned
-    read = decode_source(answer, _name(answer_model), "value") if answer else "None"
-    # Nothing but what is documented gets to `read`; inside of it, anything may come.
-    if answer is not None and read != "value":
-        one = decode_source(answer.items, _name(answer_model), "item", 1) if answer.items else ""
+    returns = "Any" if facts.returns == "any" else "None"
+    if response is not None and facts.returns != "any":
+        returned = annotate(response, _name(response_model), argument=False, in_response=True)
+        returns = "str" if facts.returns == "string" else returned
+    read = decode_source(response, _name(response_model), "value") if response else "None"
+    # `read` receives only the documented type; the values inside may have any type.
+    if response is not None and read != "value":
+        one = decode_source(response.items, _name(response_model), "item", 1) if response.items else ""
         read = f"[{one} for item in value]" if one else f"{returns}.from_dict(value)"
     body_name, body_sources = "", []
     names = [argument.name for argument in path + others]
     if "client" in names:
-        raise SpecError(f"{facts.id}: client is no name for an argument")
+        raise SpecError(f"{facts.id}: an argument cannot be named client")
     if isinstance(body, ModelProperty):
         body_name = "body" if "body" not in names else "request_body"
         if body_name in names:
-            raise SpecError(f"{facts.id}: {body_name} is no name for an argument")
+            raise SpecError(f"{facts.id}: an argument cannot be named {body_name}")
         body_sources = [f"{body_name}: {body.class_info.name}" + ("" if facts.body_required else " | Unset = UNSET")]
     return OperationView(
         facts=facts,
@@ -83,15 +84,16 @@ def operation_view(facts: OperationFacts, endpoint: Endpoint) -> OperationView:
         returns=returns,
         call_type=f"PagedCall[{row_type}]" if row_type else f"Call[{returns}]",
         read=read,
-        read_models=[_module(answer_model)] if answer_model and read != "value" else [],
+        read_models=[_module(response_model)] if response_model and read != "value" else [],
         row=row_type,
+        pagination=pagination,
         read_row=read_row,
         row_models=row_models,
         models=sorted(used),
         fields=[field_source(fact, name) for name, fact, _ in named],
         arguments=[argument.source() for argument in arguments],
         docstring=describe_docstring(facts, arguments, returns, row_type),
-        # In the standalone functions nothing stands in for an argument that the client object would supply.
+        # In the standalone functions no client object supplies arguments.
         path_arguments=[f"{argument.name}: {argument.annotation}" for argument in path],
         other_arguments=body_sources + [argument.source() for argument in others],
         passed=names,
@@ -104,7 +106,7 @@ def _name(model: Any) -> str | None:
     return str(model.class_info.name) if isinstance(model, ModelProperty) else None
 
 
-def _members(model: ModelProperty) -> list[Any]:
+def _properties(model: ModelProperty) -> list[Any]:
     return [*(model.required_properties or []), *(model.optional_properties or [])]
 
 
@@ -116,21 +118,53 @@ def _success(facts: OperationFacts, endpoint: Endpoint) -> Any:
     ]
     response = responses[0] if responses else endpoint.responses.default
     if response is None:
-        raise SpecError(f"{facts.id}: the generator lost the successful answer")
+        raise SpecError(f"{facts.id}: the generator lost the success response")
     return response.prop
 
 
-def _row(named: list[tuple[str, Fact, Any]], answer: Fact | None) -> Fact | None:
-    """What a row is, if the operation is paged by `offset`, `limit` and `results`."""
-    queries = {fact.wire for _, fact, _ in named if fact.place == "query"}
-    if answer is None or not {"offset", "limit"} <= queries:
-        return None
-    return next((fact.items for fact in answer.fields if fact.wire == "results" and fact.kind == "array"), None)
+def _pagination(
+    facts: OperationFacts, named: list[tuple[str, Fact, Any]], response: Fact | None
+) -> tuple[str, Fact | None]:
+    """Return the source of the declared `Pagination`, and the type of a row; empty if the operation does not page."""
+    declared = facts.pagination
+    if declared is None:
+        return "", None
+    where = f"{facts.id}: x-pagination"
+    form = {"offset": ("offset", "total", "next"), "cursor": ("cursor", "total", "cursor")}.get(
+        declared.get("type", "")
+    )
+    if form is None:
+        raise SpecError(f"{where}: type must be offset or cursor")
+    parameters, fields = dict(declared.get("parameters", {})), dict(declared.get("fields", {}))
+    page, total, following = form
+    unknown = {*declared} - {"type", "parameters", "fields"} | {*parameters} - {page, "limit"}
+    unknown |= {*fields} - {"rows", total, following}
+    if unknown:
+        raise SpecError(f"{where}: {', '.join(sorted(unknown))} not supported")
+    arguments = {fact.wire_name: name for name, fact, _ in named if fact.location in {"query", "body"}}
+    documented = {fact.wire_name: fact for fact in (response.fields if response else ())}
+    rows = documented.get(fields.get("rows", ""))
+    if rows is None or rows.type != "array":
+        raise SpecError(f"{where}: fields.rows must be an array of the response")
+    if page not in parameters or not set(parameters.values()) <= set(arguments):
+        raise SpecError(f"{where}: parameters.{page} and parameters.limit must be parameters")
+    if not set(fields.values()) <= set(documented) or (page == "cursor" and "cursor" not in fields):
+        raise SpecError(f"{where}: fields must be fields of the response")
+    options = {
+        "type": declared["type"],
+        "rows": rows.wire_name,
+        "parameter": arguments[parameters[page]],
+        "limit": arguments.get(parameters.get("limit", "")),
+        "total": fields.get(total),
+        "next": fields.get(following),
+    }
+    source = ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
+    return f"Pagination({source})", rows.items
 
 
 @dataclass(frozen=True)
 class PropertyView:
-    """A member of a model."""
+    """A field of a model."""
 
     name: str
     python_name: str
@@ -139,17 +173,17 @@ class PropertyView:
     decoded: str
 
     def decode(self, source: str) -> str:
-        """Source that sets the member from `source`, evaluated once."""
+        """Return the source that sets the field from `source`, evaluated once."""
         target = f"self.{self.python_name}"
         return f"{target} = {source}" if self.decoded == "_value" else f"_value = {source}\n{target} = {self.decoded}"
 
 
 @dataclass(frozen=True)
 class ModelView:
-    """What `model.py.jinja` lays out.
+    """The values that `model.py.jinja` renders.
 
     Attributes:
-        imports: the other models that annotations name, each with its module.
+        imports: the other models in annotations, each with its module.
         decoded: those that `from_dict` builds.
     """
 
@@ -161,27 +195,29 @@ class ModelView:
     decoded: list[tuple[str, str]]
 
 
-def model_view(model: ModelProperty, document: Document, marked: dict[str, Node], answered: bool) -> ModelView:
-    """Work out everything that the module of a model holds."""
+def model_view(model: ModelProperty, document: Document, marked: dict[str, Node], in_response: bool) -> ModelView:
+    """Build the view of the module of a model."""
     name = str(model.class_info.name)
     marker = (model.data.model_extra or {}).get("x-node")
     if marker not in marked:
         raise SpecError(f"{name}: its schema is not found in the specification")
-    facts = {fact.wire: fact for fact in document.fact("", marked[marker], place="").fields}
-    members = {plain(prop.name): prop for prop in _members(model)}
-    if set(facts) != set(members):
-        raise SpecError(f"{name}: the generator lost or added {', '.join(sorted(set(facts) ^ set(members)))}")
+    facts = {fact.wire_name: fact for fact in document.fact("", marked[marker], location="").fields}
+    properties_by_name = {plain(prop.name): prop for prop in _properties(model)}
+    if set(facts) != set(properties_by_name):
+        raise SpecError(
+            f"{name}: the generator lost or added {', '.join(sorted(set(facts) ^ set(properties_by_name)))}"
+        )
     properties: list[PropertyView] = []
     imports: set[tuple[str, str]] = set()
     decoded: set[tuple[str, str]] = set()
     lines = [wrapped(sentence(plain(model.description) or name)), "", "Attributes:"]
     for fact in facts.values():
-        prop = members[fact.wire]
+        prop = properties_by_name[fact.wire_name]
         nested = model_within(prop)
         view = PropertyView(
-            name=fact.wire,
+            name=fact.wire_name,
             python_name=python_name(prop),
-            annotation=annotate(fact, _name(nested), argument=False, answered=answered),
+            annotation=annotate(fact, _name(nested), argument=False, in_response=in_response),
             required=fact.required,
             decoded=decode_source(fact, _name(nested), "_value"),
         )
@@ -190,20 +226,20 @@ def model_view(model: ModelProperty, document: Document, marked: dict[str, Node]
             if view.decoded != "_value":
                 decoded.add(_module(nested))
         properties.append(view)
-        lines.append(entry(view.python_name, fact, given=not answered))
-    lines.append("    additional_properties: Members that the specification does not know.")
+        lines.append(entry(view.python_name, fact, argument=not in_response))
+    lines.append("    additional_properties: Fields that the specification does not document.")
     return ModelView(
         name=name,
         docstring=docstring("\n".join(lines)),
         properties=properties,
-        sensitive=[python_name(members[fact.wire]) for fact in facts.values() if fact.sensitive],
+        sensitive=[python_name(properties_by_name[fact.wire_name]) for fact in facts.values() if fact.sensitive],
         imports=sorted(imports),
         decoded=sorted(decoded),
     )
 
 
 def reachable(names: set[str], models: list[ModelProperty]) -> set[str]:
-    """The models that can be met from the given ones."""
+    """Return the models that can be reached from some models, by name."""
     by_name = {str(model.class_info.name): model for model in models}
     found: set[str] = set()
     waiting = sorted(names)
@@ -213,13 +249,13 @@ def reachable(names: set[str], models: list[ModelProperty]) -> set[str]:
             continue
         found.add(name)
         model = by_name[name]
-        for prop in _members(model):
+        for prop in _properties(model):
             waiting += [str(inner.class_info.name) for inner in models_within(prop)]
     return found
 
 
-def answer_models(endpoints: list[Endpoint]) -> set[str]:
-    """The models that stand directly in answers."""
+def response_models(endpoints: list[Endpoint]) -> set[str]:
+    """Return the models that responses contain directly."""
     return {
         str(model.class_info.name)
         for endpoint in endpoints

@@ -1,7 +1,7 @@
-"""What the schemas of a specification say of values.
+"""Reads the schemas of a specification.
 
-The generator hands its templates no extension, no pattern and no description of a parameter. This module reads them
-from the document itself.
+The generator does not pass extensions, patterns and descriptions of parameters to its templates, so they are read from
+the document itself.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ Node = dict[str, Any]
 
 
 class SpecError(Exception):
-    """The specification cannot be generated from; the text says where and why."""
+    """The specification is not supported; the message says where and why."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One argument, or one member of a nested object. The names are those of the generated `Field`."""
+    """One argument, or one field of a nested object; see `invigilate_runtime.Field`."""
 
-    wire: str
-    place: str
-    kind: str
+    wire_name: str
+    location: str
+    type: str
     required: bool = False
     nullable: bool = False
     pattern: str | None = None
@@ -34,7 +34,7 @@ class Fact:
     sensitive: bool = False
     items: Fact | None = None
     fields: tuple[Fact, ...] = ()
-    free: bool = False
+    additional: bool = False
     client_default: str | None = None
     description: str = ""
     default: Any = None
@@ -48,7 +48,7 @@ class Schemas:
         self.root = root
 
     def resolve(self, node: Node) -> tuple[Node, str | None]:
-        """Follow `$ref`; siblings of the reference win. Gives the node and the name of the last target."""
+        """Follow `$ref`; siblings of the reference win. Returns the node and the name of the last target."""
         name: str | None = None
         siblings: Node = {}
         seen: set[str] = set()
@@ -62,7 +62,7 @@ class Schemas:
             for part in reference[2:].split("/"):
                 part = part.replace("~1", "/").replace("~0", "~")
                 if part not in target:
-                    raise SpecError(f"the reference {reference} leads nowhere")
+                    raise SpecError(f"the reference {reference} does not exist")
                 target = target[part]
             name = reference.rsplit("/", 1)[1]
             node = target
@@ -70,30 +70,30 @@ class Schemas:
 
     def fact(
         self,
-        wire: str,
+        wire_name: str,
         schema: Node,
         *,
-        place: str,
+        location: str,
         required: bool = False,
         trail: tuple[str, ...] = (),
     ) -> Fact:
-        """Read a schema, nested members included; a recursive schema ends as a free-form object."""
+        """Read a schema, including nested fields; a recursive schema ends as an object of any fields."""
         node, name = self.resolve(schema)
         if name is not None and name in trail:
-            return Fact(wire, place, "any", required=required, nullable=True)
+            return Fact(wire_name, location, "any", required=required, nullable=True)
         trail = (*trail, name) if name else trail
         if "allOf" in node:
             node = self._merged(node)
         nullable = False
-        kinds = node.get("type")
-        kinds = [kinds] if isinstance(kinds, str) else list(kinds or [])
-        if "null" in kinds:
+        types = node.get("type")
+        types = [types] if isinstance(types, str) else list(types or [])
+        if "null" in types:
             nullable = True
-            kinds.remove("null")
+            types.remove("null")
         alternatives = node.get("anyOf") or node.get("oneOf")
         base = Fact(
-            wire,
-            place,
+            wire_name,
+            location,
             "any",
             required=required,
             sensitive=bool(node.get("x-sensitive")),
@@ -103,11 +103,11 @@ class Schemas:
         )
         if alternatives:
             return self._union(base, alternatives, nullable, trail)
-        if len(kinds) > 1:
-            return self._union(base, [{**node, "type": kind} for kind in kinds], nullable, trail)
-        if not kinds:
-            kinds = ["object"] if "properties" in node else ["any"]
-        return self._plain(base, kinds[0], node, name, nullable, trail)
+        if len(types) > 1:
+            return self._union(base, [{**node, "type": type_} for type_ in types], nullable, trail)
+        if not types:
+            types = ["object"] if "properties" in node else ["any"]
+        return self._plain(base, types[0], node, name, nullable, trail)
 
     def _union(self, base: Fact, alternatives: list[Node], nullable: bool, trail: tuple[str, ...]) -> Fact:
         options: list[Fact] = []
@@ -115,14 +115,14 @@ class Schemas:
             if alternative.get("type") == "null":
                 nullable = True
                 continue
-            options.append(self.fact("", alternative, place="", trail=trail))
+            options.append(self.fact("", alternative, location="", trail=trail))
         nullable = nullable or any(option.nullable for option in options)
         if len(options) == 1:
             only = options[0]
             return replace(
                 only,
-                wire=base.wire,
-                place=base.place,
+                wire_name=base.wire_name,
+                location=base.location,
                 required=base.required,
                 nullable=nullable,
                 sensitive=base.sensitive or only.sensitive,
@@ -130,57 +130,61 @@ class Schemas:
                 default=base.default if base.default is not None else only.default,
                 inferred=base.inferred or only.inferred,
             )
-        return replace(base, kind="union", nullable=nullable, fields=tuple(options))
+        return replace(base, type="union", nullable=nullable, fields=tuple(options))
 
     def _plain(
         self,
         base: Fact,
-        kind: str,
+        type_: str,
         node: Node,
         name: str | None,
         nullable: bool,
         trail: tuple[str, ...],
     ) -> Fact:
-        if kind not in {"string", "integer", "number", "boolean", "array", "object", "any"}:
-            raise SpecError(f"{base.wire or name}: the type {kind!r} is not supported")
+        if type_ not in {"string", "integer", "number", "boolean", "array", "object", "any"}:
+            raise SpecError(f"{base.wire_name or name}: the type {type_!r} is not supported")
         pattern = node.get("pattern")
         try:
             re.compile(pattern or "")
         except re.error as error:
-            raise SpecError(f"{base.wire or name}: the pattern {pattern} is none of Python: {error}") from None
+            raise SpecError(
+                f"{base.wire_name or name}: the pattern {pattern} is not valid in Python: {error}"
+            ) from None
         special = {"comma-separated": "comma", "timestamp": "timestamp"}.get(node.get("x-argument", ""))
-        if kind == "string" and special:
-            kind = special
-        elif kind == "string" and (pattern == ".*Z" or node.get("format") == "date-time"):
-            kind = "timestamp"
-        elif kind == "string" and node.get("format") in {"date", "uuid"}:
-            kind = node["format"]
-        elif kind == "string" and node.get("format") in {"binary", "byte"}:
-            raise SpecError(f"{base.wire or name}: binary content is not supported")
+        if type_ == "string" and special:
+            type_ = special
+        elif type_ == "string" and (pattern == ".*Z" or node.get("format") == "date-time"):
+            type_ = "timestamp"
+        elif type_ == "string" and node.get("format") in {"date", "uuid"}:
+            type_ = node["format"]
+        elif type_ == "string" and node.get("format") in {"binary", "byte"}:
+            raise SpecError(f"{base.wire_name or name}: binary content is not supported")
         enum = node.get("enum", [node["const"]] if "const" in node else [])
-        members: tuple[Fact, ...] = ()
-        if kind == "object":
-            needed = set(node.get("required", ()))
-            members = tuple(
-                self.fact(wire, child, place="", required=wire in needed, trail=trail)
-                for wire, child in node.get("properties", {}).items()
+        fields: tuple[Fact, ...] = ()
+        if type_ == "object":
+            required = set(node.get("required", ()))
+            fields = tuple(
+                self.fact(name, child, location="", required=name in required, trail=trail)
+                for name, child in node.get("properties", {}).items()
             )
         return replace(
             base,
-            kind=kind,
+            type=type_,
             nullable=nullable or None in enum,
-            pattern=pattern if kind == "string" else None,
-            sid=name if kind == "string" and pattern and name and name.endswith("Sid") else None,
+            pattern=pattern if type_ == "string" else None,
+            sid=name if type_ == "string" and pattern and name and name.endswith("Sid") else None,
             enum=tuple(value for value in enum if value is not None),
             minimum=node.get("minimum"),
             maximum=node.get("maximum"),
-            items=self.fact("", node["items"], place="", trail=trail) if kind == "array" and "items" in node else None,
-            fields=members,
-            free=kind == "object" and (not members or bool(node.get("additionalProperties", False))),
+            items=self.fact("", node["items"], location="", trail=trail)
+            if type_ == "array" and "items" in node
+            else None,
+            fields=fields,
+            additional=type_ == "object" and (not fields or bool(node.get("additionalProperties", False))),
         )
 
     def _merged(self, node: Node) -> Node:
-        """Join the parts of an `allOf`, which is a single reference or a few objects."""
+        """Merge the parts of an `allOf`, which is a single reference or a few objects."""
         merged: Node = {}
         for part in [*node["allOf"], {key: value for key, value in node.items() if key != "allOf"}]:
             resolved, _ = self.resolve(part)
@@ -197,7 +201,7 @@ class Schemas:
 
 
 def sid_schemas(root: Node) -> dict[str, str]:
-    """The named SID schemas of a document with their patterns."""
+    """Return the patterns of the named SID schemas of a document."""
     schemas = root.get("components", {}).get("schemas", {})
     return {name: node["pattern"] for name, node in schemas.items() if name.endswith("Sid") and "pattern" in node}
 

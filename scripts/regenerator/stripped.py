@@ -1,4 +1,4 @@
-"""The part of a specification that the generator gets to see."""
+"""Removes from a specification what the generator must not see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .schemas import Node
 
-# Below these keys stand names, not keywords: a member called `default` is no default.
+# The keys of these are names, not keywords: a property named `default` is not a default.
 _NAME_MAPS = frozenset(
     [
         "callbacks",
@@ -28,14 +28,13 @@ _DOCUMENTATION = frozenset({"const", "default", "enum", "example", "examples", "
 
 
 def strip(document: Node) -> tuple[Node, dict[str, Node]]:
-    """Copy a document without what the generator would turn into behaviour.
+    """Copy a document without what the generator would turn into behavior.
 
-    Documented defaults are documentation: the generator would send them unasked. Formats would be decoded into other
-    types, while answers stay as documented. Enums become annotations here (`views.annotate`), open ones in answers;
-    the generator knows none of numbers, booleans or null.
+    The generator would send documented defaults, and decode formats into other types. Enums become annotations
+    (`views.annotate`), open ones in responses; the generator does not support enums of numbers, booleans or null.
 
     Returns:
-        The copy, each object schema in it marked with `x-node`, and the original schemas by that mark.
+        The copy, with each object schema marked by `x-node`, and the original schemas by that mark.
     """
     marked: dict[str, Node] = {}
 
@@ -52,7 +51,7 @@ def strip(document: Node) -> tuple[Node, dict[str, Node]]:
             marked[view["x-node"]] = node
         return view
 
-    # The variables of servers need their defaults; nothing is generated from them.
+    # The variables of servers need their defaults; no code is generated from them.
     result: Node = {**copy(document, False), "servers": document.get("servers", [])}
     return result, marked
 

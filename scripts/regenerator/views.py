@@ -1,4 +1,4 @@
-"""What the templates lay out: arguments, annotations, decoding and docstrings, worked out from facts and models."""
+"""Builds what the templates render from facts and models: arguments, annotations, decoding and docstrings."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ WIDTH = 110
 
 
 def plain(value: UntrustedString | str | None) -> str:
-    """The text of a value that the generator marks as untrusted; whoever uses it in code must quote it."""
+    """Return the string of a value that the generator marks as untrusted; it must be quoted in code."""
     return value.get_untrusted_value() if isinstance(value, UntrustedString) else (value or "")
 
 
 def literal(value: Any) -> str:
-    """Python source of a plain value."""
+    """Return the Python source of a plain value."""
     return repr(plain(value) if isinstance(value, UntrustedString) else value)
 
 
 def is_free(model: ModelProperty) -> bool:
-    """Whether a model documents no member of its own, so that a plain dict serves as well.
+    """Return whether a model documents no fields, so that a plain dict replaces it.
 
-    Forward-referenced models have no processed properties yet, so the schema is looked at.
+    Forward-referenced models have no processed properties yet, so this reads the schema.
     """
     return not model.data.properties and not model.data.allOf
 
 
 def models_within(prop: Any) -> list[ModelProperty]:
-    """The models with documented members in a property, lists and unions looked through."""
+    """Return the models with documented fields in a property, including those in lists and unions."""
     if isinstance(prop, ModelProperty):
         return [] if is_free(prop) else [prop]
     if isinstance(prop, ListProperty):
@@ -50,10 +50,10 @@ def models_within(prop: Any) -> list[ModelProperty]:
 
 
 def model_within(prop: Any) -> ModelProperty | None:
-    """The one model in a property.
+    """Return the model in a property.
 
     Raises:
-        SpecError: if there are several: nothing in an answer would tell them apart.
+        SpecError: if there are several: nothing in a response would distinguish them.
     """
     found = {str(model.class_info.name): model for model in models_within(prop)}
     if len(found) > 1:
@@ -61,60 +61,60 @@ def model_within(prop: Any) -> ModelProperty | None:
     return next(iter(found.values()), None)
 
 
-def annotate(fact: Fact, model: str | None, *, argument: bool, answered: bool = False) -> str:
-    """The annotation of an argument, or of a member of a model.
+def annotate(fact: Fact, model: str | None, *, argument: bool, in_response: bool = False) -> str:
+    """Return the annotation of an argument, or of a field of a model.
 
     Args:
-        fact: what the specification says.
-        model: the class that stands for the object in it.
-        argument: an argument takes more types than a member of an answer has.
-        answered: a member of an answer: enums are open there, and times stay texts.
+        fact: the argument or field.
+        model: the class of the object in it.
+        argument: for an argument, which accepts more types than a field has.
+        in_response: for a field of a response: enums are open there, and times stay strings.
     """
-    return " | ".join(dict.fromkeys(_alternatives(fact, model, argument, answered)))
+    return " | ".join(dict.fromkeys(_alternatives(fact, model, argument, in_response)))
 
 
-def _alternatives(fact: Fact, model: str | None, argument: bool, answered: bool) -> list[str]:
-    given = argument or not answered
+def _alternatives(fact: Fact, model: str | None, argument: bool, in_response: bool) -> list[str]:
+    sent = argument or not in_response
     if fact.enum and all(isinstance(value, str | int) for value in fact.enum):
         names = [f"Literal[{', '.join(repr(value) for value in fact.enum)}]"]
-        if not given:
+        if not sent:
             names += sorted({type(value).__name__ for value in fact.enum})
-    elif fact.kind == "union":
-        names = [name for option in fact.fields for name in _alternatives(option, model, argument, answered)]
-    elif fact.kind == "array":
-        inner = annotate(fact.items, model, argument=argument, answered=answered) if fact.items else "Any"
-        names = [f"Sequence[{inner}]" if given else f"list[{inner}]"]
-    elif fact.kind == "object":
+    elif fact.type == "union":
+        names = [name for option in fact.fields for name in _alternatives(option, model, argument, in_response)]
+    elif fact.type == "array":
+        inner = annotate(fact.items, model, argument=argument, in_response=in_response) if fact.items else "Any"
+        names = [f"Sequence[{inner}]" if sent else f"list[{inner}]"]
+    elif fact.type == "object":
         documented = bool(fact.fields) and model is not None
         names = [str(model)] if documented else []
         if argument or not documented:
-            names.append("Mapping[str, Any]" if given else "dict[str, Any]")
+            names.append("Mapping[str, Any]" if sent else "dict[str, Any]")
     else:
         names = {
             "string": ["str"],
             "integer": ["int"],
-            "number": ["float", "Decimal"] if given else ["float"],
+            "number": ["float", "Decimal"] if sent else ["float"],
             "boolean": ["bool"],
-            "timestamp": ["datetime", "str"] if given else ["str"],
-            "date": ["Date", "str"] if given else ["str"],
-            "uuid": ["UUID", "str"] if given else ["str"],
+            "timestamp": ["datetime", "str"] if sent else ["str"],
+            "date": ["Date", "str"] if sent else ["str"],
+            "uuid": ["UUID", "str"] if sent else ["str"],
             "comma": ["str", "Sequence[str]"] if argument else ["str"],
             "any": ["Any"],
-        }[fact.kind]
+        }[fact.type]
     return [*names, "None"] if fact.nullable and names != ["Any"] else names
 
 
 def decode_source(fact: Fact, model: str | None, source: str, depth: int = 0) -> str:
-    """Python source that builds the documented type from `source`, a name; other types are passed on.
+    """Return the Python source that builds the documented type from `source`, a name; other types are kept.
 
-    Where no model is in it, `source` itself is all there is to do.
+    Without a model in it, that is `source` itself.
     """
-    options = fact.fields if fact.kind == "union" else (fact,)
+    options = fact.fields if fact.type == "union" else (fact,)
     result = source
     for option in reversed(options):
-        if option.kind == "object" and option.fields and model is not None:
+        if option.type == "object" and option.fields and model is not None:
             result = f"{model}.from_dict({source}) if {source}.__class__ is dict else {result}"
-        elif option.kind == "array" and option.items is not None:
+        elif option.type == "array" and option.items is not None:
             item = f"_item{depth or ''}"
             inner = decode_source(option.items, model, item, depth + 1)
             if inner != item:
@@ -123,8 +123,8 @@ def decode_source(fact: Fact, model: str | None, source: str, depth: int = 0) ->
 
 
 def field_source(fact: Fact, name: str = "") -> str:
-    """Python source of the `Field` that a fact becomes."""
-    parts = [literal(name), literal(fact.wire), literal(fact.place), literal(fact.kind)]
+    """Return the Python source of the `Field` for a fact."""
+    parts = [literal(name), literal(fact.wire_name), literal(fact.location), literal(fact.type)]
     options: dict[str, Any] = {
         "required": fact.required,
         "nullable": fact.nullable,
@@ -134,36 +134,36 @@ def field_source(fact: Fact, name: str = "") -> str:
         "minimum": fact.minimum,
         "maximum": fact.maximum,
         "sensitive": fact.sensitive,
-        "free": fact.free,
+        "additional": fact.additional,
         "client_default": fact.client_default,
     }
-    # By identity: a minimum of 0 is no False.
+    # By identity: a minimum of 0 is not False.
     parts += [f"{key}={value!r}" for key, value in options.items() if value is not None and value is not False]
     if fact.items:
         parts.append(f"items={field_source(fact.items)}")
     if fact.fields:
-        parts.append(f"fields=({', '.join(field_source(member) for member in fact.fields)},)")
+        parts.append(f"fields=({', '.join(field_source(field) for field in fact.fields)},)")
     return f"Field({', '.join(parts)})"
 
 
 def docstring(text: str) -> str:
-    """A docstring literal; whatever the specification holds stays text."""
+    """Return a docstring literal, with everything in it escaped."""
     text = text.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    # Invisible characters could make code look like something else than it is.
+    # Invisible characters could disguise code.
     text = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
-    # A quote at the end would join those that close the literal.
+    # A quote at the end would merge with the closing quotes.
     return f'"""{text}\n"""' if "\n" in text or text.endswith('"') else f'"""{text}"""'
 
 
 def sentence(text: str) -> str:
-    """A text on one line that begins and ends as a sentence does."""
+    """Return a string on one line with a capital letter and a full stop."""
     text = " ".join(text.split())
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def wrapped(text: str, indent: str = "", hanging: str | None = None) -> str:
-    """Wrap prose; `indent` goes before each line, `hanging` before all but the first."""
+    """Wrap prose; `indent` precedes each line, `hanging` all but the first."""
     return textwrap.fill(
         " ".join(text.split()),
         WIDTH,
@@ -174,19 +174,19 @@ def wrapped(text: str, indent: str = "", hanging: str | None = None) -> str:
     )
 
 
-def format_note(fact: Fact, *, given: bool = True) -> str:
-    """What form a value takes, beyond its annotation.
+def format_note(fact: Fact, *, argument: bool = True) -> str:
+    """Describe what a value must be, beyond its annotation.
 
     Args:
-        fact: what the specification says of it.
-        given: a value that callers give; answers come as they come.
+        fact: the argument or field.
+        argument: for a value that callers pass; values of responses stay as received.
     """
     notes = {
-        "timestamp": "an aware datetime, or RFC 3339 text with an offset; goes out in UTC",
-        "comma": "comma-separated text or a list of texts",
+        "timestamp": "an aware datetime, or RFC 3339 string with a UTC offset; sent in UTC",
+        "comma": "a comma-separated string or a list of strings",
         "number": "a Decimal keeps its digits",
     }
-    parts = [notes.get(fact.kind, "")] if given else []
+    parts = [notes.get(fact.type, "")] if argument else []
     if fact.pattern:
         parts.append(f"matches `{fact.pattern}`")
     if fact.enum and not all(isinstance(value, str | int) for value in fact.enum):
@@ -198,9 +198,9 @@ def format_note(fact: Fact, *, given: bool = True) -> str:
     elif fact.maximum is not None:
         parts.append(f"at most {fact.maximum:g}")
     if fact.default is not None:
-        parts.append(f"documented default, never sent unasked: `{shown(fact.default)}`")
+        parts.append(f"server default; not sent unless set: `{shown(fact.default)}`")
     if fact.client_default:
-        parts.append(f"by default the client's `{fact.client_default}`")
+        parts.append(f"defaults to the client's `{fact.client_default}`")
     if fact.sensitive:
         parts.append("never shown in logs or errors")
     if fact.inferred:
@@ -209,14 +209,14 @@ def format_note(fact: Fact, *, given: bool = True) -> str:
 
 
 def shown(value: Any) -> str:
-    """A documented value as it stands in JSON, texts without their quotes."""
+    """Return a documented value as in JSON, strings without quotes."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def entry(name: str, fact: Fact, *, given: bool) -> str:
-    """The line of an argument or a member in a docstring."""
-    text = f"{name}: {sentence(fact.description or f'`{fact.wire}`')} {format_note(fact, given=given)}"
-    return wrapped(text, "    ", " " * 8)
+def entry(name: str, fact: Fact, *, argument: bool) -> str:
+    """Return the line of an argument or a field in a docstring."""
+    line = f"{name}: {sentence(fact.description or f'`{fact.wire_name}`')} {format_note(fact, argument=argument)}"
+    return wrapped(line, "    ", " " * 8)
 
 
 @dataclass(frozen=True)
@@ -229,36 +229,37 @@ class Argument:
 
     @property
     def optional(self) -> bool:
-        """Whether callers may leave it out."""
+        """Whether callers may omit it."""
         return not self.fact.required or self.fact.client_default is not None
 
     def source(self) -> str:
-        """How it stands in the signature."""
+        """Return its source in the signature."""
         return f"{self.name}: {self.annotation}" + (" | Unset = UNSET" if self.optional else "")
 
 
 @dataclass(frozen=True)
 class OperationView:
-    """What `endpoint_module.py.jinja` lays out.
+    """The values that `endpoint_module.py.jinja` renders.
 
     Attributes:
-        facts: what the specification says.
+        facts: the operation in the specification.
         title: the first line of docstrings.
-        returns: the type of the answer.
-        call_type: what `describe` returns.
-        read: source of the answer, built from `value`.
-        read_models: the models named in it, each with its module.
-        row: the type of a row, if the operation answers page by page.
-        read_row: source of a row, built from `row`.
-        row_models: the models named in it, each with its module.
-        models: all models that annotations name, each with its module.
+        returns: the type of the response.
+        call_type: the return type of `describe`.
+        read: source that builds the response from `value`.
+        read_models: the models in it, each with its module.
+        row: the type of a row, if the operation pages.
+        pagination: source of the `Pagination`.
+        read_row: source that builds a row from `row`.
+        row_models: the models in it, each with its module.
+        models: all models in annotations, each with its module.
         fields: source of the `Field` of each argument.
-        arguments: arguments of `describe`.
+        arguments: the arguments of `describe`.
         docstring: that of `describe`.
-        path_arguments: positional arguments of the other functions.
+        path_arguments: the positional arguments of the other functions.
         other_arguments: their keyword arguments.
-        passed: the names of both, but for the body.
-        body_name: the argument that takes the body, if there is one.
+        passed: the names of both, except the body.
+        body_name: the argument for the body, if there is one.
         body_type: its model.
     """
 
@@ -269,6 +270,7 @@ class OperationView:
     read: str
     read_models: list[tuple[str, str]]
     row: str
+    pagination: str
     read_row: str
     row_models: list[tuple[str, str]]
     models: list[tuple[str, str]]
@@ -282,23 +284,23 @@ class OperationView:
     body_type: str
 
 
-def python_name(prop: Any, place: str = "") -> str:
-    """The name that the generator gave to an argument or a member, if it is the only one that would have it.
+def python_name(prop: Any, location: str = "") -> str:
+    """Return the Python name that the generator chose for an argument or a field.
 
     Raises:
-        SpecError: if another one would have the same name; the generator then keeps the documented spelling of both.
+        SpecError: if another one has the same name; the generator then keeps the documented spelling of both.
     """
-    name, wire = str(prop.python_name), plain(prop.name)
-    usual = str(PythonIdentifier(wire, "field_"))
-    if name not in {usual, f"{usual}_{place}", str(PythonIdentifier(f"{usual}_{place}", "field_"))}:
-        raise SpecError(f"{wire}: another name beside it becomes {usual} in Python as well")
-    # What models have of their own.
+    name, documented = str(prop.python_name), plain(prop.name)
+    usual = str(PythonIdentifier(documented, "field_"))
+    if name not in {usual, f"{usual}_{location}", str(PythonIdentifier(f"{usual}_{location}", "field_"))}:
+        raise SpecError(f"{documented}: another name also becomes {usual} in Python")
+    # Names that models define themselves.
     return f"{name}_" if name in {"additional_keys", "additional_properties", "from_dict", "to_dict"} else name
 
 
 def name_arguments(facts: OperationFacts, endpoint: Endpoint) -> list[tuple[str, Fact, Any]]:
-    """Pair each fact with the generator's property and give it a Python name of its own."""
-    by_place: dict[str, list[Any]] = {
+    """Pair each argument with the property of the generator and a unique Python name."""
+    by_location: dict[str, list[Any]] = {
         "path": list(endpoint.path_parameters),
         "query": list(endpoint.query_parameters),
         "header": list(endpoint.header_parameters),
@@ -307,21 +309,21 @@ def name_arguments(facts: OperationFacts, endpoint: Endpoint) -> list[tuple[str,
     if endpoint.bodies:
         body = endpoint.bodies[0].prop
         if isinstance(body, ModelProperty):
-            by_place["body"] = [*(body.required_properties or []), *(body.optional_properties or [])]
+            by_location["body"] = [*(body.required_properties or []), *(body.optional_properties or [])]
     taken: set[str] = set()
     named: list[tuple[str, Fact, Any]] = []
-    for fact in facts.facts:
-        matches = [prop for prop in by_place[fact.place] if plain(prop.name) == fact.wire]
+    for fact in facts.arguments:
+        matches = [prop for prop in by_location[fact.location] if plain(prop.name) == fact.wire_name]
         if len(matches) != 1:
-            raise SpecError(f"{facts.id}: the generator lost the {fact.place} argument {fact.wire}")
-        name = fact.client_default or python_name(matches[0], fact.place)
+            raise SpecError(f"{facts.id}: the generator lost the {fact.location} argument {fact.wire_name}")
+        name = fact.client_default or python_name(matches[0], fact.location)
         if name in taken:
-            name = f"{fact.place}_{name}"
+            name = f"{fact.location}_{name}"
         if name in taken or name.startswith("_"):
-            raise SpecError(f"{facts.id}: {fact.wire} has no Python name of its own")
+            raise SpecError(f"{facts.id}: {fact.wire_name} has no unique Python name")
         taken.add(name)
         named.append((name, fact, matches[0]))
-    lost = sum(len(props) for props in by_place.values()) - len(named)
+    lost = sum(len(props) for props in by_location.values()) - len(named)
     if lost:
         raise SpecError(f"{facts.id}: {lost} arguments of the generator are not in the specification")
     return named
@@ -331,16 +333,16 @@ _EXTENTS = {"full": "captured in full", "partial": "captured in part", "guide": 
 
 
 def describe_docstring(facts: OperationFacts, arguments: list[Argument], returns: str, row: str) -> str:
-    """The docstring of `describe`: it is what editors show for the facade's method."""
+    """Return the docstring of `describe`, which editors show for the method of the facade."""
     lines = [sentence(facts.summary), ""]
     if facts.description:
         lines += [wrapped(sentence(facts.description)), ""]
     if arguments:
-        lines += ["Args:", *(entry(argument.name, argument.fact, given=True) for argument in arguments), ""]
-    given = f"the rows as `{row}`, page by page" if row else f"`{returns}`"
-    if facts.answer in {"text", "none"}:
-        given = "nothing" if facts.answer == "none" else "the string of the response"
-    lines += ["Returns:", f"    When it is carried out, the call gives {given}.", ""]
-    lines += [wrapped(f"Repeating is {facts.repeat}. {sentence(facts.repeat_reason)}"), ""]
+        lines += ["Args:", *(entry(argument.name, argument.fact, argument=True) for argument in arguments), ""]
+    returned = f"The rows as `{row}`, fetched page by page" if row else f"`{returns}`"
+    if facts.returns in {"string", "none"}:
+        returned = "Nothing" if facts.returns == "none" else "The string of the response"
+    lines += ["Returns:", f"    {returned}.", ""]
+    lines += [wrapped(f"{'Idempotent' if facts.idempotent else 'Not idempotent'}: {facts.idempotent_reason}"), ""]
     lines.append(wrapped(f"Documentation: {facts.page} ({_EXTENTS[facts.extent]}, {facts.captured})."))
     return docstring("\n".join(lines))

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, dump, show
+from invigilate_runtime import UNSET, dump, read_field, show
 
 T = TypeVar("T", bound="AccessToken")
 
@@ -21,11 +20,11 @@ class AccessToken:
     """An access token.
 
     Attributes:
-        access_token: The token, to be sent as `Authorization` with the word Bearer. Never shown in logs or
+        access_token: The token, sent in the header `Authorization` after the word Bearer. Never shown in logs or
             errors.
         expires_in: Seconds until the token expires.
-        token_type: The kind of token.
-        additional_properties: Members that the specification does not know.
+        token_type: The token type.
+        additional_properties: Fields that the specification does not document.
     """
 
     access_token: str = _field(repr=False)
@@ -33,31 +32,31 @@ class AccessToken:
     token_type: str
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "access_token",
-        "expires_in",
-        "token_type",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "access_token": "access_token",
+        "expires_in": "expires_in",
+        "token_type": "token_type",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["access_token"])
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "access_token": self.access_token,
             "expires_in": self.expires_in,
             "token_type": self.token_type,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 3:
             try:
@@ -79,17 +78,23 @@ class AccessToken:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

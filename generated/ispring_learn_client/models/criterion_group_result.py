@@ -10,8 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="CriterionGroupResult")
 
@@ -25,15 +24,15 @@ class CriterionGroupResult:
         group_title: Title of the group.
         checklist_id: The checklist, by ID.
         session_id: The session, by ID.
-        result: Result in the group in percent. Inferred: null allowed; the field is optional, and nothing says
-            how a missing value comes.
+        result: Result in the group in percent. Inferred: null allowed; the field is optional, and the form of a
+            missing value is undocumented.
         total_points: Points that could be earned, without those of skipped criteria. Inferred: null allowed; the
-            field is optional, and nothing says how a missing value comes.
-        points: Points earned. Inferred: null allowed; the field is optional, and nothing says how a missing value
-            comes.
-        employee_id: The person observed, by ID.
+            field is optional, and the form of a missing value is undocumented.
+        points: Points earned. Inferred: null allowed; the field is optional, and the form of a missing value is
+            undocumented.
+        employee_id: The observed employee, by ID.
         observer_id: The observer, by ID.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     group_id: str
@@ -47,24 +46,24 @@ class CriterionGroupResult:
     points: float | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "group_id",
-        "group_title",
-        "checklist_id",
-        "session_id",
-        "result",
-        "total_points",
-        "points",
-        "employee_id",
-        "observer_id",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "groupId": "group_id",
+        "groupTitle": "group_title",
+        "checklistId": "checklist_id",
+        "sessionId": "session_id",
+        "result": "result",
+        "totalPoints": "total_points",
+        "points": "points",
+        "employeeId": "employee_id",
+        "observerId": "observer_id",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "groupId": self.group_id,
             "groupTitle": self.group_title,
             "checklistId": self.checklist_id,
@@ -75,15 +74,15 @@ class CriterionGroupResult:
             "employeeId": self.employee_id,
             "observerId": self.observer_id,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 9:
             try:
@@ -117,17 +116,23 @@ class CriterionGroupResult:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

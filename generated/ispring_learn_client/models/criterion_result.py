@@ -10,8 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="CriterionResult")
 
@@ -28,12 +27,12 @@ class CriterionResult:
         group_id: The group of criteria, by ID.
         skipped: Whether the criterion was skipped.
         points: Points earned, when the criterion was graded. Inferred: null allowed; the field is optional, and
-            nothing says how a missing value comes.
+            the form of a missing value is undocumented.
         total_points: Points that could be earned, when the criterion was graded. Inferred: null allowed; the
-            field is optional, and nothing says how a missing value comes.
-        employee_id: The person observed, by ID.
+            field is optional, and the form of a missing value is undocumented.
+        employee_id: The observed employee, by ID.
         observer_id: The observer, by ID.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     criterion_id: str
@@ -48,25 +47,25 @@ class CriterionResult:
     total_points: float | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "criterion_id",
-        "criterion_title",
-        "checklist_id",
-        "session_id",
-        "group_id",
-        "skipped",
-        "points",
-        "total_points",
-        "employee_id",
-        "observer_id",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "criterionId": "criterion_id",
+        "criterionTitle": "criterion_title",
+        "checklistId": "checklist_id",
+        "sessionId": "session_id",
+        "groupId": "group_id",
+        "skipped": "skipped",
+        "points": "points",
+        "totalPoints": "total_points",
+        "employeeId": "employee_id",
+        "observerId": "observer_id",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "criterionId": self.criterion_id,
             "criterionTitle": self.criterion_title,
             "checklistId": self.checklist_id,
@@ -78,15 +77,15 @@ class CriterionResult:
             "employeeId": self.employee_id,
             "observerId": self.observer_id,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 10:
             try:
@@ -122,17 +121,23 @@ class CriterionResult:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

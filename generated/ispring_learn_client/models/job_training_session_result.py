@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="JobTrainingSessionResult")
 
@@ -24,25 +23,25 @@ class JobTrainingSessionResult:
         checklist_id: The checklist, by ID (a UUID in the sample).
         checklist_title: Title of the checklist.
         session_id: The session, by ID (a UUID in the sample).
-        session_status: The state that the session is in. Inferred: the values are lost from the saved page; they
-            come from another stored copy of it.
-        start_date: When the session was planned to begin, as a text. The order of day and month and the time zone
-            are undocumented.
-        actual_start_date: When the session began, as a text. The order of day and month and the time zone are
-            undocumented. Inferred: null allowed; the field is optional, and nothing says how a missing value
-            comes.
-        completion_date: When the session was finished, as a text. The order of day and month and the time zone
-            are undocumented. Inferred: null allowed; the field is optional, and nothing says how a missing value
-            comes.
-        result: Result of the session in percent. Inferred: null allowed; the field is optional, and nothing says
-            how a missing value comes.
+        session_status: State of the session. Inferred: the values are missing from the saved page; they come from
+            another stored copy of it.
+        start_date: When the session was scheduled to begin, as a string. The order of day and month and the time
+            zone are undocumented.
+        actual_start_date: When the session began, as a string. The order of day and month and the time zone are
+            undocumented. Inferred: null allowed; the field is optional, and the form of a missing value is
+            undocumented.
+        completion_date: When the session was finished, as a string. The order of day and month and the time zone
+            are undocumented. Inferred: null allowed; the field is optional, and the form of a missing value is
+            undocumented.
+        result: Result of the session in percent. Inferred: null allowed; the field is optional, and the form of a
+            missing value is undocumented.
         total_points: Points that could be earned, without those of skipped criteria. Inferred: null allowed; the
-            field is optional, and nothing says how a missing value comes.
-        points: Points earned. Inferred: null allowed; the field is optional, and nothing says how a missing value
-            comes.
-        employee_id: The person observed, by ID (a UUID in the sample).
+            field is optional, and the form of a missing value is undocumented.
+        points: Points earned. Inferred: null allowed; the field is optional, and the form of a missing value is
+            undocumented.
+        employee_id: The observed employee, by ID (a UUID in the sample).
         observer_id: The observer, by ID (a UUID in the sample).
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     checklist_id: str
@@ -59,27 +58,27 @@ class JobTrainingSessionResult:
     points: float | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "checklist_id",
-        "checklist_title",
-        "session_id",
-        "session_status",
-        "start_date",
-        "actual_start_date",
-        "completion_date",
-        "result",
-        "total_points",
-        "points",
-        "employee_id",
-        "observer_id",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "checklistId": "checklist_id",
+        "checklistTitle": "checklist_title",
+        "sessionId": "session_id",
+        "sessionStatus": "session_status",
+        "startDate": "start_date",
+        "actualStartDate": "actual_start_date",
+        "completionDate": "completion_date",
+        "result": "result",
+        "totalPoints": "total_points",
+        "points": "points",
+        "employeeId": "employee_id",
+        "observerId": "observer_id",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "checklistId": self.checklist_id,
             "checklistTitle": self.checklist_title,
             "sessionId": self.session_id,
@@ -93,15 +92,15 @@ class JobTrainingSessionResult:
             "employeeId": self.employee_id,
             "observerId": self.observer_id,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 12:
             try:
@@ -141,17 +140,23 @@ class JobTrainingSessionResult:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -7,56 +7,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
+from uuid import UUID
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="ListCriterionGroupResultsBody")
 
 
 @_define(repr=False)
 class ListCriterionGroupResultsBody:
-    """What to narrow the list to. Whether several filters narrow together is undocumented.
+    """Filters of the list. How several filters combine is undocumented.
 
     Attributes:
-        checklist_id: The checklist, by ID. Only one, as the page says.
+        checklist_id: The checklist, by ID. Only one, according to the page.
         session_ids: The sessions, by ID.
         group_ids: The groups of criteria, by ID.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
-    checklist_id: str | Unset = UNSET
-    session_ids: Sequence[str] | Unset = UNSET
-    group_ids: Sequence[str] | Unset = UNSET
+    checklist_id: UUID | str | Unset = UNSET
+    session_ids: Sequence[UUID | str] | Unset = UNSET
+    group_ids: Sequence[UUID | str] | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "checklist_id",
-        "session_ids",
-        "group_ids",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "checklistId": "checklist_id",
+        "sessionIds": "session_ids",
+        "groupIds": "group_ids",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "checklistId": self.checklist_id,
             "sessionIds": self.session_ids,
             "groupIds": self.group_ids,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 3:
             try:
@@ -78,17 +78,23 @@ class ListCriterionGroupResultsBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -7,59 +7,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
+from uuid import UUID
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="ListSessionResultsBody")
 
 
 @_define(repr=False)
 class ListSessionResultsBody:
-    """What to narrow the list to. Whether several filters narrow together is undocumented.
+    """Filters of the list. How several filters combine is undocumented.
 
     Attributes:
         checklist_id: The checklist, or several, by ID (a UUID in the sample). Inferred: the page's sample shows
-            one string and its text allows several; that several go out as an array is an assumption that nobody
-            has verified.
+            one string and its description allows several; that several are sent as an array is an unverified
+            assumption.
         session_ids: The sessions, by ID (UUIDs in the sample). Inferred: the type is read off the page's sample.
-        session_status: The state that the sessions are in. Inferred: the values are lost from the saved page;
-            they come from another stored copy of it.
-        additional_properties: Members that the specification does not know.
+        session_status: State of the sessions. Inferred: the values are missing from the saved page; they come
+            from another stored copy of it.
+        additional_properties: Fields that the specification does not document.
     """
 
-    checklist_id: str | Sequence[str] | Unset = UNSET
-    session_ids: Sequence[str] | Unset = UNSET
+    checklist_id: UUID | str | Sequence[UUID | str] | Unset = UNSET
+    session_ids: Sequence[UUID | str] | Unset = UNSET
     session_status: Literal["NOT_STARTED", "IN_PROGRESS", "PASSED"] | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "checklist_id",
-        "session_ids",
-        "session_status",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "checklistId": "checklist_id",
+        "sessionIds": "session_ids",
+        "sessionStatus": "session_status",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "checklistId": self.checklist_id,
             "sessionIds": self.session_ids,
             "sessionStatus": self.session_status,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 3:
             try:
@@ -81,17 +81,23 @@ class ListSessionResultsBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -10,23 +10,22 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="CancelExamSessionBody")
 
 
 @_define(repr=False)
 class CancelExamSessionBody:
-    """Why a session is cancelled.
+    """The reason for canceling a session.
 
     Attributes:
         cancellation_memo: Remarks on the cancellation.
         type_: How the session is proctored.
-        reason: Why the session is cancelled.
-        bypass_non_refundable: Whether to cancel in spite of a fee that is not paid back. Documented default,
-            never sent unasked: `false`.
-        additional_properties: Members that the specification does not know.
+        reason: The reason for canceling the session.
+        bypass_non_refundable: Whether to cancel even if a fee is not refunded. Server default; not sent unless
+            set: `false`.
+        additional_properties: Fields that the specification does not document.
     """
 
     cancellation_memo: str
@@ -49,33 +48,33 @@ class CancelExamSessionBody:
     bypass_non_refundable: bool | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "cancellation_memo",
-        "type_",
-        "reason",
-        "bypass_non_refundable",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "cancellationMemo": "cancellation_memo",
+        "type": "type_",
+        "reason": "reason",
+        "bypassNonRefundable": "bypass_non_refundable",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "cancellationMemo": self.cancellation_memo,
             "type": self.type_,
             "reason": self.reason,
             "bypassNonRefundable": self.bypass_non_refundable,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 4:
             try:
@@ -99,17 +98,23 @@ class CancelExamSessionBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

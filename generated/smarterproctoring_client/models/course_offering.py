@@ -10,8 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="CourseOffering")
 
@@ -22,14 +21,14 @@ class CourseOffering:
 
     Attributes:
         sid: SID of the offering.
-        last_activity_date: When something last happened in the offering, as a text.
-        title: Title for people to read.
-        match_strings: Texts that assign arriving courses to this offering.
-        start_date: When the offering begins, as a text.
-        end_date: When the offering ends, as a text.
-        created_date: When the offering was made, as a text.
-        edit_date: When the offering was last changed, as a text.
-        additional_properties: Members that the specification does not know.
+        last_activity_date: Time of the last activity in the offering, as a string.
+        title: Human-readable title.
+        match_strings: Strings that assign imported courses to this offering.
+        start_date: Start of the offering, as a string.
+        end_date: End of the offering, as a string.
+        created_date: When the offering was created, as a string.
+        edit_date: When the offering was last changed, as a string.
+        additional_properties: Fields that the specification does not document.
     """
 
     sid: str | None | Unset = UNSET
@@ -42,23 +41,23 @@ class CourseOffering:
     edit_date: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "sid",
-        "last_activity_date",
-        "title",
-        "match_strings",
-        "start_date",
-        "end_date",
-        "created_date",
-        "edit_date",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "sid": "sid",
+        "lastActivityDate": "last_activity_date",
+        "title": "title",
+        "matchStrings": "match_strings",
+        "startDate": "start_date",
+        "endDate": "end_date",
+        "createdDate": "created_date",
+        "editDate": "edit_date",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "sid": self.sid,
             "lastActivityDate": self.last_activity_date,
             "title": self.title,
@@ -68,15 +67,15 @@ class CourseOffering:
             "createdDate": self.created_date,
             "editDate": self.edit_date,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 8:
             try:
@@ -108,17 +107,23 @@ class CourseOffering:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -11,33 +11,32 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="CreateUserBody")
 
 
 @_define(repr=False)
 class CreateUserBody:
-    """The user to make.
+    """The user to create.
 
     Attributes:
         first_name: First name. Never shown in logs or errors.
         last_name: Last name. Never shown in logs or errors.
         email: E-mail address. Never shown in logs or errors.
-        preferred_email: E-mail address that the person prefers. Never shown in logs or errors.
-        home_phone: Number of the phone at home. Never shown in logs or errors.
-        mobile_phone: Number of the mobile phone. Never shown in logs or errors. Inferred: the type is read off
-            the page's JSON sample.
-        currency_code: Currency that the person pays in. Inferred: the type is read off the page's JSON sample.
+        preferred_email: Preferred e-mail address. Never shown in logs or errors.
+        home_phone: Home phone number. Never shown in logs or errors.
+        mobile_phone: Mobile phone number. Never shown in logs or errors. Inferred: the type is read off the
+            page's JSON sample.
+        currency_code: Currency of the user. Inferred: the type is read off the page's JSON sample.
         time_zone_sid: SID of the time zone. Matches `^TZ[a-f0-9]{32}$`.
-        latitude: Latitude of the person's place. A Decimal keeps its digits. Never shown in logs or errors.
-            Inferred: the type is read off the page's JSON sample.
-        longitude: Longitude of the person's place. A Decimal keeps its digits. Never shown in logs or errors.
-            Inferred: the type is read off the page's JSON sample.
-        username: Name to sign in with. Never shown in logs or errors. Inferred: the type is read off the page's
-            JSON sample.
-        password: Password to sign in with. Matches
+        latitude: Latitude of the user. A Decimal keeps its digits. Never shown in logs or errors. Inferred: the
+            type is read off the page's JSON sample.
+        longitude: Longitude of the user. A Decimal keeps its digits. Never shown in logs or errors. Inferred: the
+            type is read off the page's JSON sample.
+        username: User name for signing in. Never shown in logs or errors. Inferred: the type is read off the
+            page's JSON sample.
+        password: Password for signing in. Matches
             `^(?=.*[a-z])(?=.*[A-Z])(?=.*\\d)(?=.*[#$@!%&*?])[A-Za-z\\d#$@!%&*?]{8,30}$`. Never shown in logs or
             errors.
         enabled: Whether the user may sign in. Inferred: the type is read off the page's JSON sample.
@@ -45,9 +44,9 @@ class CreateUserBody:
             sample.
         sis_id: Identifier in the student information system. Inferred: the type is read off the page's JSON
             sample.
-        exernal_id: Identifier in an outside system (the spelling of the name is as documented). Inferred: the
+        exernal_id: Identifier in an external system (the spelling of the name is as documented). Inferred: the
             type is read off the page's JSON sample.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     first_name: str = _field(repr=False)
@@ -68,24 +67,24 @@ class CreateUserBody:
     exernal_id: str | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "first_name",
-        "last_name",
-        "email",
-        "preferred_email",
-        "home_phone",
-        "mobile_phone",
-        "currency_code",
-        "time_zone_sid",
-        "latitude",
-        "longitude",
-        "username",
-        "password",
-        "enabled",
-        "lms_id",
-        "sis_id",
-        "exernal_id",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "firstName": "first_name",
+        "lastName": "last_name",
+        "email": "email",
+        "preferredEmail": "preferred_email",
+        "homePhone": "home_phone",
+        "mobilePhone": "mobile_phone",
+        "currencyCode": "currency_code",
+        "timeZoneSid": "time_zone_sid",
+        "latitude": "latitude",
+        "longitude": "longitude",
+        "username": "username",
+        "password": "password",
+        "enabled": "enabled",
+        "lmsId": "lms_id",
+        "sisId": "sis_id",
+        "exernalId": "exernal_id",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(
         [
             "first_name",
@@ -102,10 +101,10 @@ class CreateUserBody:
     )
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "firstName": self.first_name,
             "lastName": self.last_name,
             "email": self.email,
@@ -123,15 +122,15 @@ class CreateUserBody:
             "sisId": self.sis_id,
             "exernalId": self.exernal_id,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 16:
             try:
@@ -179,17 +178,23 @@ class CreateUserBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

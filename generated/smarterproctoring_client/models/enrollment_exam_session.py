@@ -10,29 +10,27 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="EnrollmentExamSession")
 
 
 @_define(repr=False)
 class EnrollmentExamSession:
-    """One exam session of an enrollment, in short.
+    """Summary of an exam session of an enrollment.
 
     Attributes:
-        sid: SID of the exam session. Inferred: null allowed, because the field is known from a sample only.
-        status: State of the session, such as Needs Proctor or Scheduled. Inferred: null allowed, because the
-            field is known from a sample only.
-        session_type: How the session is proctored. Inferred: null allowed, because the field is known from a
-            sample only.
-        appointment_date: When the appointment begins, as a text. Inferred: null allowed, because the field is
-            known from a sample only.
-        created_date: When the session was made, as a text. Inferred: null allowed, because the field is known
-            from a sample only.
-        edit_date: When the session was last changed, as a text. Inferred: null allowed, because the field is
-            known from a sample only.
-        additional_properties: Members that the specification does not know.
+        sid: SID of the exam session. Inferred: known from a sample only, so null is allowed.
+        status: State of the session, such as Needs Proctor or Scheduled. Inferred: known from a sample only, so
+            null is allowed.
+        session_type: How the session is proctored. Inferred: known from a sample only, so null is allowed.
+        appointment_date: Start of the appointment, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        created_date: When the session was created, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        edit_date: When the session was last changed, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        additional_properties: Fields that the specification does not document.
     """
 
     sid: str | None | Unset = UNSET
@@ -43,21 +41,21 @@ class EnrollmentExamSession:
     edit_date: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "sid",
-        "status",
-        "session_type",
-        "appointment_date",
-        "created_date",
-        "edit_date",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "sid": "sid",
+        "status": "status",
+        "sessionType": "session_type",
+        "appointmentDate": "appointment_date",
+        "createdDate": "created_date",
+        "editDate": "edit_date",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "sid": self.sid,
             "status": self.status,
             "sessionType": self.session_type,
@@ -65,15 +63,15 @@ class EnrollmentExamSession:
             "createdDate": self.created_date,
             "editDate": self.edit_date,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 6:
             try:
@@ -101,17 +99,23 @@ class EnrollmentExamSession:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

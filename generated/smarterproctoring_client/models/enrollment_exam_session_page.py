@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .enrollment_exam_session import EnrollmentExamSession
@@ -25,15 +24,15 @@ class EnrollmentExamSessionPage:
 
     Attributes:
         total: Number of sessions in the whole list, over all pages.
-        first: Address of the first page.
-        next_: Address of the page after this one.
-        prev: Address of the page before this one.
-        last: Address of the last page.
+        first: URL of the first page.
+        next_: URL of the next page.
+        prev: URL of the previous page.
+        last: URL of the last page.
         count: Number of sessions in this page.
-        offset: Number of sessions before this page.
-        results: The sessions of this page. Inferred: read off the page's JSON sample; its line in the typed list
+        offset: Number of sessions skipped before this page.
+        results: The sessions of this page. Inferred: read off the page's JSON sample; its entry in the typed list
             was not seen.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     total: float | Unset = UNSET
@@ -46,23 +45,23 @@ class EnrollmentExamSessionPage:
     results: list[EnrollmentExamSession] | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "total",
-        "first",
-        "next_",
-        "prev",
-        "last",
-        "count",
-        "offset",
-        "results",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "total": "total",
+        "first": "first",
+        "next": "next_",
+        "prev": "prev",
+        "last": "last",
+        "count": "count",
+        "offset": "offset",
+        "results": "results",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "total": self.total,
             "first": self.first,
             "next": self.next_,
@@ -72,15 +71,15 @@ class EnrollmentExamSessionPage:
             "offset": self.offset,
             "results": self.results,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .enrollment_exam_session import EnrollmentExamSession
 
         self = cls.__new__(cls)
@@ -124,17 +123,23 @@ class EnrollmentExamSessionPage:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

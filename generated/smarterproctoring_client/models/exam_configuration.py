@@ -10,115 +10,103 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="ExamConfiguration")
 
 
 @_define(repr=False)
 class ExamConfiguration:
-    """The rules of an exam, for everybody or for one enrollment.
+    """The rules of an exam, for all users or for one enrollment.
 
     Attributes:
-        sid: SID of the configuration. Inferred: null allowed, because the field is known from a sample only.
-        exam_sid: SID of the exam. Inferred: null allowed, because the field is known from a sample only.
-        enrollment_sid: SID of the enrollment that the configuration is for. Inferred: null allowed, because the
-            field is known from a sample only.
-        reference_exam_configuration_sid: SID of the configuration that this one refers to. Inferred: null
-            allowed, because the field is known from a sample only.
-        type_: Kind of configuration. Provisioning knows primary and accommodation. Inferred: null allowed,
-            because the field is known from a sample only.
-        exam_open_date: From when the exam can be taken, as a text. Inferred: null allowed, because the field is
-            known from a sample only.
-        exam_close_date: Until when the exam can be taken, as a text. Inferred: null allowed, because the field is
-            known from a sample only.
-        schedule_open_date: From when the exam can be scheduled, as a text. Inferred: null allowed, because the
-            field is known from a sample only.
-        schedule_close_date: Until when the exam can be scheduled, as a text. Inferred: null allowed, because the
-            field is known from a sample only.
-        password: Password that opens the exam. Never shown in logs or errors. Inferred: null allowed, because the
-            field is known from a sample only.
-        url: Address of the exam. Inferred: null allowed, because the field is known from a sample only.
-        duration: Length of the exam. The unit is undocumented here; a guide gives it in minutes. Inferred: null
-            allowed, because the field is known from a sample only.
-        attempts: Number of attempts. Inferred: null allowed, because the field is known from a sample only.
-        attempts_remaining: Number of attempts left. Inferred: null allowed, because the field is known from a
-            sample only.
-        locked: Whether the configuration is locked. Inferred: null allowed, because the field is known from a
-            sample only.
-        approved: Whether the configuration is approved. Inferred: null allowed, because the field is known from a
-            sample only.
-        approved_by: Who approved the configuration. Inferred: null allowed, because the field is known from a
-            sample only.
-        required_software: Software that the exam needs. Inferred: null allowed, because the field is known from a
-            sample only.
-        student_notes: Remarks for the person examined. Inferred: null allowed, because the field is known from a
-            sample only.
-        permitted_bathroom_break: Whether leaving for the bathroom is permitted. Inferred: null allowed, because
-            the field is known from a sample only.
-        permitted_bathroom_break_information: More about leaving for the bathroom. Inferred: null allowed, because
-            the field is known from a sample only.
-        permitted_blank_paper: Whether blank paper is permitted. Inferred: null allowed, because the field is
-            known from a sample only.
-        permitted_blank_paper_information: More about blank paper. Inferred: null allowed, because the field is
-            known from a sample only.
-        permitted_calculator: Whether a calculator is permitted. Inferred: null allowed, because the field is
-            known from a sample only.
-        permitted_calculator_information: More about a calculator. Inferred: null allowed, because the field is
-            known from a sample only.
-        permitted_dictionary: Whether a dictionary is permitted. Inferred: null allowed, because the field is
-            known from a sample only.
-        permitted_dictionary_information: More about a dictionary. Inferred: null allowed, because the field is
-            known from a sample only.
-        permitted_earplugs: Whether earplugs are permitted. Inferred: null allowed, because the field is known
-            from a sample only.
-        permitted_earplugs_information: More about earplugs. Inferred: null allowed, because the field is known
-            from a sample only.
-        permitted_formula_sheet: Whether a formula sheet is permitted. Inferred: null allowed, because the field
-            is known from a sample only.
-        permitted_formula_sheet_information: More about a formula sheet. Inferred: null allowed, because the field
-            is known from a sample only.
-        permitted_notes: Whether notes are permitted. Inferred: null allowed, because the field is known from a
-            sample only.
-        permitted_notes_information: More about notes. Inferred: null allowed, because the field is known from a
-            sample only.
-        permitted_other_items: What else is permitted. Inferred: null allowed, because the field is known from a
-            sample only.
-        permitted_textbook: Whether a textbook is permitted. Inferred: null allowed, because the field is known
-            from a sample only.
-        permitted_textbook_information: More about a textbook. Inferred: null allowed, because the field is known
-            from a sample only.
-        permitted_websites: Whether websites are permitted. Inferred: null allowed, because the field is known
-            from a sample only.
-        permitted_websites_information: More about websites. Inferred: null allowed, because the field is known
-            from a sample only.
-        api_exam_id: Identifier of the exam that the caller has given. Inferred: null allowed, because the field
-            is known from a sample only.
-        exam_sync_status: How far the exam is in line with an outside system. Inferred: null allowed, because the
-            field is known from a sample only.
-        virtual_calculator_type: Kind of calculator on the screen. Inferred: null allowed, because the field is
-            known from a sample only.
-        synchronization: How the exam is kept in line with an outside system. Inferred: null allowed, because the
-            field is known from a sample only.
-        proctor_notes: Remarks for the proctor. Inferred: null allowed, because the field is known from a sample
-            only.
-        proctor_types: The proctor types that are allowed. Inferred: null allowed, because the field is known from
-            a sample only.
-        attachments: Files that belong to the exam. Inferred: null allowed, because the field is known from a
-            sample only; shown there as text and an array of objects in the update, so both are allowed.
-        exam_files: The files of a written exam. Inferred: null allowed, because the field is known from a sample
-            only; shown there as text and most likely an array of objects, so both are allowed.
-        instructor_as_proctor: When and where instructors proctor. Inferred: null allowed, because the field is
-            known from a sample only; shown there as an array of texts and an array of objects in the update, so
+        sid: SID of the configuration. Inferred: known from a sample only, so null is allowed.
+        exam_sid: SID of the exam. Inferred: known from a sample only, so null is allowed.
+        enrollment_sid: SID of the enrollment that the configuration is for. Inferred: known from a sample only,
+            so null is allowed.
+        reference_exam_configuration_sid: SID of the configuration that this one refers to. Inferred: known from a
+            sample only, so null is allowed.
+        type_: Type of configuration. Provisioning documents primary and accommodation. Inferred: known from a
+            sample only, so null is allowed.
+        exam_open_date: Start of the period in which the exam can be taken, as a string. Inferred: known from a
+            sample only, so null is allowed.
+        exam_close_date: End of the period in which the exam can be taken, as a string. Inferred: known from a
+            sample only, so null is allowed.
+        schedule_open_date: Start of the period in which the exam can be scheduled, as a string. Inferred: known
+            from a sample only, so null is allowed.
+        schedule_close_date: End of the period in which the exam can be scheduled, as a string. Inferred: known
+            from a sample only, so null is allowed.
+        password: Password that opens the exam. Never shown in logs or errors. Inferred: known from a sample only,
+            so null is allowed.
+        url: URL of the exam. Inferred: known from a sample only, so null is allowed.
+        duration: Length of the exam. The unit is undocumented here; a guide states it in minutes. Inferred: known
+            from a sample only, so null is allowed.
+        attempts: Number of attempts. Inferred: known from a sample only, so null is allowed.
+        attempts_remaining: Number of remaining attempts. Inferred: known from a sample only, so null is allowed.
+        locked: Whether the configuration is locked. Inferred: known from a sample only, so null is allowed.
+        approved: Whether the configuration is approved. Inferred: known from a sample only, so null is allowed.
+        approved_by: Who approved the configuration. Inferred: known from a sample only, so null is allowed.
+        required_software: Software required for the exam. Inferred: known from a sample only, so null is allowed.
+        student_notes: Remarks for the test taker. Inferred: known from a sample only, so null is allowed.
+        permitted_bathroom_break: Whether bathroom breaks are permitted. Inferred: known from a sample only, so
+            null is allowed.
+        permitted_bathroom_break_information: Details on bathroom breaks. Inferred: known from a sample only, so
+            null is allowed.
+        permitted_blank_paper: Whether blank paper is permitted. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_blank_paper_information: Details on blank paper. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_calculator: Whether a calculator is permitted. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_calculator_information: Details on calculators. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_dictionary: Whether a dictionary is permitted. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_dictionary_information: Details on dictionaries. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_earplugs: Whether earplugs are permitted. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_earplugs_information: Details on earplugs. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_formula_sheet: Whether a formula sheet is permitted. Inferred: known from a sample only, so null
+            is allowed.
+        permitted_formula_sheet_information: Details on formula sheets. Inferred: known from a sample only, so
+            null is allowed.
+        permitted_notes: Whether notes are permitted. Inferred: known from a sample only, so null is allowed.
+        permitted_notes_information: Details on notes. Inferred: known from a sample only, so null is allowed.
+        permitted_other_items: Other permitted items. Inferred: known from a sample only, so null is allowed.
+        permitted_textbook: Whether a textbook is permitted. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_textbook_information: Details on textbooks. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_websites: Whether websites are permitted. Inferred: known from a sample only, so null is
+            allowed.
+        permitted_websites_information: Details on websites. Inferred: known from a sample only, so null is
+            allowed.
+        api_exam_id: The caller's own identifier of the exam. Inferred: known from a sample only, so null is
+            allowed.
+        exam_sync_status: State of the exam's synchronization with an external system. Inferred: known from a
+            sample only, so null is allowed.
+        virtual_calculator_type: Type of on-screen calculator. Inferred: known from a sample only, so null is
+            allowed.
+        synchronization: How the exam is synchronized with an external system. Inferred: known from a sample only,
+            so null is allowed.
+        proctor_notes: Remarks for the proctor. Inferred: known from a sample only, so null is allowed.
+        proctor_types: The allowed proctor types. Inferred: known from a sample only, so null is allowed.
+        attachments: Files attached to the exam. Inferred: known from a sample only, so null is allowed; shown
+            there as a string, and as an array of objects in the update, so both are allowed.
+        exam_files: The files of a written exam. Inferred: known from a sample only, so null is allowed; shown
+            there as a string and most likely an array of objects, so both are allowed.
+        instructor_as_proctor: Times and places at which instructors proctor. Inferred: known from a sample only,
+            so null is allowed; shown there as an array of strings, and as an array of objects in the update, so
             both are allowed.
-        exam: The exam. Inferred: null allowed, because the field is known from a sample only; shown there as text
-            and most likely an object, so both are allowed.
-        course: The course. Inferred: null allowed, because the field is known from a sample only; shown there as
-            text and most likely an object, so both are allowed.
-        enrollment: The enrollment. Inferred: null allowed, because the field is known from a sample only; shown
-            there as text and most likely an object, so both are allowed.
-        additional_properties: Members that the specification does not know.
+        exam: The exam. Inferred: known from a sample only, so null is allowed; shown there as a string and most
+            likely an object, so both are allowed.
+        course: The course. Inferred: known from a sample only, so null is allowed; shown there as a string and
+            most likely an object, so both are allowed.
+        enrollment: The enrollment. Inferred: known from a sample only, so null is allowed; shown there as a
+            string and most likely an object, so both are allowed.
+        additional_properties: Fields that the specification does not document.
     """
 
     sid: str | None | Unset = UNSET
@@ -173,65 +161,65 @@ class ExamConfiguration:
     enrollment: str | dict[str, Any] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "sid",
-        "exam_sid",
-        "enrollment_sid",
-        "reference_exam_configuration_sid",
-        "type_",
-        "exam_open_date",
-        "exam_close_date",
-        "schedule_open_date",
-        "schedule_close_date",
-        "password",
-        "url",
-        "duration",
-        "attempts",
-        "attempts_remaining",
-        "locked",
-        "approved",
-        "approved_by",
-        "required_software",
-        "student_notes",
-        "permitted_bathroom_break",
-        "permitted_bathroom_break_information",
-        "permitted_blank_paper",
-        "permitted_blank_paper_information",
-        "permitted_calculator",
-        "permitted_calculator_information",
-        "permitted_dictionary",
-        "permitted_dictionary_information",
-        "permitted_earplugs",
-        "permitted_earplugs_information",
-        "permitted_formula_sheet",
-        "permitted_formula_sheet_information",
-        "permitted_notes",
-        "permitted_notes_information",
-        "permitted_other_items",
-        "permitted_textbook",
-        "permitted_textbook_information",
-        "permitted_websites",
-        "permitted_websites_information",
-        "api_exam_id",
-        "exam_sync_status",
-        "virtual_calculator_type",
-        "synchronization",
-        "proctor_notes",
-        "proctor_types",
-        "attachments",
-        "exam_files",
-        "instructor_as_proctor",
-        "exam",
-        "course",
-        "enrollment",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "sid": "sid",
+        "examSid": "exam_sid",
+        "enrollmentSid": "enrollment_sid",
+        "referenceExamConfigurationSid": "reference_exam_configuration_sid",
+        "type": "type_",
+        "examOpenDate": "exam_open_date",
+        "examCloseDate": "exam_close_date",
+        "scheduleOpenDate": "schedule_open_date",
+        "scheduleCloseDate": "schedule_close_date",
+        "password": "password",
+        "url": "url",
+        "duration": "duration",
+        "attempts": "attempts",
+        "attemptsRemaining": "attempts_remaining",
+        "locked": "locked",
+        "approved": "approved",
+        "approvedBy": "approved_by",
+        "requiredSoftware": "required_software",
+        "studentNotes": "student_notes",
+        "permittedBathroomBreak": "permitted_bathroom_break",
+        "permittedBathroomBreakInformation": "permitted_bathroom_break_information",
+        "permittedBlankPaper": "permitted_blank_paper",
+        "permittedBlankPaperInformation": "permitted_blank_paper_information",
+        "permittedCalculator": "permitted_calculator",
+        "permittedCalculatorInformation": "permitted_calculator_information",
+        "permittedDictionary": "permitted_dictionary",
+        "permittedDictionaryInformation": "permitted_dictionary_information",
+        "permittedEarplugs": "permitted_earplugs",
+        "permittedEarplugsInformation": "permitted_earplugs_information",
+        "permittedFormulaSheet": "permitted_formula_sheet",
+        "permittedFormulaSheetInformation": "permitted_formula_sheet_information",
+        "permittedNotes": "permitted_notes",
+        "permittedNotesInformation": "permitted_notes_information",
+        "permittedOtherItems": "permitted_other_items",
+        "permittedTextbook": "permitted_textbook",
+        "permittedTextbookInformation": "permitted_textbook_information",
+        "permittedWebsites": "permitted_websites",
+        "permittedWebsitesInformation": "permitted_websites_information",
+        "apiExamId": "api_exam_id",
+        "examSyncStatus": "exam_sync_status",
+        "virtualCalculatorType": "virtual_calculator_type",
+        "synchronization": "synchronization",
+        "proctorNotes": "proctor_notes",
+        "proctorTypes": "proctor_types",
+        "attachments": "attachments",
+        "examFiles": "exam_files",
+        "instructorAsProctor": "instructor_as_proctor",
+        "exam": "exam",
+        "course": "course",
+        "enrollment": "enrollment",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["password"])
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "sid": self.sid,
             "examSid": self.exam_sid,
             "enrollmentSid": self.enrollment_sid,
@@ -283,15 +271,15 @@ class ExamConfiguration:
             "course": self.course,
             "enrollment": self.enrollment,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 50:
             try:
@@ -407,17 +395,23 @@ class ExamConfiguration:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

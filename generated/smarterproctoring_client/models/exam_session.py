@@ -10,97 +10,98 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="ExamSession")
 
 
 @_define(repr=False)
 class ExamSession:
-    """An exam session, as scheduling answers it and as it is read back.
+    """An exam session, as returned by scheduling and reading.
 
     Attributes:
         sid: SID of the session.
         install_sid: SID of the install.
         exam_sid: SID of the exam.
         enrollment_sid: SID of the enrollment.
-        user_sid: SID of the person examined.
+        user_sid: SID of the test taker.
         course_sid: SID of the course.
-        instructor_proctor_sid: SID of the instructor who proctors.
+        instructor_proctor_sid: SID of the instructor as proctor.
         proctor_type_sid: SID of the proctor type.
         cancellation_policy_sid: SID of the cancellation policy.
         cancellation_policy_version_sid: SID of the version of the cancellation policy.
         status: State of the session, such as Scheduled.
-        status_reason: Why the session is in that state.
+        status_reason: Reason for the state.
         access_key: Key that opens the session. Never shown in logs or errors.
-        duration: Length of the session. The unit is undocumented here; the guides give an exam's duration in
+        duration: Length of the session. The unit is undocumented here; the guides state an exam's duration in
             minutes.
         session_type: How the session is proctored.
-        scheduling_module: The module that booked the session.
+        scheduling_module: The module that scheduled the session.
         proctor_review_process_sid: SID of the review process.
-        workflow_module: The module that carries the session out.
-        appointment_date: When the appointment begins, as a text.
-        appointment_end_date: When the appointment ends, as a text.
-        date_approved: When the session was approved, as a text.
-        date_scheduled: When the session was booked, as a text.
-        created_date: When the session was made, as a text.
-        in_progress_date: When the session got under way, as a text.
-        external_appointment_id: Identifier of the appointment in an outside system.
-        external_reserved_appointment_id: Identifier of an appointment that an outside system holds.
-        external_reserved_appointment_expires: When the held appointment lapses, as a text.
-        external_appointment_sync_date: When the appointment was last brought in line with the outside system, as
-            a text.
-        edit_date: When the session was last changed, as a text.
+        workflow_module: The module that runs the session.
+        appointment_date: Start of the appointment, as a string.
+        appointment_end_date: End of the appointment, as a string.
+        date_approved: When the session was approved, as a string.
+        date_scheduled: When the session was scheduled, as a string.
+        created_date: When the session was created, as a string.
+        in_progress_date: When the session started, as a string.
+        external_appointment_id: Identifier of the appointment in an external system.
+        external_reserved_appointment_id: Identifier of an appointment reserved in an external system.
+        external_reserved_appointment_expires: When the reserved appointment expires, as a string.
+        external_appointment_sync_date: When the appointment was last synchronized with the external system, as a
+            string.
+        edit_date: When the session was last changed, as a string.
         notes: Remarks on the session.
-        recording_start_date: When the recording began, as a text.
-        account: The account. Inferred: documented as text; most likely an object, so both are allowed.
-        install: The install. Inferred: documented as text; most likely an object, so both are allowed.
-        deployment: The deployment. Inferred: documented as text; most likely an object, so both are allowed.
+        recording_start_date: When the recording began, as a string.
+        account: The account. Inferred: documented as a string; most likely an object, so both are allowed.
+        install: The install. Inferred: documented as a string; most likely an object, so both are allowed.
+        deployment: The deployment. Inferred: documented as a string; most likely an object, so both are allowed.
         session_report_count: Number of reports on the session.
-        series: The series that the session belongs to. Inferred: documented as text; the page of the appointments
-            report shows an object, so both are allowed.
-        review_by_date: When the review is due, as a text.
+        series: The series that the session belongs to. Inferred: documented as a string; the page of the
+            appointments report shows an object, so both are allowed.
+        review_by_date: When the review is due, as a string.
         review_by_user_sid: SID of the reviewer.
-        review_completed_date: When the review was finished, as a text.
-        review_required: Whether the session has to be reviewed.
-        review_complete_notification_url: Address that is told when the review is finished.
+        review_completed_date: When the review was finished, as a string.
+        review_required: Whether the session must be reviewed.
+        review_complete_notification_url: URL that is notified when the review is finished.
         reviewed: Whether the session has been reviewed.
-        proctor_groups: The groups of proctors. Inferred: documented as text; most likely an object, so both are
+        proctor_groups: The proctor groups. Inferred: documented as a string; most likely an object, so both are
             allowed.
-        url: Address of the session. It may carry a secret that opens the session. Never shown in logs or errors.
+        url: URL of the session. It may contain a secret that opens the session. Never shown in logs or errors.
         exam_locale: Locale of the exam.
         platform_version: Version of the platform.
-        system_check_start_date: When the system check began, as a text.
-        system_check_end_date: When the system check ended, as a text.
-        modality_options: How the session is watched and restricted. Inferred: documented as text; most likely an
-            object, so both are allowed.
-        exam: The exam. Inferred: documented as text; most likely an object, so both are allowed.
-        enrollment: The enrollment. Inferred: documented as text; most likely an object, so both are allowed.
-        course: The course. Inferred: documented as text; most likely an object, so both are allowed.
-        exam_file: The file of a written exam. Inferred: documented as text; most likely an object, so both are
-            allowed.
-        returned_file: The file handed in. Inferred: documented as text; most likely an object, so both are
-            allowed.
-        photos: The photos taken. Inferred: documented as text; most likely an object, so both are allowed.
-        session_info: More about the session. Inferred: documented as text; most likely an object, so both are
-            allowed.
-        audit_status: State of the audit.
-        exam_configuration: The exam's configuration. Inferred: documented as text; most likely an object, so both
+        system_check_start_date: When the system check began, as a string.
+        system_check_end_date: When the system check ended, as a string.
+        modality_options: How the session is monitored and restricted. Inferred: documented as a string; most
+            likely an object, so both are allowed.
+        exam: The exam. Inferred: documented as a string; most likely an object, so both are allowed.
+        enrollment: The enrollment. Inferred: documented as a string; most likely an object, so both are allowed.
+        course: The course. Inferred: documented as a string; most likely an object, so both are allowed.
+        exam_file: The file of a written exam. Inferred: documented as a string; most likely an object, so both
             are allowed.
-        proctor: The proctor. Inferred: documented as text; most likely an object, so both are allowed.
-        location: The place. Inferred: documented as text; most likely an object, so both are allowed.
-        appointment: The appointment. Inferred: documented as text; most likely an object, so both are allowed.
-        messaging_confirmations: Confirmations by message.
-        automated: What automated proctoring recorded. Inferred: documented as text; most likely an object, so
+        returned_file: The submitted file. Inferred: documented as a string; most likely an object, so both are
+            allowed.
+        photos: The photos of the session. Inferred: documented as a string; most likely an object, so both are
+            allowed.
+        session_info: Further information about the session. Inferred: documented as a string; most likely an
+            object, so both are allowed.
+        audit_status: State of the audit.
+        exam_configuration: The exam's configuration. Inferred: documented as a string; most likely an object, so
             both are allowed.
-        interoads_provisioned_exam_url: Address of the exam as provisioned by Interroads (the spelling of the name
-            is as documented). It may carry a secret that opens the exam. Never shown in logs or errors.
-        proctor_group_sid: SID of the group of proctors.
-        mandatory_room_scan_video: Whether a video of the room is compulsory.
-        muted_annotations: The annotations that are muted. Inferred: documented as text; the page of the
-            appointments report shows an object, so both are allowed.
-        additional_properties: Members that the specification does not know.
+        proctor: The proctor. Inferred: documented as a string; most likely an object, so both are allowed.
+        location: The location. Inferred: documented as a string; most likely an object, so both are allowed.
+        appointment: The appointment. Inferred: documented as a string; most likely an object, so both are
+            allowed.
+        messaging_confirmations: Messaging confirmations.
+        automated: What automated proctoring recorded. Inferred: documented as a string; most likely an object, so
+            both are allowed.
+        interoads_provisioned_exam_url: URL of the exam as provisioned by Interroads (spelled as documented). It
+            may contain a secret that opens the exam. Never shown in logs or errors.
+        proctor_group_sid: SID of the proctor group.
+        mandatory_room_scan_video: Whether a room scan video is mandatory.
+        muted_annotations: The muted annotations. Inferred: documented as a string; the page of the appointments
+            report shows an object, so both are allowed.
+        additional_properties: Fields that the specification does not document.
     """
 
     sid: str | None | Unset = UNSET
@@ -172,82 +173,82 @@ class ExamSession:
     muted_annotations: str | dict[str, Any] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "sid",
-        "install_sid",
-        "exam_sid",
-        "enrollment_sid",
-        "user_sid",
-        "course_sid",
-        "instructor_proctor_sid",
-        "proctor_type_sid",
-        "cancellation_policy_sid",
-        "cancellation_policy_version_sid",
-        "status",
-        "status_reason",
-        "access_key",
-        "duration",
-        "session_type",
-        "scheduling_module",
-        "proctor_review_process_sid",
-        "workflow_module",
-        "appointment_date",
-        "appointment_end_date",
-        "date_approved",
-        "date_scheduled",
-        "created_date",
-        "in_progress_date",
-        "external_appointment_id",
-        "external_reserved_appointment_id",
-        "external_reserved_appointment_expires",
-        "external_appointment_sync_date",
-        "edit_date",
-        "notes",
-        "recording_start_date",
-        "account",
-        "install",
-        "deployment",
-        "session_report_count",
-        "series",
-        "review_by_date",
-        "review_by_user_sid",
-        "review_completed_date",
-        "review_required",
-        "review_complete_notification_url",
-        "reviewed",
-        "proctor_groups",
-        "url",
-        "exam_locale",
-        "platform_version",
-        "system_check_start_date",
-        "system_check_end_date",
-        "modality_options",
-        "exam",
-        "enrollment",
-        "course",
-        "exam_file",
-        "returned_file",
-        "photos",
-        "session_info",
-        "audit_status",
-        "exam_configuration",
-        "proctor",
-        "location",
-        "appointment",
-        "messaging_confirmations",
-        "automated",
-        "interoads_provisioned_exam_url",
-        "proctor_group_sid",
-        "mandatory_room_scan_video",
-        "muted_annotations",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "sid": "sid",
+        "installSid": "install_sid",
+        "examSid": "exam_sid",
+        "enrollmentSid": "enrollment_sid",
+        "userSid": "user_sid",
+        "courseSid": "course_sid",
+        "instructorProctorSid": "instructor_proctor_sid",
+        "proctorTypeSid": "proctor_type_sid",
+        "cancellationPolicySid": "cancellation_policy_sid",
+        "cancellationPolicyVersionSid": "cancellation_policy_version_sid",
+        "status": "status",
+        "statusReason": "status_reason",
+        "accessKey": "access_key",
+        "duration": "duration",
+        "sessionType": "session_type",
+        "schedulingModule": "scheduling_module",
+        "proctorReviewProcessSid": "proctor_review_process_sid",
+        "workflowModule": "workflow_module",
+        "appointmentDate": "appointment_date",
+        "appointmentEndDate": "appointment_end_date",
+        "dateApproved": "date_approved",
+        "dateScheduled": "date_scheduled",
+        "createdDate": "created_date",
+        "inProgressDate": "in_progress_date",
+        "externalAppointmentId": "external_appointment_id",
+        "externalReservedAppointmentId": "external_reserved_appointment_id",
+        "externalReservedAppointmentExpires": "external_reserved_appointment_expires",
+        "externalAppointmentSyncDate": "external_appointment_sync_date",
+        "editDate": "edit_date",
+        "notes": "notes",
+        "recordingStartDate": "recording_start_date",
+        "account": "account",
+        "install": "install",
+        "deployment": "deployment",
+        "sessionReportCount": "session_report_count",
+        "series": "series",
+        "reviewByDate": "review_by_date",
+        "reviewByUserSid": "review_by_user_sid",
+        "reviewCompletedDate": "review_completed_date",
+        "reviewRequired": "review_required",
+        "reviewCompleteNotificationUrl": "review_complete_notification_url",
+        "reviewed": "reviewed",
+        "proctorGroups": "proctor_groups",
+        "URL": "url",
+        "examLocale": "exam_locale",
+        "platformVersion": "platform_version",
+        "systemCheckStartDate": "system_check_start_date",
+        "systemCheckEndDate": "system_check_end_date",
+        "modalityOptions": "modality_options",
+        "exam": "exam",
+        "enrollment": "enrollment",
+        "course": "course",
+        "examFile": "exam_file",
+        "returnedFile": "returned_file",
+        "photos": "photos",
+        "sessionInfo": "session_info",
+        "auditStatus": "audit_status",
+        "examConfiguration": "exam_configuration",
+        "proctor": "proctor",
+        "location": "location",
+        "appointment": "appointment",
+        "messagingConfirmations": "messaging_confirmations",
+        "automated": "automated",
+        "interoadsProvisionedExamUrl": "interoads_provisioned_exam_url",
+        "proctorGroupSid": "proctor_group_sid",
+        "mandatoryRoomScanVideo": "mandatory_room_scan_video",
+        "mutedAnnotations": "muted_annotations",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["access_key", "url", "interoads_provisioned_exam_url"])
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "sid": self.sid,
             "installSid": self.install_sid,
             "examSid": self.exam_sid,
@@ -316,15 +317,15 @@ class ExamSession:
             "mandatoryRoomScanVideo": self.mandatory_room_scan_video,
             "mutedAnnotations": self.muted_annotations,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 67:
             try:
@@ -474,17 +475,23 @@ class ExamSession:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="InstallProctorType")
 
@@ -21,23 +20,23 @@ class InstallProctorType:
     """A proctor type of an install, with its settings.
 
     Attributes:
-        sid: SID of the entry. Inferred: null allowed, because the field is known from a sample only.
-        status: State of the entry. Inferred: null allowed, because the field is known from a sample only.
-        automatically_approve: Whether sessions are approved by themselves. Inferred: null allowed, because the
-            field is known from a sample only.
-        proctor_type_sub_category_sid: SID of the proctor type. Inferred: null allowed, because the field is known
-            from a sample only.
-        session_configuration_sid: SID of the configuration of sessions. Inferred: null allowed, because the field
-            is known from a sample only.
-        reconnection_lockout_period: How long connecting again is barred. The unit is undocumented. Inferred: null
-            allowed, because the field is known from a sample only.
-        reconnection_in_session_lockout_period: How long connecting again is barred within a session. The unit is
-            undocumented. Inferred: null allowed, because the field is known from a sample only.
-        max_reconnection_attempts: How often connecting again is allowed. Inferred: null allowed, because the
-            field is known from a sample only.
-        modality_option_preset_sid: SID of the preset of modality options. Inferred: null allowed, because the
-            field is known from a sample only.
-        additional_properties: Members that the specification does not know.
+        sid: SID of the entry. Inferred: known from a sample only, so null is allowed.
+        status: State of the entry. Inferred: known from a sample only, so null is allowed.
+        automatically_approve: Whether sessions are approved automatically. Inferred: known from a sample only, so
+            null is allowed.
+        proctor_type_sub_category_sid: SID of the proctor type. Inferred: known from a sample only, so null is
+            allowed.
+        session_configuration_sid: SID of the session configuration. Inferred: known from a sample only, so null
+            is allowed.
+        reconnection_lockout_period: Lockout period before a reconnection. The unit is undocumented. Inferred:
+            known from a sample only, so null is allowed.
+        reconnection_in_session_lockout_period: Lockout period before a reconnection within a session. The unit is
+            undocumented. Inferred: known from a sample only, so null is allowed.
+        max_reconnection_attempts: Maximum number of reconnections. Inferred: known from a sample only, so null is
+            allowed.
+        modality_option_preset_sid: SID of the modality option preset. Inferred: known from a sample only, so null
+            is allowed.
+        additional_properties: Fields that the specification does not document.
     """
 
     sid: str | None | Unset = UNSET
@@ -51,24 +50,24 @@ class InstallProctorType:
     modality_option_preset_sid: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "sid",
-        "status",
-        "automatically_approve",
-        "proctor_type_sub_category_sid",
-        "session_configuration_sid",
-        "reconnection_lockout_period",
-        "reconnection_in_session_lockout_period",
-        "max_reconnection_attempts",
-        "modality_option_preset_sid",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "sid": "sid",
+        "status": "status",
+        "automaticallyApprove": "automatically_approve",
+        "proctorTypeSubCategorySid": "proctor_type_sub_category_sid",
+        "sessionConfigurationSid": "session_configuration_sid",
+        "reconnectionLockoutPeriod": "reconnection_lockout_period",
+        "reconnectionInSessionLockoutPeriod": "reconnection_in_session_lockout_period",
+        "maxReconnectionAttempts": "max_reconnection_attempts",
+        "modalityOptionPresetSid": "modality_option_preset_sid",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "sid": self.sid,
             "status": self.status,
             "automaticallyApprove": self.automatically_approve,
@@ -79,15 +78,15 @@ class InstallProctorType:
             "maxReconnectionAttempts": self.max_reconnection_attempts,
             "modalityOptionPresetSid": self.modality_option_preset_sid,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 9:
             try:
@@ -121,17 +120,23 @@ class InstallProctorType:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .install_proctor_type import InstallProctorType
@@ -21,48 +20,43 @@ T = TypeVar("T", bound="InstallSettings")
 
 @_define(repr=False)
 class InstallSettings:
-    """How an application install is set up.
+    """The settings of an application install.
 
     Attributes:
         sid: SID of the install.
         deployment_sid: SID of the deployment.
         application_sid: SID of the application.
-        default_course_offering_sid: SID of the course offering for courses that match no other.
+        default_course_offering_sid: SID of the course offering for courses without a match.
         name: Name of the install.
-        default_currency_code: Currency unless another is given.
-        default_timezone: Time zone unless another is given.
-        require_manager_proctor_approval: Whether a manager has to approve proctors. Inferred: null allowed,
-            because the field is known from a sample only.
-        require_manager_exam_approval: Whether a manager has to approve exams. Inferred: null allowed, because the
-            field is known from a sample only.
-        smarter_id_enabled: Whether the vendor's identification service is in use. Inferred: null allowed, because
-            the field is known from a sample only.
-        exam_notes: Remarks on exams. Inferred: null allowed, because the field is known from a sample only.
-        enable_written_exams: Whether there are written exams. Inferred: null allowed, because the field is known
-            from a sample only.
-        default_new_exam_type: Type of new exams. Inferred: null allowed, because the field is known from a sample
-            only.
-        hide_permitted_item_fields: Permitted items that are not offered. Inferred: null allowed, because the
-            field is known from a sample only.
-        proctor_types: The proctor types of the install. Inferred: null allowed, because the field is known from a
-            sample only.
-        enabled: Whether the install is in use. Inferred: null allowed, because the field is known from a sample
-            only.
-        created_date: When the install was made, as a text. Inferred: null allowed, because the field is known
-            from a sample only.
-        edit_date: When the install was last changed, as a text. Inferred: null allowed, because the field is
-            known from a sample only.
-        facial_processing: How faces are processed. Inferred: null allowed, because the field is known from a
-            sample only.
-        pause_for_proctor_review: Whether sessions wait for a proctor's review. Inferred: null allowed, because
-            the field is known from a sample only.
-        allowed_extension_ids: Browser extensions that are allowed, by ID. Inferred: null allowed, because the
-            field is known from a sample only.
-        mandatory_room_scan_video: Whether a video of the room is compulsory. Inferred: null allowed, because the
-            field is known from a sample only.
-        secure_session_status: How secured sessions are set up. Inferred: null allowed, because the field is known
-            from a sample only.
-        additional_properties: Members that the specification does not know.
+        default_currency_code: Default currency.
+        default_timezone: Default time zone.
+        require_manager_proctor_approval: Whether a manager must approve proctors. Inferred: known from a sample
+            only, so null is allowed.
+        require_manager_exam_approval: Whether a manager must approve exams. Inferred: known from a sample only,
+            so null is allowed.
+        smarter_id_enabled: Whether the vendor's identification service is in use. Inferred: known from a sample
+            only, so null is allowed.
+        exam_notes: Remarks on exams. Inferred: known from a sample only, so null is allowed.
+        enable_written_exams: Whether there are written exams. Inferred: known from a sample only, so null is
+            allowed.
+        default_new_exam_type: Type of new exams. Inferred: known from a sample only, so null is allowed.
+        hide_permitted_item_fields: Permitted items that are hidden. Inferred: known from a sample only, so null
+            is allowed.
+        proctor_types: The proctor types of the install. Inferred: known from a sample only, so null is allowed.
+        enabled: Whether the install is in use. Inferred: known from a sample only, so null is allowed.
+        created_date: When the install was created, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        edit_date: When the install was last changed, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        facial_processing: How faces are processed. Inferred: known from a sample only, so null is allowed.
+        pause_for_proctor_review: Whether sessions wait for a proctor's review. Inferred: known from a sample
+            only, so null is allowed.
+        allowed_extension_ids: Browser extensions that are allowed, by ID. Inferred: known from a sample only, so
+            null is allowed.
+        mandatory_room_scan_video: Whether a room scan video is mandatory. Inferred: known from a sample only, so
+            null is allowed.
+        secure_session_status: Status of secure sessions. Inferred: known from a sample only, so null is allowed.
+        additional_properties: Fields that the specification does not document.
     """
 
     sid: str | None | Unset = UNSET
@@ -90,38 +84,38 @@ class InstallSettings:
     secure_session_status: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "sid",
-        "deployment_sid",
-        "application_sid",
-        "default_course_offering_sid",
-        "name",
-        "default_currency_code",
-        "default_timezone",
-        "require_manager_proctor_approval",
-        "require_manager_exam_approval",
-        "smarter_id_enabled",
-        "exam_notes",
-        "enable_written_exams",
-        "default_new_exam_type",
-        "hide_permitted_item_fields",
-        "proctor_types",
-        "enabled",
-        "created_date",
-        "edit_date",
-        "facial_processing",
-        "pause_for_proctor_review",
-        "allowed_extension_ids",
-        "mandatory_room_scan_video",
-        "secure_session_status",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "sid": "sid",
+        "deploymentSid": "deployment_sid",
+        "applicationSid": "application_sid",
+        "defaultCourseOfferingSid": "default_course_offering_sid",
+        "name": "name",
+        "defaultCurrencyCode": "default_currency_code",
+        "defaultTimezone": "default_timezone",
+        "requireManagerProctorApproval": "require_manager_proctor_approval",
+        "requireManagerExamApproval": "require_manager_exam_approval",
+        "smarterIdEnabled": "smarter_id_enabled",
+        "examNotes": "exam_notes",
+        "enableWrittenExams": "enable_written_exams",
+        "defaultNewExamType": "default_new_exam_type",
+        "hidePermittedItemFields": "hide_permitted_item_fields",
+        "proctorTypes": "proctor_types",
+        "enabled": "enabled",
+        "createdDate": "created_date",
+        "editDate": "edit_date",
+        "facialProcessing": "facial_processing",
+        "pauseForProctorReview": "pause_for_proctor_review",
+        "allowedExtensionIds": "allowed_extension_ids",
+        "mandatoryRoomScanVideo": "mandatory_room_scan_video",
+        "secureSessionStatus": "secure_session_status",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "sid": self.sid,
             "deploymentSid": self.deployment_sid,
             "applicationSid": self.application_sid,
@@ -146,15 +140,15 @@ class InstallSettings:
             "mandatoryRoomScanVideo": self.mandatory_room_scan_video,
             "secureSessionStatus": self.secure_session_status,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .install_proctor_type import InstallProctorType
 
         self = cls.__new__(cls)
@@ -228,17 +222,23 @@ class InstallSettings:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

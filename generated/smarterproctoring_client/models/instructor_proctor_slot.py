@@ -12,8 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="InstructorProctorSlot")
 
@@ -23,15 +22,15 @@ class InstructorProctorSlot:
     """A time and place at which an instructor proctors.
 
     Attributes:
-        location: The place.
-        time_type: What the times mean; only between was seen.
-        start_time: When the time begins, in UTC. An aware datetime, or RFC 3339 text with an offset; goes out in
+        location: The location.
+        time_type: Meaning of the times; only `between` was seen.
+        start_time: Start of the slot, in UTC. An aware datetime, or RFC 3339 string with a UTC offset; sent in
             UTC. Inferred: shown as such a time by the page's JSON sample; the pattern is that of the other pages.
-        end_time: When the time ends, in UTC. An aware datetime, or RFC 3339 text with an offset; goes out in UTC.
-            Inferred: a text in the page's JSON sample; taken to be a time like startTime.
+        end_time: End of the slot, in UTC. An aware datetime, or RFC 3339 string with a UTC offset; sent in UTC.
+            Inferred: a string in the page's JSON sample; taken to be a time like startTime.
         sid: SID of the entry.
-        capacity: How many people fit in. A Decimal keeps its digits.
-        additional_properties: Members that the specification does not know.
+        capacity: Number of test takers. A Decimal keeps its digits.
+        additional_properties: Fields that the specification does not document.
     """
 
     location: str | Unset = UNSET
@@ -42,21 +41,21 @@ class InstructorProctorSlot:
     capacity: float | Decimal | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "location",
-        "time_type",
-        "start_time",
-        "end_time",
-        "sid",
-        "capacity",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "location": "location",
+        "timeType": "time_type",
+        "startTime": "start_time",
+        "endTime": "end_time",
+        "sid": "sid",
+        "capacity": "capacity",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "location": self.location,
             "timeType": self.time_type,
             "startTime": self.start_time,
@@ -64,15 +63,15 @@ class InstructorProctorSlot:
             "sid": self.sid,
             "capacity": self.capacity,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 6:
             try:
@@ -100,17 +99,23 @@ class InstructorProctorSlot:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

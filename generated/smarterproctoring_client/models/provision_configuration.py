@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .provision_access import ProvisionAccess
@@ -26,26 +25,26 @@ class ProvisionConfiguration:
     """The rules of an exam.
 
     Attributes:
-        ids: What identifies the configuration: a text, as the schema says, or an object with the member `api`, as
-            the page's sample shows. Inferred: a text in the schema and an object in the page's sample, so both
-            are allowed.
-        type_: Whether the rules are the exam's own, or an accommodation. Documented default, never sent unasked:
-            `primary`.
-        url: Address of the exam.
-        access: When the exam can be taken.
-        scheduling: When the exam can be scheduled.
-        duration: Length of the exam in minutes. At least 1. Inferred: documented as the vendor's marking
-            positive, not as a minimum.
+        ids: Identifiers of the configuration: a string, as in the schema, or an object with the field `api`, as
+            in the page's sample. Inferred: a string in the schema and an object in the page's sample, so both are
+            allowed.
+        type_: Whether the configuration is the exam's primary one or an accommodation. Server default; not sent
+            unless set: `primary`.
+        url: URL of the exam.
+        access: The period in which the exam can be taken.
+        scheduling: The period in which the exam can be scheduled.
+        duration: Length of the exam in minutes. At least 1. Inferred: documented by an extension of the vendor
+            (positive), not as a minimum.
         password: Password that opens the exam. Never shown in logs or errors.
-        attempts: Number of attempts. At least 1. Documented default, never sent unasked: `1`. Inferred:
-            documented as the vendor's marking positive, not as a minimum.
+        attempts: Number of attempts. At least 1. Server default; not sent unless set: `1`. Inferred: documented
+            by an extension of the vendor (positive), not as a minimum.
         notes: Remarks.
-        proctor_types: The proctor types that are allowed. The members are undocumented; the page's sample has the
-            SID of a proctor type as the name, and an object with `options` as the value, which holds an empty
-            object for each modality option.
-        permitted_items: What is permitted. The members are undocumented; the page's sample has an item such as
-            calculator as the name, and an object with the text `notes` as the value.
-        additional_properties: Members that the specification does not know.
+        proctor_types: The allowed proctor types. The fields are undocumented; in the page's sample, the key is
+            the SID of a proctor type, and the value an object with `options`, which holds an empty object for
+            each modality option.
+        permitted_items: The permitted items. The fields are undocumented; in the page's sample, the key is an
+            item such as calculator, and the value an object with the string `notes`.
+        additional_properties: Fields that the specification does not document.
     """
 
     url: str
@@ -61,26 +60,26 @@ class ProvisionConfiguration:
     permitted_items: Mapping[str, Any] | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "ids",
-        "type_",
-        "url",
-        "access",
-        "scheduling",
-        "duration",
-        "password",
-        "attempts",
-        "notes",
-        "proctor_types",
-        "permitted_items",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "ids": "ids",
+        "type": "type_",
+        "url": "url",
+        "access": "access",
+        "scheduling": "scheduling",
+        "duration": "duration",
+        "password": "password",
+        "attempts": "attempts",
+        "notes": "notes",
+        "proctorTypes": "proctor_types",
+        "permittedItems": "permitted_items",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["password"])
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "ids": self.ids,
             "type": self.type_,
             "url": self.url,
@@ -93,15 +92,15 @@ class ProvisionConfiguration:
             "proctorTypes": self.proctor_types,
             "permittedItems": self.permitted_items,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .provision_access import ProvisionAccess
         from .provision_notes import ProvisionNotes
         from .provision_scheduling import ProvisionScheduling
@@ -149,17 +148,23 @@ class ProvisionConfiguration:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

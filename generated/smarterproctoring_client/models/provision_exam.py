@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .provision_configuration import ProvisionConfiguration
@@ -22,19 +21,19 @@ T = TypeVar("T", bound="ProvisionExam")
 
 @_define(repr=False)
 class ProvisionExam:
-    """An exam to make, find or change.
+    """An exam to create, find or update.
 
     Attributes:
-        ids: What identifies the exam.
-        title: Title of the exam. Needed unless the SID is given.
-        description: What the exam is about.
-        type_: Whether the exam is taken online or in writing. Documented default, never sent unasked: `online`.
-        practice: Whether the exam is for practice. Documented default, never sent unasked: `false`.
-        limited_scope: Whether only the enrollments that the exam is assigned to take it; otherwise all of them
-            get a session. Documented default, never sent unasked: `false`.
-        delivery_system: The system that the exam is taken in.
-        configuration: The rules of the exam. Needed to make an exam.
-        additional_properties: Members that the specification does not know.
+        ids: Identifiers of the exam. Inferred: a guide asks for one identifier per entity, so at least one field.
+        title: Title of the exam. Needed unless the SID is sent.
+        description: Description of the exam.
+        type_: Whether the exam is taken online or in writing. Server default; not sent unless set: `online`.
+        practice: Whether the exam is for practice. Server default; not sent unless set: `false`.
+        limited_scope: Whether the exam is only for the enrollments that it is assigned to; otherwise all of them
+            get a session. Server default; not sent unless set: `false`.
+        delivery_system: The system that delivers the exam.
+        configuration: The rules of the exam. Needed to create an exam.
+        additional_properties: Fields that the specification does not document.
     """
 
     ids: ProvisionExamIds
@@ -47,23 +46,23 @@ class ProvisionExam:
     configuration: ProvisionConfiguration | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "ids",
-        "title",
-        "description",
-        "type_",
-        "practice",
-        "limited_scope",
-        "delivery_system",
-        "configuration",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "ids": "ids",
+        "title": "title",
+        "description": "description",
+        "type": "type_",
+        "practice": "practice",
+        "limitedScope": "limited_scope",
+        "deliverySystem": "delivery_system",
+        "configuration": "configuration",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "ids": self.ids,
             "title": self.title,
             "description": self.description,
@@ -73,15 +72,15 @@ class ProvisionExam:
             "deliverySystem": self.delivery_system,
             "configuration": self.configuration,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .provision_configuration import ProvisionConfiguration
         from .provision_exam_ids import ProvisionExamIds
 
@@ -120,17 +119,23 @@ class ProvisionExam:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

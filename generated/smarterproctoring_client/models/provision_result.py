@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .provisioned_configuration import ProvisionedConfiguration
@@ -26,7 +25,7 @@ T = TypeVar("T", bound="ProvisionResult")
 
 @_define(repr=False)
 class ProvisionResult:
-    """What was made, found or changed.
+    """The entities created, found or updated.
 
     Attributes:
         course: The course.
@@ -34,8 +33,8 @@ class ProvisionResult:
         enrollment: The enrollment.
         exam: The exam.
         configuration: The configuration of the exam.
-        signon: The sign-on of the user, when one was asked for.
-        additional_properties: Members that the specification does not know.
+        signon: The sign-on for the user, if one was requested.
+        additional_properties: Fields that the specification does not document.
     """
 
     course: ProvisionedCourse
@@ -46,21 +45,21 @@ class ProvisionResult:
     signon: ProvisionedSignon | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "course",
-        "user",
-        "enrollment",
-        "exam",
-        "configuration",
-        "signon",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "course": "course",
+        "user": "user",
+        "enrollment": "enrollment",
+        "exam": "exam",
+        "configuration": "configuration",
+        "signon": "signon",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "course": self.course,
             "user": self.user,
             "enrollment": self.enrollment,
@@ -68,15 +67,15 @@ class ProvisionResult:
             "configuration": self.configuration,
             "signon": self.signon,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .provisioned_configuration import ProvisionedConfiguration
         from .provisioned_course import ProvisionedCourse
         from .provisioned_enrollment import ProvisionedEnrollment
@@ -123,17 +122,23 @@ class ProvisionResult:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .provision_user_ids import ProvisionUserIds
@@ -21,17 +20,17 @@ T = TypeVar("T", bound="ProvisionUser")
 
 @_define(repr=False)
 class ProvisionUser:
-    """A user to make, find or change.
+    """A user to create, find or update.
 
     Attributes:
-        ids: What identifies the user.
-        first_name: First name. Needed unless the SID is given. Never shown in logs or errors.
-        last_name: Last name. Needed unless the SID is given. Never shown in logs or errors.
-        email: E-mail address. Needed unless the SID is given. Never shown in logs or errors. Inferred: documented
-            as the vendor's marking email, not as a format.
-        currency_code: Currency that the person pays in.
+        ids: Identifiers of the user. Inferred: a guide asks for one identifier per entity, so at least one field.
+        first_name: First name. Needed unless the SID is sent. Never shown in logs or errors.
+        last_name: Last name. Needed unless the SID is sent. Never shown in logs or errors.
+        email: E-mail address. Needed unless the SID is sent. Never shown in logs or errors. Inferred: documented
+            by an extension of the vendor (email), not as a format.
+        currency_code: Currency of the user.
         time_zone: Time zone, by its IANA name.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     ids: ProvisionUserIds
@@ -42,21 +41,21 @@ class ProvisionUser:
     time_zone: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "ids",
-        "first_name",
-        "last_name",
-        "email",
-        "currency_code",
-        "time_zone",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "ids": "ids",
+        "firstName": "first_name",
+        "lastName": "last_name",
+        "email": "email",
+        "currencyCode": "currency_code",
+        "timeZone": "time_zone",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["first_name", "last_name", "email"])
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "ids": self.ids,
             "firstName": self.first_name,
             "lastName": self.last_name,
@@ -64,15 +63,15 @@ class ProvisionUser:
             "currencyCode": self.currency_code,
             "timeZone": self.time_zone,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .provision_user_ids import ProvisionUserIds
 
         self = cls.__new__(cls)
@@ -104,17 +103,23 @@ class ProvisionUser:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

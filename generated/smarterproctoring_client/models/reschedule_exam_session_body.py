@@ -11,8 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="RescheduleExamSessionBody")
 
@@ -22,28 +21,28 @@ class RescheduleExamSessionBody:
     """The new time, place and proctor of a session.
 
     Attributes:
-        type_: The system that the session is booked with.
+        type_: The system that the session is scheduled with.
         notes: Remarks on the session.
-        appointment_start_date_time: When the session is to begin, in UTC. An aware datetime, or RFC 3339 text
-            with an offset; goes out in UTC.
-        appointment_end_date_time: When the session is to end, in UTC. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC.
+        appointment_start_date_time: New start of the session, in UTC. An aware datetime, or RFC 3339 string with
+            a UTC offset; sent in UTC.
+        appointment_end_date_time: New end of the session, in UTC. An aware datetime, or RFC 3339 string with a
+            UTC offset; sent in UTC.
         company: Company of the proctor.
         first_name: First name of the proctor. Never shown in logs or errors.
         last_name: Last name of the proctor. Never shown in logs or errors.
         email: E-mail address of the proctor. Never shown in logs or errors.
         phone: Phone number of the proctor. Never shown in logs or errors.
-        appointment_date_time: When the appointment is to begin, in UTC. An aware datetime, or RFC 3339 text with
-            an offset; goes out in UTC.
+        appointment_date_time: New start of the appointment, in UTC. An aware datetime, or RFC 3339 string with a
+            UTC offset; sent in UTC.
         address1: First address line of an ad-hoc proctor. Never shown in logs or errors.
         address2: Second address line of an ad-hoc proctor. Never shown in logs or errors.
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
-        location_latitude: Latitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
-        location_longitude: Longitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
+        location_latitude: Latitude of an ad-hoc proctor, as a string. Never shown in logs or errors.
+        location_longitude: Longitude of an ad-hoc proctor, as a string. Never shown in logs or errors.
         postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     type_: Literal["b-virtual", "ad-hoc", "register-blast", "proctoru", "examity", "smarter-scheduling"] | Unset = UNSET
@@ -66,26 +65,26 @@ class RescheduleExamSessionBody:
     postal_code: str | Unset = _field(default=UNSET, repr=False)
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "type_",
-        "notes",
-        "appointment_start_date_time",
-        "appointment_end_date_time",
-        "company",
-        "first_name",
-        "last_name",
-        "email",
-        "phone",
-        "appointment_date_time",
-        "address1",
-        "address2",
-        "place",
-        "region",
-        "country",
-        "location_latitude",
-        "location_longitude",
-        "postal_code",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "type": "type_",
+        "notes": "notes",
+        "appointmentStartDateTime": "appointment_start_date_time",
+        "appointmentEndDateTime": "appointment_end_date_time",
+        "company": "company",
+        "firstName": "first_name",
+        "lastName": "last_name",
+        "email": "email",
+        "phone": "phone",
+        "appointmentDateTime": "appointment_date_time",
+        "address1": "address1",
+        "address2": "address2",
+        "place": "place",
+        "region": "region",
+        "country": "country",
+        "locationLatitude": "location_latitude",
+        "locationLongitude": "location_longitude",
+        "postalCode": "postal_code",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(
         [
             "first_name",
@@ -101,10 +100,10 @@ class RescheduleExamSessionBody:
     )
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "type": self.type_,
             "notes": self.notes,
             "appointmentStartDateTime": self.appointment_start_date_time,
@@ -124,15 +123,15 @@ class RescheduleExamSessionBody:
             "locationLongitude": self.location_longitude,
             "postalCode": self.postal_code,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 18:
             try:
@@ -184,17 +183,23 @@ class RescheduleExamSessionBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

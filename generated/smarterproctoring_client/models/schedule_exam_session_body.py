@@ -12,25 +12,24 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="ScheduleExamSessionBody")
 
 
 @_define(repr=False)
 class ScheduleExamSessionBody:
-    """What to book, with whom, where and when.
+    """The appointment to schedule.
 
     Attributes:
         type_: How the session is proctored.
         notes: Remarks on the session.
-        proctor_location_sid: SID of the proctor location to book. Matches `^PL[a-f0-9]{32}$`.
-        message_sid: SID of the message thread to book through. Matches `^MT[a-f0-9]{32}$`.
+        proctor_location_sid: SID of the proctor location. Matches `^PL[a-f0-9]{32}$`.
+        message_sid: SID of the message thread to schedule through. Matches `^MT[a-f0-9]{32}$`.
         currency: Currency of `amount`, a code of three characters such as USD.
         amount: Price of the session, in units of `currency`. A Decimal keeps its digits. At least 0.
         card_token: Stripe token of the card to charge. Never shown in logs or errors.
-        voucher_code: Voucher to pay with. Never shown in logs or errors.
+        voucher_code: Voucher code for the payment. Never shown in logs or errors.
         company: Company of the proctor.
         first_name: First name of the proctor or of the testing center's contact. Never shown in logs or errors.
         last_name: Last name of the proctor or of the testing center's contact. Never shown in logs or errors.
@@ -41,18 +40,18 @@ class ScheduleExamSessionBody:
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
-        location_latitude: Latitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
-        location_longitude: Longitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
+        location_latitude: Latitude of an ad-hoc proctor, as a string. Never shown in logs or errors.
+        location_longitude: Longitude of an ad-hoc proctor, as a string. Never shown in logs or errors.
         postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
-        appointment_date_time: When the appointment begins, in UTC. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC.
-        instructor_proctor_sid: SID of the instructor who proctors. Matches `^CP[a-f0-9]{32}$`.
+        appointment_date_time: Start of the appointment, in UTC. An aware datetime, or RFC 3339 string with a UTC
+            offset; sent in UTC.
+        instructor_proctor_sid: SID of the instructor as proctor. Matches `^CP[a-f0-9]{32}$`.
         external_appointment_id: Identifier of the appointment at RegisterBlast.
         cancellation_policy_version_sid: SID of the cancellation policy version that applies to this session.
             Matches `^CV[a-f0-9]{32}$`.
         exam_locale: Locale of the exam.
-        proctor_type_sub_category_sid: SID of the proctor type to book. Matches `^TS[a-f0-9]{32}$`.
-        additional_properties: Members that the specification does not know.
+        proctor_type_sub_category_sid: SID of the proctor type. Matches `^TS[a-f0-9]{32}$`.
+        additional_properties: Fields that the specification does not document.
     """
 
     type_: (
@@ -98,35 +97,35 @@ class ScheduleExamSessionBody:
     proctor_type_sub_category_sid: str | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "type_",
-        "notes",
-        "proctor_location_sid",
-        "message_sid",
-        "currency",
-        "amount",
-        "card_token",
-        "voucher_code",
-        "company",
-        "first_name",
-        "last_name",
-        "email",
-        "phone",
-        "address1",
-        "address2",
-        "place",
-        "region",
-        "country",
-        "location_latitude",
-        "location_longitude",
-        "postal_code",
-        "appointment_date_time",
-        "instructor_proctor_sid",
-        "external_appointment_id",
-        "cancellation_policy_version_sid",
-        "exam_locale",
-        "proctor_type_sub_category_sid",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "type": "type_",
+        "notes": "notes",
+        "proctorLocationSid": "proctor_location_sid",
+        "messageSid": "message_sid",
+        "currency": "currency",
+        "amount": "amount",
+        "cardToken": "card_token",
+        "voucherCode": "voucher_code",
+        "company": "company",
+        "firstName": "first_name",
+        "lastName": "last_name",
+        "email": "email",
+        "phone": "phone",
+        "address1": "address1",
+        "address2": "address2",
+        "place": "place",
+        "region": "region",
+        "country": "country",
+        "locationLatitude": "location_latitude",
+        "locationLongitude": "location_longitude",
+        "postalCode": "postal_code",
+        "appointmentDateTime": "appointment_date_time",
+        "instructorProctorSid": "instructor_proctor_sid",
+        "externalAppointmentId": "external_appointment_id",
+        "cancellationPolicyVersionSid": "cancellation_policy_version_sid",
+        "examLocale": "exam_locale",
+        "proctorTypeSubCategorySid": "proctor_type_sub_category_sid",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(
         [
             "card_token",
@@ -144,10 +143,10 @@ class ScheduleExamSessionBody:
     )
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "type": self.type_,
             "notes": self.notes,
             "proctorLocationSid": self.proctor_location_sid,
@@ -176,15 +175,15 @@ class ScheduleExamSessionBody:
             "examLocale": self.exam_locale,
             "proctorTypeSubCategorySid": self.proctor_type_sub_category_sid,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 27:
             try:
@@ -254,17 +253,23 @@ class ScheduleExamSessionBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

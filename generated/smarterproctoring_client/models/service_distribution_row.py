@@ -10,8 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="ServiceDistributionRow")
 
@@ -21,34 +20,31 @@ class ServiceDistributionRow:
     """One exam session in the service distribution report.
 
     Attributes:
-        sid: SID of the exam session. Inferred: null allowed, because the field is known from a sample only.
-        status: State of the session, such as Scheduled, Closed or Cancelled. Inferred: null allowed, because the
-            field is known from a sample only.
-        status_reason: Why the session is in that state. Inferred: null allowed, because the field is known from a
-            sample only.
-        billable: Whether the session is billed. Inferred: null allowed, because the field is known from a sample
-            only.
-        scheduling_module: The module that booked the session. Inferred: null allowed, because the field is known
-            from a sample only.
-        workflow_module: The module that carries the session out. Inferred: null allowed, because the field is
-            known from a sample only.
-        appointment_date: When the appointment begins, as a text. Inferred: null allowed, because the field is
-            known from a sample only.
-        date_closed: When the session was closed, as a text. Inferred: null allowed, because the field is known
-            from a sample only.
-        date_cancelled: When the session was cancelled, as a text. Inferred: null allowed, because the field is
-            known from a sample only.
-        exam: The exam. Its members are undocumented. Inferred: null allowed, because the field is known from a
-            sample only; members undocumented.
-        course: The course. Its members are undocumented. Inferred: null allowed, because the field is known from
-            a sample only; members undocumented.
-        user: The person examined. The members are undocumented. Inferred: null allowed, because the field is
-            known from a sample only; members undocumented.
-        course_offering: The course offering. Its members are undocumented. Inferred: null allowed, because the
-            field is known from a sample only; members undocumented.
-        service_type: The proctoring service, such as live or automated. Inferred: null allowed, because the field
-            is known from a sample only.
-        additional_properties: Members that the specification does not know.
+        sid: SID of the exam session. Inferred: known from a sample only, so null is allowed.
+        status: State of the session, such as Scheduled, Closed or Cancelled. Inferred: known from a sample only,
+            so null is allowed.
+        status_reason: Reason for the state. Inferred: known from a sample only, so null is allowed.
+        billable: Whether the session is billed. Inferred: known from a sample only, so null is allowed.
+        scheduling_module: The module that scheduled the session. Inferred: known from a sample only, so null is
+            allowed.
+        workflow_module: The module that runs the session. Inferred: known from a sample only, so null is allowed.
+        appointment_date: Start of the appointment, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        date_closed: When the session was closed, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        date_cancelled: When the session was canceled, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        exam: The exam. Its fields are undocumented. Inferred: known from a sample only, so null is allowed;
+            fields undocumented.
+        course: The course. Its fields are undocumented. Inferred: known from a sample only, so null is allowed;
+            fields undocumented.
+        user: The test taker. The fields are undocumented. Inferred: known from a sample only, so null is allowed;
+            fields undocumented.
+        course_offering: The course offering. Its fields are undocumented. Inferred: known from a sample only, so
+            null is allowed; fields undocumented.
+        service_type: The proctoring service, such as live or automated. Inferred: known from a sample only, so
+            null is allowed.
+        additional_properties: Fields that the specification does not document.
     """
 
     sid: str | None | Unset = UNSET
@@ -67,29 +63,29 @@ class ServiceDistributionRow:
     service_type: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "sid",
-        "status",
-        "status_reason",
-        "billable",
-        "scheduling_module",
-        "workflow_module",
-        "appointment_date",
-        "date_closed",
-        "date_cancelled",
-        "exam",
-        "course",
-        "user",
-        "course_offering",
-        "service_type",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "sid": "sid",
+        "status": "status",
+        "statusReason": "status_reason",
+        "billable": "billable",
+        "schedulingModule": "scheduling_module",
+        "workflowModule": "workflow_module",
+        "appointmentDate": "appointment_date",
+        "dateClosed": "date_closed",
+        "dateCancelled": "date_cancelled",
+        "exam": "exam",
+        "course": "course",
+        "user": "user",
+        "courseOffering": "course_offering",
+        "serviceType": "service_type",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "sid": self.sid,
             "status": self.status,
             "statusReason": self.status_reason,
@@ -105,15 +101,15 @@ class ServiceDistributionRow:
             "courseOffering": self.course_offering,
             "serviceType": self.service_type,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 14:
             try:
@@ -157,17 +153,23 @@ class ServiceDistributionRow:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -11,25 +11,24 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="UpdateCourseOfferingBody")
 
 
 @_define(repr=False)
 class UpdateCourseOfferingBody:
-    """The whole course offering as it shall be.
+    """The complete course offering.
 
     Attributes:
-        title: Title for people to read.
-        match_strings: Texts that assign courses arriving from the learning management system to this offering,
-            separated by commas. Comma-separated text or a list of texts.
-        start_date: When the offering begins, in UTC. An aware datetime, or RFC 3339 text with an offset; goes out
+        title: Human-readable title.
+        match_strings: Strings that assign courses imported from the learning management system to this offering,
+            separated by commas. A comma-separated string or a list of strings.
+        start_date: Start of the offering, in UTC. An aware datetime, or RFC 3339 string with a UTC offset; sent
             in UTC.
-        end_date: When the offering ends, in UTC. An aware datetime, or RFC 3339 text with an offset; goes out in
+        end_date: End of the offering, in UTC. An aware datetime, or RFC 3339 string with a UTC offset; sent in
             UTC.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     title: str
@@ -38,33 +37,33 @@ class UpdateCourseOfferingBody:
     end_date: datetime | str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "title",
-        "match_strings",
-        "start_date",
-        "end_date",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "title": "title",
+        "matchStrings": "match_strings",
+        "startDate": "start_date",
+        "endDate": "end_date",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "title": self.title,
             "matchStrings": self.match_strings,
             "startDate": self.start_date,
             "endDate": self.end_date,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 4:
             try:
@@ -88,17 +87,23 @@ class UpdateCourseOfferingBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -10,49 +10,48 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="UpdateExamAssignmentsByEnrollmentBody")
 
 
 @_define(repr=False)
 class UpdateExamAssignmentsByEnrollmentBody:
-    """Who gets an exam, and who loses it.
+    """The enrollments to assign an exam to, and those to remove it from.
 
     Attributes:
-        added: SIDs of the enrollments that get the exam; their sessions then need a proctor.
-        removed: SIDs of the enrollments that lose the exam; their active sessions are cancelled.
-        additional_properties: Members that the specification does not know.
+        added: SIDs of the enrollments to assign the exam to; their sessions then need a proctor.
+        removed: SIDs of the enrollments to remove the exam from; their active sessions are canceled.
+        additional_properties: Fields that the specification does not document.
     """
 
     added: Sequence[str] | Unset = UNSET
     removed: Sequence[str] | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "added",
-        "removed",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "added": "added",
+        "removed": "removed",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "added": self.added,
             "removed": self.removed,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 2:
             try:
@@ -72,17 +71,23 @@ class UpdateExamAssignmentsByEnrollmentBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .exam_attachment import ExamAttachment
@@ -24,57 +23,58 @@ T = TypeVar("T", bound="UpdateExamConfigurationBody")
 
 @_define(repr=False)
 class UpdateExamConfigurationBody:
-    """The rules of an exam as they shall be.
+    """The changed rules of an exam.
 
     Attributes:
-        instructor_as_proctor: When and where instructors proctor.
-        permitted_bathroom_break: Whether leaving for the bathroom is permitted.
-        permitted_bathroom_break_information: More about leaving for the bathroom.
+        instructor_as_proctor: Times and places at which instructors proctor.
+        permitted_bathroom_break: Whether bathroom breaks are permitted.
+        permitted_bathroom_break_information: Details on bathroom breaks.
         permitted_blank_paper: Whether blank paper is permitted.
-        permitted_blank_paper_information: More about blank paper.
+        permitted_blank_paper_information: Details on blank paper.
         permitted_calculator: Whether a calculator is permitted.
-        permitted_calculator_information: More about a calculator.
+        permitted_calculator_information: Details on calculators.
         permitted_dictionary: Whether a dictionary is permitted.
-        permitted_dictionary_information: More about a dictionary.
+        permitted_dictionary_information: Details on dictionaries.
         permitted_earplugs: Whether earplugs are permitted.
-        permitted_earplugs_information: More about earplugs.
+        permitted_earplugs_information: Details on earplugs.
         permitted_formula_sheet: Whether a formula sheet is permitted.
-        permitted_formula_sheet_information: More about a formula sheet.
+        permitted_formula_sheet_information: Details on formula sheets.
         permitted_notes: Whether notes are permitted.
-        permitted_notes_information: More about notes.
-        permitted_other_items: What else is permitted.
+        permitted_notes_information: Details on notes.
+        permitted_other_items: Other permitted items.
         permitted_textbook: Whether a textbook is permitted.
-        permitted_textbook_information: More about a textbook.
+        permitted_textbook_information: Details on textbooks.
         permitted_websites: Whether websites are permitted.
-        permitted_websites_information: More about websites.
-        exam_open_date: From when the exam can be taken, in UTC. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC. Inferred: shown as such a time by the page's JSON sample; the pattern is that
-            of the other pages.
-        exam_close_date: Until when the exam can be taken, in UTC. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC. Inferred: shown as such a time by the page's JSON sample; the pattern is that
-            of the other pages.
-        schedule_open_date: From when the exam can be scheduled, in UTC. An aware datetime, or RFC 3339 text with
-            an offset; goes out in UTC. Inferred: shown as such a time by the page's JSON sample; the pattern is
-            that of the other pages.
-        schedule_close_date: Until when the exam can be scheduled, in UTC. An aware datetime, or RFC 3339 text
-            with an offset; goes out in UTC. Inferred: shown as such a time by the page's JSON sample; the pattern
-            is that of the other pages.
+        permitted_websites_information: Details on websites.
+        exam_open_date: Start of the period in which the exam can be taken, in UTC. An aware datetime, or RFC 3339
+            string with a UTC offset; sent in UTC. Inferred: shown as such a time by the page's JSON sample; the
+            pattern is that of the other pages.
+        exam_close_date: End of the period in which the exam can be taken, in UTC. An aware datetime, or RFC 3339
+            string with a UTC offset; sent in UTC. Inferred: shown as such a time by the page's JSON sample; the
+            pattern is that of the other pages.
+        schedule_open_date: Start of the period in which the exam can be scheduled, in UTC. An aware datetime, or
+            RFC 3339 string with a UTC offset; sent in UTC. Inferred: shown as such a time by the page's JSON
+            sample; the pattern is that of the other pages.
+        schedule_close_date: End of the period in which the exam can be scheduled, in UTC. An aware datetime, or
+            RFC 3339 string with a UTC offset; sent in UTC. Inferred: shown as such a time by the page's JSON
+            sample; the pattern is that of the other pages.
         enrollment_sid: SID of the enrollment that the configuration is for. Matches `^EN[a-f0-9]{32}$`. Inferred:
             the pattern is that of the other pages.
-        url: Address of the exam.
+        url: URL of the exam.
         password: Password that opens the exam. Never shown in logs or errors.
-        duration: Length of the exam. The unit is undocumented here; a guide gives it in minutes. A Decimal keeps
-            its digits.
-        attempts: Number of attempts. A Decimal keeps its digits.
-        required_software: Software that the exam needs.
-        student_notes: Remarks for the person examined.
+        duration: Length of the exam. The unit is undocumented here; a guide states it in minutes. A Decimal keeps
+            its digits. Inferred: provisioning documents it as positive; the types of this page were not seen.
+        attempts: Number of attempts. A Decimal keeps its digits. Inferred: provisioning documents it as positive;
+            the types of this page were not seen.
+        required_software: Software required for the exam.
+        student_notes: Remarks for the test taker.
         proctor_notes: Remarks for the proctor.
-        proctor_types: The proctor types that are allowed.
+        proctor_types: The allowed proctor types.
         ref_config_sid: SID of the configuration that this one refers to. Matches `^EC[a-f0-9]{32}$`. Inferred: by
-            its name a configuration; the pattern is put together from other pages.
-        attachments: Files that belong to the exam.
-        modality_options: How the session is watched and restricted. The members are undocumented.
-        additional_properties: Members that the specification does not know.
+            its name a configuration; the pattern is combined from other pages.
+        attachments: Files attached to the exam.
+        modality_options: How the session is monitored and restricted. The fields are undocumented.
+        additional_properties: Fields that the specification does not document.
     """
 
     instructor_as_proctor: Sequence[InstructorProctorSlot] | Unset = UNSET
@@ -115,51 +115,51 @@ class UpdateExamConfigurationBody:
     modality_options: Mapping[str, Any] | Unset = UNSET
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "instructor_as_proctor",
-        "permitted_bathroom_break",
-        "permitted_bathroom_break_information",
-        "permitted_blank_paper",
-        "permitted_blank_paper_information",
-        "permitted_calculator",
-        "permitted_calculator_information",
-        "permitted_dictionary",
-        "permitted_dictionary_information",
-        "permitted_earplugs",
-        "permitted_earplugs_information",
-        "permitted_formula_sheet",
-        "permitted_formula_sheet_information",
-        "permitted_notes",
-        "permitted_notes_information",
-        "permitted_other_items",
-        "permitted_textbook",
-        "permitted_textbook_information",
-        "permitted_websites",
-        "permitted_websites_information",
-        "exam_open_date",
-        "exam_close_date",
-        "schedule_open_date",
-        "schedule_close_date",
-        "enrollment_sid",
-        "url",
-        "password",
-        "duration",
-        "attempts",
-        "required_software",
-        "student_notes",
-        "proctor_notes",
-        "proctor_types",
-        "ref_config_sid",
-        "attachments",
-        "modality_options",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "instructorAsProctor": "instructor_as_proctor",
+        "permittedBathroomBreak": "permitted_bathroom_break",
+        "permittedBathroomBreakInformation": "permitted_bathroom_break_information",
+        "permittedBlankPaper": "permitted_blank_paper",
+        "permittedBlankPaperInformation": "permitted_blank_paper_information",
+        "permittedCalculator": "permitted_calculator",
+        "permittedCalculatorInformation": "permitted_calculator_information",
+        "permittedDictionary": "permitted_dictionary",
+        "permittedDictionaryInformation": "permitted_dictionary_information",
+        "permittedEarplugs": "permitted_earplugs",
+        "permittedEarplugsInformation": "permitted_earplugs_information",
+        "permittedFormulaSheet": "permitted_formula_sheet",
+        "permittedFormulaSheetInformation": "permitted_formula_sheet_information",
+        "permittedNotes": "permitted_notes",
+        "permittedNotesInformation": "permitted_notes_information",
+        "permittedOtherItems": "permitted_other_items",
+        "permittedTextbook": "permitted_textbook",
+        "permittedTextbookInformation": "permitted_textbook_information",
+        "permittedWebsites": "permitted_websites",
+        "permittedWebsitesInformation": "permitted_websites_information",
+        "examOpenDate": "exam_open_date",
+        "examCloseDate": "exam_close_date",
+        "scheduleOpenDate": "schedule_open_date",
+        "scheduleCloseDate": "schedule_close_date",
+        "enrollmentSid": "enrollment_sid",
+        "url": "url",
+        "password": "password",
+        "duration": "duration",
+        "attempts": "attempts",
+        "requiredSoftware": "required_software",
+        "studentNotes": "student_notes",
+        "proctorNotes": "proctor_notes",
+        "proctorTypes": "proctor_types",
+        "refConfigSid": "ref_config_sid",
+        "attachments": "attachments",
+        "modalityOptions": "modality_options",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["password"])
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "instructorAsProctor": self.instructor_as_proctor,
             "permittedBathroomBreak": self.permitted_bathroom_break,
             "permittedBathroomBreakInformation": self.permitted_bathroom_break_information,
@@ -197,15 +197,15 @@ class UpdateExamConfigurationBody:
             "attachments": self.attachments,
             "modalityOptions": self.modality_options,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .exam_attachment import ExamAttachment
         from .instructor_proctor_slot import InstructorProctorSlot
 
@@ -316,17 +316,23 @@ class UpdateExamConfigurationBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -10,68 +10,62 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 T = TypeVar("T", bound="UserProfile")
 
 
 @_define(repr=False)
 class UserProfile:
-    """What is known of a user.
+    """The profile of a user.
 
     Attributes:
         sid: SID of the user.
         first_name: First name. Never shown in logs or errors.
         last_name: Last name. Never shown in logs or errors.
         email: E-mail address. Never shown in logs or errors.
-        preferred_email: E-mail address that the person prefers. Never shown in logs or errors.
-        username: Name to sign in with. Never shown in logs or errors.
+        preferred_email: Preferred e-mail address. Never shown in logs or errors.
+        username: User name for signing in. Never shown in logs or errors.
         smarter_id_enrollment_sid: SID of the enrollment in the vendor's identification service.
-        mobile_phone: Number of the mobile phone. Never shown in logs or errors.
-        home_phone: Number of the phone at home. Never shown in logs or errors.
-        address: Postal address, as a text. Never shown in logs or errors.
+        mobile_phone: Mobile phone number. Never shown in logs or errors.
+        home_phone: Home phone number. Never shown in logs or errors.
+        address: Postal address, as a string. Never shown in logs or errors.
         lms_id: Identifier in the learning management system.
-        api_id: Identifier that the caller has given.
+        api_id: The caller's own identifier.
         sis_id: Identifier in the student information system.
-        external_id: Identifier in an outside system.
-        latitude: Latitude of the person's place. Never shown in logs or errors. Inferred: null allowed, because
-            the field is known from a sample only.
-        longitude: Longitude of the person's place. Never shown in logs or errors. Inferred: null allowed, because
-            the field is known from a sample only.
-        last_enrollment_sync: When the enrollments were last brought in line with an outside system, as a text.
-            Inferred: null allowed, because the field is known from a sample only.
-        currency_code: Currency that the person pays in. Inferred: null allowed, because the field is known from a
-            sample only.
-        time_zone_sid: SID of the time zone. Inferred: null allowed, because the field is known from a sample
-            only.
-        timezone: The time zone. Its members are undocumented. Inferred: null allowed, because the field is known
-            from a sample only; members undocumented.
-        max_travel_distance: How far the person is ready to travel. Inferred: null allowed, because the field is
-            known from a sample only.
-        max_travel_distance_units: Unit of the distance. Inferred: null allowed, because the field is known from a
-            sample only.
-        created_date: When the user was made, as a text. Inferred: null allowed, because the field is known from a
-            sample only.
-        edit_date: When the user was last changed, as a text. Inferred: null allowed, because the field is known
-            from a sample only.
-        freshdesk_user_id: Identifier at the vendor's help desk. Inferred: null allowed, because the field is
-            known from a sample only.
-        role: Role of the user. Inferred: null allowed, because the field is known from a sample only.
-        enabled: Whether the user may sign in. Inferred: null allowed, because the field is known from a sample
-            only.
-        authentication: How the user signs in. The members are undocumented. Never shown in logs or errors.
-            Inferred: null allowed, because the field is known from a sample only; members undocumented.
-        smarter_id: What the vendor's identification service knows. The members are undocumented. Never shown in
-            logs or errors. Inferred: null allowed, because the field is known from a sample only; members
-            undocumented.
-        course: The course. Its members are undocumented. Inferred: null allowed, because the field is known from
-            a sample only; members undocumented.
-        exam: The exam. Its members are undocumented. Inferred: null allowed, because the field is known from a
-            sample only; members undocumented.
-        identity: Who the person is. The members are undocumented. Never shown in logs or errors. Inferred: null
-            allowed, because the field is known from a sample only; members undocumented.
-        additional_properties: Members that the specification does not know.
+        external_id: Identifier in an external system.
+        latitude: Latitude of the user. Never shown in logs or errors. Inferred: known from a sample only, so null
+            is allowed.
+        longitude: Longitude of the user. Never shown in logs or errors. Inferred: known from a sample only, so
+            null is allowed.
+        last_enrollment_sync: When the enrollments were last synchronized with an external system, as a string.
+            Inferred: known from a sample only, so null is allowed.
+        currency_code: Currency of the user. Inferred: known from a sample only, so null is allowed.
+        time_zone_sid: SID of the time zone. Inferred: known from a sample only, so null is allowed.
+        timezone: The time zone. Its fields are undocumented. Inferred: known from a sample only, so null is
+            allowed; fields undocumented.
+        max_travel_distance: Maximum distance that the user travels. Inferred: known from a sample only, so null
+            is allowed.
+        max_travel_distance_units: Unit of the distance. Inferred: known from a sample only, so null is allowed.
+        created_date: When the user was created, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        edit_date: When the user was last changed, as a string. Inferred: known from a sample only, so null is
+            allowed.
+        freshdesk_user_id: Identifier in the vendor's help desk. Inferred: known from a sample only, so null is
+            allowed.
+        role: Role of the user. Inferred: known from a sample only, so null is allowed.
+        enabled: Whether the user may sign in. Inferred: known from a sample only, so null is allowed.
+        authentication: How the user signs in. The fields are undocumented. Never shown in logs or errors.
+            Inferred: known from a sample only, so null is allowed; fields undocumented.
+        smarter_id: Data of the vendor's identification service. The fields are undocumented. Never shown in logs
+            or errors. Inferred: known from a sample only, so null is allowed; fields undocumented.
+        course: The course. Its fields are undocumented. Inferred: known from a sample only, so null is allowed;
+            fields undocumented.
+        exam: The exam. Its fields are undocumented. Inferred: known from a sample only, so null is allowed;
+            fields undocumented.
+        identity: Identity of the user. The fields are undocumented. Never shown in logs or errors. Inferred:
+            known from a sample only, so null is allowed; fields undocumented.
+        additional_properties: Fields that the specification does not document.
     """
 
     sid: str | None | Unset = UNSET
@@ -108,40 +102,40 @@ class UserProfile:
     identity: dict[str, Any] | None | Unset = _field(default=UNSET, repr=False)
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "sid",
-        "first_name",
-        "last_name",
-        "email",
-        "preferred_email",
-        "username",
-        "smarter_id_enrollment_sid",
-        "mobile_phone",
-        "home_phone",
-        "address",
-        "lms_id",
-        "api_id",
-        "sis_id",
-        "external_id",
-        "latitude",
-        "longitude",
-        "last_enrollment_sync",
-        "currency_code",
-        "time_zone_sid",
-        "timezone",
-        "max_travel_distance",
-        "max_travel_distance_units",
-        "created_date",
-        "edit_date",
-        "freshdesk_user_id",
-        "role",
-        "enabled",
-        "authentication",
-        "smarter_id",
-        "course",
-        "exam",
-        "identity",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "sid": "sid",
+        "firstName": "first_name",
+        "lastName": "last_name",
+        "email": "email",
+        "preferredEmail": "preferred_email",
+        "username": "username",
+        "smarterIdEnrollmentSid": "smarter_id_enrollment_sid",
+        "mobilePhone": "mobile_phone",
+        "homePhone": "home_phone",
+        "address": "address",
+        "lmsId": "lms_id",
+        "apiId": "api_id",
+        "sisId": "sis_id",
+        "externalId": "external_id",
+        "latitude": "latitude",
+        "longitude": "longitude",
+        "lastEnrollmentSync": "last_enrollment_sync",
+        "currencyCode": "currency_code",
+        "timeZoneSid": "time_zone_sid",
+        "timezone": "timezone",
+        "maxTravelDistance": "max_travel_distance",
+        "maxTravelDistanceUnits": "max_travel_distance_units",
+        "createdDate": "created_date",
+        "editDate": "edit_date",
+        "freshdeskUserId": "freshdesk_user_id",
+        "role": "role",
+        "enabled": "enabled",
+        "authentication": "authentication",
+        "smarterId": "smarter_id",
+        "course": "course",
+        "exam": "exam",
+        "identity": "identity",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(
         [
             "first_name",
@@ -161,10 +155,10 @@ class UserProfile:
     )
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "sid": self.sid,
             "firstName": self.first_name,
             "lastName": self.last_name,
@@ -198,15 +192,15 @@ class UserProfile:
             "exam": self.exam,
             "identity": self.identity,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         self = cls.__new__(cls)
         if len(src_dict) == 32:
             try:
@@ -286,17 +280,23 @@ class UserProfile:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

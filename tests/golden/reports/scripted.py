@@ -35,7 +35,7 @@ ENDPOINT = """\
       tags: [installs]
       summary: List examples
       x-capture: {page: https://example.invalid/examples, date: '2026-11-21', extent: full}
-      x-repeat: {class: safe, reason: A GET that only reads.}
+      x-idempotent: {value: true, reason: A GET that only reads.}
       parameters:
         - $ref: '#/components/parameters/InstallSid'
       responses:
@@ -107,7 +107,7 @@ def new_endpoint(tree: Path) -> None:
     edit(spec, "\n  schemas:\n", f"\n  schemas:\n{SCHEMA}")
     bound = "    get_settings = operation(installs.get_install_settings.describe)\n"
     line = "    list_examples = operation(installs.list_examples.describe)\n"
-    edit(tree / "facade/invigilate/_resources.py", bound, bound + line)
+    edit(tree / "facade/invigilate/smarterproctoring/resources.py", bound, bound + line)
 
 
 CHANGES: dict[str, Callable[[Path], None]] = {

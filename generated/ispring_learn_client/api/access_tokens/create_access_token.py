@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation
-from ...types import Response
+from invigilate_runtime import Call, Field, Operation, Response
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient, Client
@@ -26,8 +25,8 @@ OPERATION: Operation[AccessToken] = Operation(
     id="createAccessToken",
     method="POST",
     path="/api/v3/token",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://ispringhelpdocs.com/ispring-learn/access-token-86770677.html",
     fields=(
@@ -48,18 +47,18 @@ def describe(
 ) -> Call[AccessToken]:
     """Create an access token.
 
-    Exchanges the client ID and client secret of an API key for an access token that is good for 30 minutes. There
-    is no refresh token; a new one is asked for in the same way.
+    Exchanges the client ID and client secret of an API key for an access token that is valid for 30 minutes.
+    There is no refresh token; request a new token in the same way.
 
     Args:
         client_id: Client ID of the API key.
         client_secret: Client secret of the API key. Never shown in logs or errors.
-        grant_type: The kind of grant; there is only this one.
+        grant_type: The grant type; there is only this one.
 
     Returns:
-        When it is carried out, the call gives `AccessToken`.
+        `AccessToken`.
 
-    Repeating is safe. A second call only creates another token, and no limit on their number is documented.
+    Idempotent: A second request only creates another token, and no limit on their number is documented.
 
     Documentation: https://ispringhelpdocs.com/ispring-learn/access-token-86770677.html (captured in full,
     2026-11-21).
@@ -79,11 +78,11 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: CreateAccessTokenBody,
 ) -> Response[AccessToken]:
-    """Create an access token. Gives the answer with its status and headers, whatever the status.
+    """Create an access token. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -97,12 +96,12 @@ def sync(
     client: AuthenticatedClient | Client,
     body: CreateAccessTokenBody,
 ) -> AccessToken:
-    """Create an access token. Gives the documented success.
+    """Create an access token. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

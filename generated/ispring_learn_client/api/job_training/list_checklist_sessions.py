@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -27,14 +27,21 @@ OPERATION: Operation[list[ChecklistSessions]] = Operation(
     id="listChecklistSessions",
     method="POST",
     path="/job-training/checklist/sessions/list",
-    repeat="safe",
-    answer="array",
+    idempotent=True,
+    returns="array",
     read=_read,
     documentation="https://github.com/api-evangelist/ispring/blob/main/openapi/_original/openapi.yaml",
     fields=(
-        Field("account_url", "X-Auth-Account-Url", "header", "string", client_default="account_url"),
-        Field("checklist_ids", "checklistIds", "body", "array", items=Field("", "", "", "string")),
-        Field("session_ids", "sessionIds", "body", "array", items=Field("", "", "", "string")),
+        Field(
+            "account_url",
+            "X-Auth-Account-Url",
+            "header",
+            "string",
+            pattern="^https?://[^\\s/?#]+/?$",
+            client_default="account_url",
+        ),
+        Field("checklist_ids", "checklistIds", "body", "array", items=Field("", "", "", "uuid")),
+        Field("session_ids", "sessionIds", "body", "array", items=Field("", "", "", "uuid")),
     ),
     media="application/json",
 )
@@ -42,26 +49,27 @@ OPERATION: Operation[list[ChecklistSessions]] = Operation(
 
 def describe(
     *,
-    checklist_ids: Sequence[str] | Unset = UNSET,
-    session_ids: Sequence[str] | Unset = UNSET,
+    checklist_ids: Sequence[UUID | str] | Unset = UNSET,
+    session_ids: Sequence[UUID | str] | Unset = UNSET,
     account_url: str | Unset = UNSET,
 ) -> Call[list[ChecklistSessions]]:
     """List checklists with their sessions.
 
-    The checklists of on-the-job training, each with its sessions, as one array without pages. Every filter is
-    optional; that an empty request returns all checklists is likely but undocumented.
+    The checklists of on-the-job training, each with its sessions, as a single array without paging. Every filter
+    is optional; that an empty request returns all checklists is likely but undocumented.
 
     Args:
         checklist_ids: The checklists, by ID.
         session_ids: The sessions, by ID.
-        account_url: Address of the account, such as https://myaccount.ispringlearn.com. By default the client's
-            `account_url`. Inferred: shown in the samples of the job-training pages and missing from their header
-            tables and from the vendor's OpenAPI document; so optional.
+        account_url: URL of the account, such as https://myaccount.ispringlearn.com. Matches
+            `^https?://[^\\s/?#]+/?$`. Defaults to the client's `account_url`. Inferred: shown in the samples of
+            the job-training pages and missing from their header tables and from the vendor's OpenAPI document; so
+            optional.
 
     Returns:
-        When it is carried out, the call gives `list[ChecklistSessions]`.
+        `list[ChecklistSessions]`.
 
-    Repeating is safe. It only reads; POST merely carries the filters.
+    Idempotent: It only reads; the POST body holds the filters.
 
     Documentation: https://github.com/api-evangelist/ispring/blob/main/openapi/_original/openapi.yaml (captured
     from a guide, 2026-11-21).
@@ -86,11 +94,11 @@ def sync_detailed(
     body: ListChecklistSessionsBody,
     account_url: str | Unset = UNSET,
 ) -> Response[list[ChecklistSessions]]:
-    """List checklists with their sessions. Gives the answer with its status and headers, whatever the status.
+    """List checklists with their sessions. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -106,12 +114,12 @@ def sync(
     body: ListChecklistSessionsBody,
     account_url: str | Unset = UNSET,
 ) -> list[ChecklistSessions]:
-    """List checklists with their sessions. Gives the documented success.
+    """List checklists with their sessions. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -27,15 +27,22 @@ OPERATION: Operation[list[CriterionGroupResult]] = Operation(
     id="listCriterionGroupResults",
     method="POST",
     path="/job-training/completed-session/criterion-group/result/list",
-    repeat="safe",
-    answer="array",
+    idempotent=True,
+    returns="array",
     read=_read,
     documentation="https://ispringhelpdocs.com/ispring-learn/getting-results-per-competency-area-100871794.html",
     fields=(
-        Field("account_url", "X-Auth-Account-Url", "header", "string", client_default="account_url"),
-        Field("checklist_id", "checklistId", "body", "string"),
-        Field("session_ids", "sessionIds", "body", "array", items=Field("", "", "", "string")),
-        Field("group_ids", "groupIds", "body", "array", items=Field("", "", "", "string")),
+        Field(
+            "account_url",
+            "X-Auth-Account-Url",
+            "header",
+            "string",
+            pattern="^https?://[^\\s/?#]+/?$",
+            client_default="account_url",
+        ),
+        Field("checklist_id", "checklistId", "body", "uuid"),
+        Field("session_ids", "sessionIds", "body", "array", items=Field("", "", "", "uuid")),
+        Field("group_ids", "groupIds", "body", "array", items=Field("", "", "", "uuid")),
     ),
     media="application/json",
 )
@@ -43,29 +50,29 @@ OPERATION: Operation[list[CriterionGroupResult]] = Operation(
 
 def describe(
     *,
-    checklist_id: str | Unset = UNSET,
-    session_ids: Sequence[str] | Unset = UNSET,
-    group_ids: Sequence[str] | Unset = UNSET,
+    checklist_id: UUID | str | Unset = UNSET,
+    session_ids: Sequence[UUID | str] | Unset = UNSET,
+    group_ids: Sequence[UUID | str] | Unset = UNSET,
     account_url: str | Unset = UNSET,
 ) -> Call[list[CriterionGroupResult]]:
     """List results per competency area.
 
-    Results of completed on-the-job-training sessions by group of criteria, which the product calls competency
-    area, as one array without pages. Open to account owners and account administrators only. Every filter is
-    optional.
+    Results of completed on-the-job-training sessions by group of criteria (competency area in the product), as a
+    single array without paging. Only for account owners and account administrators. Every filter is optional.
 
     Args:
-        checklist_id: The checklist, by ID. Only one, as the page says.
+        checklist_id: The checklist, by ID. Only one, according to the page.
         session_ids: The sessions, by ID.
         group_ids: The groups of criteria, by ID.
-        account_url: Address of the account, such as https://myaccount.ispringlearn.com. By default the client's
-            `account_url`. Inferred: shown in the samples of the job-training pages and missing from their header
-            tables and from the vendor's OpenAPI document; so optional.
+        account_url: URL of the account, such as https://myaccount.ispringlearn.com. Matches
+            `^https?://[^\\s/?#]+/?$`. Defaults to the client's `account_url`. Inferred: shown in the samples of
+            the job-training pages and missing from their header tables and from the vendor's OpenAPI document; so
+            optional.
 
     Returns:
-        When it is carried out, the call gives `list[CriterionGroupResult]`.
+        `list[CriterionGroupResult]`.
 
-    Repeating is safe. It only reads; POST merely carries the filters.
+    Idempotent: It only reads; the POST body holds the filters.
 
     Documentation: https://ispringhelpdocs.com/ispring-learn/getting-results-per-competency-area-100871794.html
     (captured in full, 2026-11-21).
@@ -90,11 +97,11 @@ def sync_detailed(
     body: ListCriterionGroupResultsBody,
     account_url: str | Unset = UNSET,
 ) -> Response[list[CriterionGroupResult]]:
-    """List results per competency area. Gives the answer with its status and headers, whatever the status.
+    """List results per competency area. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -110,12 +117,12 @@ def sync(
     body: ListCriterionGroupResultsBody,
     account_url: str | Unset = UNSET,
 ) -> list[CriterionGroupResult]:
-    """List results per competency area. Gives the documented success.
+    """List results per competency area. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -27,16 +27,23 @@ OPERATION: Operation[list[CriterionResult]] = Operation(
     id="listCriterionResults",
     method="POST",
     path="/job-training/completed-session/criterion/result/list",
-    repeat="safe",
-    answer="array",
+    idempotent=True,
+    returns="array",
     read=_read,
     documentation="https://ispringhelpdocs.com/ispring-learn/getting-results-per-criterion-100871800.html",
     fields=(
-        Field("account_url", "X-Auth-Account-Url", "header", "string", client_default="account_url"),
-        Field("checklist_id", "checklistId", "body", "string"),
-        Field("session_ids", "sessionIds", "body", "array", items=Field("", "", "", "string")),
-        Field("group_ids", "groupIds", "body", "array", items=Field("", "", "", "string")),
-        Field("criterion_ids", "criterionIds", "body", "array", items=Field("", "", "", "string")),
+        Field(
+            "account_url",
+            "X-Auth-Account-Url",
+            "header",
+            "string",
+            pattern="^https?://[^\\s/?#]+/?$",
+            client_default="account_url",
+        ),
+        Field("checklist_id", "checklistId", "body", "uuid"),
+        Field("session_ids", "sessionIds", "body", "array", items=Field("", "", "", "uuid")),
+        Field("group_ids", "groupIds", "body", "array", items=Field("", "", "", "uuid")),
+        Field("criterion_ids", "criterionIds", "body", "array", items=Field("", "", "", "uuid")),
     ),
     media="application/json",
 )
@@ -44,30 +51,31 @@ OPERATION: Operation[list[CriterionResult]] = Operation(
 
 def describe(
     *,
-    checklist_id: str | Unset = UNSET,
-    session_ids: Sequence[str] | Unset = UNSET,
-    group_ids: Sequence[str] | Unset = UNSET,
-    criterion_ids: Sequence[str] | Unset = UNSET,
+    checklist_id: UUID | str | Unset = UNSET,
+    session_ids: Sequence[UUID | str] | Unset = UNSET,
+    group_ids: Sequence[UUID | str] | Unset = UNSET,
+    criterion_ids: Sequence[UUID | str] | Unset = UNSET,
     account_url: str | Unset = UNSET,
 ) -> Call[list[CriterionResult]]:
     """List results per criterion.
 
-    Results of completed on-the-job-training sessions by criterion, as one array without pages. Open to account
-    owners and account administrators only. Every filter is optional.
+    Results of completed on-the-job-training sessions by criterion, as a single array without paging. Only for
+    account owners and account administrators. Every filter is optional.
 
     Args:
-        checklist_id: The checklist, by ID. Only one, as the page says.
+        checklist_id: The checklist, by ID. Only one, according to the page.
         session_ids: The sessions, by ID.
         group_ids: The groups of criteria, by ID.
         criterion_ids: The criteria, by ID.
-        account_url: Address of the account, such as https://myaccount.ispringlearn.com. By default the client's
-            `account_url`. Inferred: shown in the samples of the job-training pages and missing from their header
-            tables and from the vendor's OpenAPI document; so optional.
+        account_url: URL of the account, such as https://myaccount.ispringlearn.com. Matches
+            `^https?://[^\\s/?#]+/?$`. Defaults to the client's `account_url`. Inferred: shown in the samples of
+            the job-training pages and missing from their header tables and from the vendor's OpenAPI document; so
+            optional.
 
     Returns:
-        When it is carried out, the call gives `list[CriterionResult]`.
+        `list[CriterionResult]`.
 
-    Repeating is safe. It only reads; POST merely carries the filters.
+    Idempotent: It only reads; the POST body holds the filters.
 
     Documentation: https://ispringhelpdocs.com/ispring-learn/getting-results-per-criterion-100871800.html
     (captured in full, 2026-11-21).
@@ -92,11 +100,11 @@ def sync_detailed(
     body: ListCriterionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> Response[list[CriterionResult]]:
-    """List results per criterion. Gives the answer with its status and headers, whatever the status.
+    """List results per criterion. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -112,12 +120,12 @@ def sync(
     body: ListCriterionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> list[CriterionResult]:
-    """List results per criterion. Gives the documented success.
+    """List results per criterion. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -27,23 +27,30 @@ OPERATION: Operation[list[JobTrainingSessionResult]] = Operation(
     id="listSessionResults",
     method="POST",
     path="/job-training/sessions/result/list",
-    repeat="safe",
-    answer="array",
+    idempotent=True,
+    returns="array",
     read=_read,
     documentation="https://ispringhelpdocs.com/ispring-learn/getting-session-details-100871792.html",
     fields=(
-        Field("account_url", "X-Auth-Account-Url", "header", "string", client_default="account_url"),
+        Field(
+            "account_url",
+            "X-Auth-Account-Url",
+            "header",
+            "string",
+            pattern="^https?://[^\\s/?#]+/?$",
+            client_default="account_url",
+        ),
         Field(
             "checklist_id",
             "checklistId",
             "body",
             "union",
             fields=(
-                Field("", "", "", "string"),
-                Field("", "", "", "array", items=Field("", "", "", "string")),
+                Field("", "", "", "uuid"),
+                Field("", "", "", "array", items=Field("", "", "", "uuid")),
             ),
         ),
-        Field("session_ids", "sessionIds", "body", "array", items=Field("", "", "", "string")),
+        Field("session_ids", "sessionIds", "body", "array", items=Field("", "", "", "uuid")),
         Field("session_status", "sessionStatus", "body", "string", enum=("NOT_STARTED", "IN_PROGRESS", "PASSED")),
     ),
     media="application/json",
@@ -52,32 +59,33 @@ OPERATION: Operation[list[JobTrainingSessionResult]] = Operation(
 
 def describe(
     *,
-    checklist_id: str | Sequence[str] | Unset = UNSET,
-    session_ids: Sequence[str] | Unset = UNSET,
+    checklist_id: UUID | str | Sequence[UUID | str] | Unset = UNSET,
+    session_ids: Sequence[UUID | str] | Unset = UNSET,
     session_status: Literal["NOT_STARTED", "IN_PROGRESS", "PASSED"] | Unset = UNSET,
     account_url: str | Unset = UNSET,
 ) -> Call[list[JobTrainingSessionResult]]:
     """List results of training sessions.
 
-    Details and results of on-the-job-training sessions, as one array without pages. Open to account owners and
-    account administrators only. Every filter is optional; that an empty request returns all sessions is likely
-    but undocumented.
+    Details and results of on-the-job-training sessions, as a single array without paging. Only for account owners
+    and account administrators. Every filter is optional; that an empty request returns all sessions is likely but
+    undocumented.
 
     Args:
         checklist_id: The checklist, or several, by ID (a UUID in the sample). Inferred: the page's sample shows
-            one string and its text allows several; that several go out as an array is an assumption that nobody
-            has verified.
+            one string and its description allows several; that several are sent as an array is an unverified
+            assumption.
         session_ids: The sessions, by ID (UUIDs in the sample). Inferred: the type is read off the page's sample.
-        session_status: The state that the sessions are in. Inferred: the values are lost from the saved page;
-            they come from another stored copy of it.
-        account_url: Address of the account, such as https://myaccount.ispringlearn.com. By default the client's
-            `account_url`. Inferred: shown in the samples of the job-training pages and missing from their header
-            tables and from the vendor's OpenAPI document; so optional.
+        session_status: State of the sessions. Inferred: the values are missing from the saved page; they come
+            from another stored copy of it.
+        account_url: URL of the account, such as https://myaccount.ispringlearn.com. Matches
+            `^https?://[^\\s/?#]+/?$`. Defaults to the client's `account_url`. Inferred: shown in the samples of
+            the job-training pages and missing from their header tables and from the vendor's OpenAPI document; so
+            optional.
 
     Returns:
-        When it is carried out, the call gives `list[JobTrainingSessionResult]`.
+        `list[JobTrainingSessionResult]`.
 
-    Repeating is safe. It only reads; POST merely carries the filters.
+    Idempotent: It only reads; the POST body holds the filters.
 
     Documentation: https://ispringhelpdocs.com/ispring-learn/getting-session-details-100871792.html (captured in
     full, 2026-11-21).
@@ -102,11 +110,11 @@ def sync_detailed(
     body: ListSessionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> Response[list[JobTrainingSessionResult]]:
-    """List results of training sessions. Gives the answer with its status and headers, whatever the status.
+    """List results of training sessions. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -122,12 +130,12 @@ def sync(
     body: ListSessionResultsBody,
     account_url: str | Unset = UNSET,
 ) -> list[JobTrainingSessionResult]:
-    """List results of training sessions. Gives the documented success.
+    """List results of training sessions. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -28,8 +27,8 @@ OPERATION: Operation[CourseOffering] = Operation(
     id="updateCourseOffering",
     method="PUT",
     path="/v1/installs/{installSid}/courseOfferings/{offeringSid}",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/course-offering/update-course-offering",
     fields=(
@@ -72,26 +71,26 @@ def describe(
 ) -> Call[CourseOffering]:
     """Update a course offering.
 
-    Replaces the title, the match strings and the dates of a course offering. Title and match strings must be sent
+    Replaces the title, the match strings and the dates of a course offering. Title and match strings are required
     even when only a date changes.
 
     Args:
         offering_sid: SID of the course offering to change. Matches `^CO[a-f0-9]{32}$`.
-        title: Title for people to read.
-        match_strings: Texts that assign courses arriving from the learning management system to this offering,
-            separated by commas. Comma-separated text or a list of texts.
-        start_date: When the offering begins, in UTC. An aware datetime, or RFC 3339 text with an offset; goes out
+        title: Human-readable title.
+        match_strings: Strings that assign courses imported from the learning management system to this offering,
+            separated by commas. A comma-separated string or a list of strings.
+        start_date: Start of the offering, in UTC. An aware datetime, or RFC 3339 string with a UTC offset; sent
             in UTC.
-        end_date: When the offering ends, in UTC. An aware datetime, or RFC 3339 text with an offset; goes out in
+        end_date: End of the offering, in UTC. An aware datetime, or RFC 3339 string with a UTC offset; sent in
             UTC.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives `CourseOffering`.
+        `CourseOffering`.
 
-    Repeating is safe. It sends the whole offering, so that a second call with the same body leaves the same
-    offering (inferred).
+    Idempotent: It sends the whole offering, so a second request with the same body leaves the same offering
+    (inferred).
 
     Documentation: https://developers.smarterservices.com/api-reference/course-offering/update-course-offering
     (captured in full, 2026-11-21).
@@ -119,11 +118,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: UpdateCourseOfferingBody,
 ) -> Response[CourseOffering]:
-    """Update a course offering. Gives the answer with its status and headers, whatever the status.
+    """Update a course offering. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -141,12 +140,12 @@ def sync(
     client: AuthenticatedClient,
     body: UpdateCourseOfferingBody,
 ) -> CourseOffering:
-    """Update a course offering. Gives the documented success.
+    """Update a course offering. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -25,8 +24,8 @@ OPERATION: Operation[ExamConfiguration] = Operation(
     id="getExamConfiguration",
     method="GET",
     path="/v1/installs/{installSid}/courses/{courseSid}/exams/{examSid}/configurations/{examConfigurationSid}",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam-configuration/get-configuration-details",
     fields=(
@@ -64,8 +63,8 @@ def describe(
 ) -> Call[ExamConfiguration]:
     """Get an exam configuration.
 
-    The rules of an exam, for everybody or for one enrollment: when it can be taken and scheduled, how it is
-    opened, what is permitted and how it is proctored.
+    The rules of an exam, for all users or for one enrollment: when it can be taken and scheduled, its password,
+    what is permitted and how it is proctored.
 
     Args:
         course_sid: SID of the course. Matches `^CU[a-f0-9]{32}$`. Inferred: the parameters of this page were not
@@ -73,15 +72,15 @@ def describe(
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`. Inferred: the parameters of this page were not
             seen; type and pattern are those of the other pages.
         exam_configuration_sid: SID of the exam configuration. Matches `^EC[a-f0-9]{32}$`. Inferred: the
-            parameters of this page were not seen; the pattern is put together from other pages.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`. Inferred: the parameters of this page were not seen; type and pattern are
-            those of the other pages.
+            parameters of this page were not seen; the pattern is combined from other pages.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`. Inferred: the parameters of this page were not seen; type and pattern are those of the
+            other pages.
 
     Returns:
-        When it is carried out, the call gives `ExamConfiguration`.
+        `ExamConfiguration`.
 
-    Repeating is safe. A GET that only reads.
+    Idempotent: A GET that only reads.
 
     Documentation:
     https://developers.smarterservices.com/api-reference/exam-configuration/get-configuration-details (captured in
@@ -113,11 +112,11 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ExamConfiguration]:
-    """Get an exam configuration. Gives the answer with its status and headers, whatever the status.
+    """Get an exam configuration. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -137,12 +136,12 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ExamConfiguration:
-    """Get an exam configuration. Gives the documented success.
+    """Get an exam configuration. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

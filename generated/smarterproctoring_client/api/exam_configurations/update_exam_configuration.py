@@ -10,8 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -21,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def _read(value: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = value
-    return answer
+    result: dict[str, Any] = value
+    return result
 
 
 OPERATION: Operation[dict[str, Any]] = Operation(
     id="updateExamConfiguration",
     method="PUT",
     path="/v1/installs/{installSid}/courses/{courseSid}/exams/{examSid}/configurations/{examConfigurationSid}",
-    repeat="unsafe",
-    answer="object",
+    idempotent=False,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam-configuration/update-configuration",
     fields=(
@@ -126,7 +125,7 @@ OPERATION: Operation[dict[str, Any]] = Operation(
                 ),
             ),
         ),
-        Field("modality_options", "modalityOptions", "body", "object", free=True),
+        Field("modality_options", "modalityOptions", "body", "object", additional=True),
     ),
     media="application/json",
 )
@@ -177,8 +176,8 @@ def describe(
 ) -> Call[dict[str, Any]]:
     """Update an exam configuration.
 
-    Changes the rules of an exam, for everybody or for one enrollment. What becomes of members that are left out
-    is undocumented.
+    Changes the rules of an exam, for all users or for one enrollment. What happens to omitted fields is
+    undocumented.
 
     Args:
         course_sid: SID of the course. Matches `^CU[a-f0-9]{32}$`. Inferred: the parameters of this page were not
@@ -186,63 +185,64 @@ def describe(
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`. Inferred: the parameters of this page were not
             seen; type and pattern are those of the other pages.
         exam_configuration_sid: SID of the exam configuration. Matches `^EC[a-f0-9]{32}$`. Inferred: the
-            parameters of this page were not seen; the pattern is put together from other pages.
-        instructor_as_proctor: When and where instructors proctor.
-        permitted_bathroom_break: Whether leaving for the bathroom is permitted.
-        permitted_bathroom_break_information: More about leaving for the bathroom.
+            parameters of this page were not seen; the pattern is combined from other pages.
+        instructor_as_proctor: Times and places at which instructors proctor.
+        permitted_bathroom_break: Whether bathroom breaks are permitted.
+        permitted_bathroom_break_information: Details on bathroom breaks.
         permitted_blank_paper: Whether blank paper is permitted.
-        permitted_blank_paper_information: More about blank paper.
+        permitted_blank_paper_information: Details on blank paper.
         permitted_calculator: Whether a calculator is permitted.
-        permitted_calculator_information: More about a calculator.
+        permitted_calculator_information: Details on calculators.
         permitted_dictionary: Whether a dictionary is permitted.
-        permitted_dictionary_information: More about a dictionary.
+        permitted_dictionary_information: Details on dictionaries.
         permitted_earplugs: Whether earplugs are permitted.
-        permitted_earplugs_information: More about earplugs.
+        permitted_earplugs_information: Details on earplugs.
         permitted_formula_sheet: Whether a formula sheet is permitted.
-        permitted_formula_sheet_information: More about a formula sheet.
+        permitted_formula_sheet_information: Details on formula sheets.
         permitted_notes: Whether notes are permitted.
-        permitted_notes_information: More about notes.
-        permitted_other_items: What else is permitted.
+        permitted_notes_information: Details on notes.
+        permitted_other_items: Other permitted items.
         permitted_textbook: Whether a textbook is permitted.
-        permitted_textbook_information: More about a textbook.
+        permitted_textbook_information: Details on textbooks.
         permitted_websites: Whether websites are permitted.
-        permitted_websites_information: More about websites.
-        exam_open_date: From when the exam can be taken, in UTC. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC. Inferred: shown as such a time by the page's JSON sample; the pattern is that
-            of the other pages.
-        exam_close_date: Until when the exam can be taken, in UTC. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC. Inferred: shown as such a time by the page's JSON sample; the pattern is that
-            of the other pages.
-        schedule_open_date: From when the exam can be scheduled, in UTC. An aware datetime, or RFC 3339 text with
-            an offset; goes out in UTC. Inferred: shown as such a time by the page's JSON sample; the pattern is
-            that of the other pages.
-        schedule_close_date: Until when the exam can be scheduled, in UTC. An aware datetime, or RFC 3339 text
-            with an offset; goes out in UTC. Inferred: shown as such a time by the page's JSON sample; the pattern
-            is that of the other pages.
+        permitted_websites_information: Details on websites.
+        exam_open_date: Start of the period in which the exam can be taken, in UTC. An aware datetime, or RFC 3339
+            string with a UTC offset; sent in UTC. Inferred: shown as such a time by the page's JSON sample; the
+            pattern is that of the other pages.
+        exam_close_date: End of the period in which the exam can be taken, in UTC. An aware datetime, or RFC 3339
+            string with a UTC offset; sent in UTC. Inferred: shown as such a time by the page's JSON sample; the
+            pattern is that of the other pages.
+        schedule_open_date: Start of the period in which the exam can be scheduled, in UTC. An aware datetime, or
+            RFC 3339 string with a UTC offset; sent in UTC. Inferred: shown as such a time by the page's JSON
+            sample; the pattern is that of the other pages.
+        schedule_close_date: End of the period in which the exam can be scheduled, in UTC. An aware datetime, or
+            RFC 3339 string with a UTC offset; sent in UTC. Inferred: shown as such a time by the page's JSON
+            sample; the pattern is that of the other pages.
         enrollment_sid: SID of the enrollment that the configuration is for. Matches `^EN[a-f0-9]{32}$`. Inferred:
             the pattern is that of the other pages.
-        url: Address of the exam.
+        url: URL of the exam.
         password: Password that opens the exam. Never shown in logs or errors.
-        duration: Length of the exam. The unit is undocumented here; a guide gives it in minutes. A Decimal keeps
-            its digits.
-        attempts: Number of attempts. A Decimal keeps its digits.
-        required_software: Software that the exam needs.
-        student_notes: Remarks for the person examined.
+        duration: Length of the exam. The unit is undocumented here; a guide states it in minutes. A Decimal keeps
+            its digits. Inferred: provisioning documents it as positive; the types of this page were not seen.
+        attempts: Number of attempts. A Decimal keeps its digits. Inferred: provisioning documents it as positive;
+            the types of this page were not seen.
+        required_software: Software required for the exam.
+        student_notes: Remarks for the test taker.
         proctor_notes: Remarks for the proctor.
-        proctor_types: The proctor types that are allowed.
+        proctor_types: The allowed proctor types.
         ref_config_sid: SID of the configuration that this one refers to. Matches `^EC[a-f0-9]{32}$`. Inferred: by
-            its name a configuration; the pattern is put together from other pages.
-        attachments: Files that belong to the exam.
-        modality_options: How the session is watched and restricted. The members are undocumented.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`. Inferred: the parameters of this page were not seen; type and pattern are
-            those of the other pages.
+            its name a configuration; the pattern is combined from other pages.
+        attachments: Files attached to the exam.
+        modality_options: How the session is monitored and restricted. The fields are undocumented.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`. Inferred: the parameters of this page were not seen; type and pattern are those of the
+            other pages.
 
     Returns:
-        When it is carried out, the call gives `dict[str, Any]`.
+        `dict[str, Any]`.
 
-    Repeating is unsafe. What it does to members left out, and to sessions that exist, is undocumented, and so is
-    whether a second call does nothing more.
+    Not idempotent: Its effect on omitted fields and on existing sessions is undocumented; so is the effect of a
+    second request.
 
     Documentation: https://developers.smarterservices.com/api-reference/exam-configuration/update-configuration
     (captured in part, 2026-11-21).
@@ -276,11 +276,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: UpdateExamConfigurationBody,
 ) -> Response[dict[str, Any]]:
-    """Update an exam configuration. Gives the answer with its status and headers, whatever the status.
+    """Update an exam configuration. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -302,12 +302,12 @@ def sync(
     client: AuthenticatedClient,
     body: UpdateExamConfigurationBody,
 ) -> dict[str, Any]:
-    """Update an exam configuration. Gives the documented success.
+    """Update an exam configuration. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

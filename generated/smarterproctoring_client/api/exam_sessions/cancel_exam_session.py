@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -16,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def _read(value: Any) -> str:
-    answer: str = value
-    return answer
+    result: str = value
+    return result
 
 
 OPERATION: Operation[str] = Operation(
     id="cancelExamSession",
     method="DELETE",
     path="/v1/installs/{installSid}/exams/{examSid}/sessions/{sessionSid}",
-    repeat="unsafe",
-    answer="text",
+    idempotent=False,
+    returns="string",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam-session/cancel-exam-session",
     fields=(
@@ -102,25 +101,25 @@ def describe(
 ) -> Call[str]:
     """Cancel an exam session.
 
-    Calls a booked exam session off. The request is a DELETE with a JSON body. The answer is a text, whose content
-    is undocumented.
+    Cancels a scheduled exam session. The request is a DELETE with a JSON body. The response is a string of
+    undocumented content.
 
     Args:
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`.
         session_sid: SID of the exam session. Matches `^ES[a-f0-9]{32}$`.
         cancellation_memo: Remarks on the cancellation.
         type_: How the session is proctored.
-        reason: Why the session is cancelled.
-        bypass_non_refundable: Whether to cancel in spite of a fee that is not paid back. Documented default,
-            never sent unasked: `false`.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        reason: The reason for canceling the session.
+        bypass_non_refundable: Whether to cancel even if a fee is not refunded. Server default; not sent unless
+            set: `false`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the string of the response.
+        The string of the response.
 
-    Repeating is unsafe. It may cancel with an outside service and change charges; nothing documented says that a
-    second call does nothing more.
+    Not idempotent: It may cancel with an external service and change charges; nothing documented rules out
+    further effects of a second request.
 
     Documentation: https://developers.smarterservices.com/api-reference/exam-session/cancel-exam-session (captured
     in full, 2026-11-21).
@@ -151,11 +150,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CancelExamSessionBody | Unset = UNSET,
 ) -> Response[str]:
-    """Cancel an exam session. Gives the answer with its status and headers, whatever the status.
+    """Cancel an exam session. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -175,12 +174,12 @@ def sync(
     client: AuthenticatedClient,
     body: CancelExamSessionBody | Unset = UNSET,
 ) -> str:
-    """Cancel an exam session. Gives the documented success.
+    """Cancel an exam session. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

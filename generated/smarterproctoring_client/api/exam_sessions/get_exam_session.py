@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -25,8 +24,8 @@ OPERATION: Operation[ExamSession] = Operation(
     id="getExamSession",
     method="GET",
     path="/v1/installs/{installSid}/exams/{examSid}/sessions/{sessionSid}",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam-session/exam-session-details",
     fields=(
@@ -62,22 +61,22 @@ def describe(
 ) -> Call[ExamSession]:
     """Get an exam session.
 
-    One exam session with its state, its times and what belongs to it. The guides have integrations ask for it
-    again and again until the session is closed or cancelled, since no webhook is documented.
+    One exam session with its state, times and related resources. The guides recommend polling it until the
+    session is closed or canceled, since no webhook is documented.
 
     Args:
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`. Inferred: the parameters of this page were not
             seen; type and pattern are those of the other pages.
         session_sid: SID of the exam session. Matches `^ES[a-f0-9]{32}$`. Inferred: the parameters of this page
             were not seen; type and pattern are those of the other pages.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`. Inferred: the parameters of this page were not seen; type and pattern are
-            those of the other pages.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`. Inferred: the parameters of this page were not seen; type and pattern are those of the
+            other pages.
 
     Returns:
-        When it is carried out, the call gives `ExamSession`.
+        `ExamSession`.
 
-    Repeating is safe. A GET that only reads.
+    Idempotent: A GET that only reads.
 
     Documentation: https://developers.smarterservices.com/api-reference/exam-session/exam-session-details
     (captured in part, 2026-11-21).
@@ -105,11 +104,11 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ExamSession]:
-    """Get an exam session. Gives the answer with its status and headers, whatever the status.
+    """Get an exam session. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -127,12 +126,12 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ExamSession:
-    """Get an exam session. Gives the documented success.
+    """Get an exam session. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -25,8 +24,8 @@ OPERATION: Operation[OnboardingUrl] = Operation(
     id="getOnboardingUrl",
     method="GET",
     path="/v1/installs/{installSid}/exams/{examSid}/sessions/{sessionSid}/onboard",
-    repeat="unsafe",
-    answer="object",
+    idempotent=False,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/onboarding/get-the-onboarding-url-for-an-exam-session",
     fields=(
@@ -62,23 +61,23 @@ def describe(
 ) -> Call[OnboardingUrl]:
     """Get the onboarding URL of an exam session.
 
-    The address that the person examined is sent to for the start of a booked session. It is good for one use and
-    expires, so it is to be asked for when it is needed and not to be kept.
+    The URL to which the test taker is redirected to start a scheduled session. It is for a single use and
+    expires, so request it when it is needed and do not store it.
 
     Args:
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`. Inferred: the parameters of this page were not
             seen; type and pattern are those of the other pages.
         session_sid: SID of the exam session. Matches `^ES[a-f0-9]{32}$`. Inferred: the parameters of this page
             were not seen; type and pattern are those of the other pages.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`. Inferred: the parameters of this page were not seen; type and pattern are
-            those of the other pages.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`. Inferred: the parameters of this page were not seen; type and pattern are those of the
+            other pages.
 
     Returns:
-        When it is carried out, the call gives `OnboardingUrl`.
+        `OnboardingUrl`.
 
-    Repeating is unsafe. Each call makes an address for a single use; nothing says what a second call does to the
-    first address.
+    Not idempotent: Each request creates a URL for a single use; what a second request does to the first URL is
+    undocumented.
 
     Documentation:
     https://developers.smarterservices.com/api-reference/onboarding/get-the-onboarding-url-for-an-exam-session
@@ -107,11 +106,11 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[OnboardingUrl]:
-    """Get the onboarding URL of an exam session. Gives the answer with its status and headers, whatever the status.
+    """Get the onboarding URL of an exam session. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -129,12 +128,12 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> OnboardingUrl:
-    """Get the onboarding URL of an exam session. Gives the documented success.
+    """Get the onboarding URL of an exam session. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation, PagedCall
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, PagedCall, Pagination, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -33,8 +32,8 @@ OPERATION: Operation[EnrollmentExamSessionPage] = Operation(
     id="listEnrollmentExamSessions",
     method="GET",
     path="/v1/installs/{installSid}/enrollments/{enrollmentSid}/exams/{examSid}/sessions",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam-session/list-enrollment-exam-sessions",
     fields=(
@@ -85,7 +84,7 @@ OPERATION: Operation[EnrollmentExamSessionPage] = Operation(
         ),
         Field("include_active", "includeActive", "query", "boolean"),
     ),
-    paged=True,
+    pagination=Pagination(type="offset", rows="results", parameter="offset", limit="limit", total="total", next="next"),
 )
 
 
@@ -106,27 +105,27 @@ def describe(
 ) -> PagedCall[EnrollmentExamSession]:
     """List the exam sessions of an enrollment.
 
-    One page of the sessions that an enrolled person has for an exam, those to be scheduled included. Every filter
-    is optional.
+    One page of the sessions of an exam for one enrollment, including those still to be scheduled. Every filter is
+    optional.
 
     Args:
         enrollment_sid: SID of the enrollment. Matches `^EN[a-f0-9]{32}$`.
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`.
-        offset: Number of sessions to skip, counted from the start of the filtered and sorted list. At least 0.
-        limit: Largest number of sessions in the page. At least 0.
-        sort_keys: What to sort by. Inferred: no page shows an array on the wire; repeated keys assumed.
-        sort_order: Ascending or descending. Documented default, never sent unasked: `ASC`.
-        status: Keep only sessions in these states. Inferred: no page shows an array on the wire; repeated keys
+        offset: Number of sessions to skip in the filtered and sorted list. At least 0.
+        limit: Maximum number of sessions in the page. At least 0.
+        sort_keys: Fields to sort by. Inferred: no page shows how an array is serialized; repeated keys assumed.
+        sort_order: Ascending or descending. Server default; not sent unless set: `ASC`.
+        status: Only sessions in these states. Inferred: no page shows how an array is serialized; repeated keys
             assumed.
-        include_active: Whether active sessions are in the list, too. Which sessions are active is undocumented.
-            Documented default, never sent unasked: `false`.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        include_active: Whether to include active sessions. Which sessions are active is undocumented. Server
+            default; not sent unless set: `false`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the rows as `EnrollmentExamSession`, page by page.
+        The rows as `EnrollmentExamSession`, fetched page by page.
 
-    Repeating is safe. A GET that only reads.
+    Idempotent: A GET that only reads.
 
     Documentation: https://developers.smarterservices.com/api-reference/exam-session/list-enrollment-exam-sessions
     (captured in part, 2026-11-21).
@@ -179,11 +178,11 @@ def sync_detailed(
     | Unset = UNSET,
     include_active: bool | Unset = UNSET,
 ) -> Response[EnrollmentExamSessionPage]:
-    """List the exam sessions of an enrollment. Gives the answer with its status and headers, whatever the status.
+    """List the exam sessions of an enrollment. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -216,12 +215,12 @@ def sync(
     | Unset = UNSET,
     include_active: bool | Unset = UNSET,
 ) -> EnrollmentExamSessionPage:
-    """List the exam sessions of an enrollment. Gives the documented success.
+    """List the exam sessions of an enrollment. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -8,8 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -17,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def _read(value: Any) -> str:
-    answer: str = value
-    return answer
+    result: str = value
+    return result
 
 
 OPERATION: Operation[str] = Operation(
     id="rescheduleExamSession",
     method="PUT",
     path="/v1/installs/{installSid}/exams/{examSid}/sessions/{sessionSid}",
-    repeat="unsafe",
-    answer="text",
+    idempotent=False,
+    returns="string",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam-session/reschedule-exam-session",
     fields=(
@@ -106,41 +105,41 @@ def describe(
 ) -> Call[str]:
     """Reschedule an exam session.
 
-    Moves a booked exam session to another time, place or proctor. The answer is a text, whose content is
-    undocumented.
+    Moves a scheduled exam session to another time, place or proctor. The response is a string of undocumented
+    content.
 
     Args:
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`.
         session_sid: SID of the exam session. Matches `^ES[a-f0-9]{32}$`.
-        type_: The system that the session is booked with.
+        type_: The system that the session is scheduled with.
         notes: Remarks on the session.
-        appointment_start_date_time: When the session is to begin, in UTC. An aware datetime, or RFC 3339 text
-            with an offset; goes out in UTC.
-        appointment_end_date_time: When the session is to end, in UTC. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC.
+        appointment_start_date_time: New start of the session, in UTC. An aware datetime, or RFC 3339 string with
+            a UTC offset; sent in UTC.
+        appointment_end_date_time: New end of the session, in UTC. An aware datetime, or RFC 3339 string with a
+            UTC offset; sent in UTC.
         company: Company of the proctor.
         first_name: First name of the proctor. Never shown in logs or errors.
         last_name: Last name of the proctor. Never shown in logs or errors.
         email: E-mail address of the proctor. Never shown in logs or errors.
         phone: Phone number of the proctor. Never shown in logs or errors.
-        appointment_date_time: When the appointment is to begin, in UTC. An aware datetime, or RFC 3339 text with
-            an offset; goes out in UTC.
+        appointment_date_time: New start of the appointment, in UTC. An aware datetime, or RFC 3339 string with a
+            UTC offset; sent in UTC.
         address1: First address line of an ad-hoc proctor. Never shown in logs or errors.
         address2: Second address line of an ad-hoc proctor. Never shown in logs or errors.
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
-        location_latitude: Latitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
-        location_longitude: Longitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
+        location_latitude: Latitude of an ad-hoc proctor, as a string. Never shown in logs or errors.
+        location_longitude: Longitude of an ad-hoc proctor, as a string. Never shown in logs or errors.
         postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the string of the response.
+        The string of the response.
 
-    Repeating is unsafe. It may book with an outside service and change charges; nothing documented says that a
-    second call does nothing more.
+    Not idempotent: It may schedule with an external service and change charges; nothing documented rules out
+    further effects of a second request.
 
     Documentation: https://developers.smarterservices.com/api-reference/exam-session/reschedule-exam-session
     (captured in full, 2026-11-21).
@@ -171,11 +170,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: RescheduleExamSessionBody,
 ) -> Response[str]:
-    """Reschedule an exam session. Gives the answer with its status and headers, whatever the status.
+    """Reschedule an exam session. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -195,12 +194,12 @@ def sync(
     client: AuthenticatedClient,
     body: RescheduleExamSessionBody,
 ) -> str:
-    """Reschedule an exam session. Gives the documented success.
+    """Reschedule an exam session. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -9,8 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -28,8 +27,8 @@ OPERATION: Operation[ExamSession] = Operation(
     id="scheduleExamSession",
     method="POST",
     path="/v1/installs/{installSid}/exams/{examSid}/sessions/{sessionSid}",
-    repeat="unsafe",
-    answer="object",
+    idempotent=False,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam-session/schedule-exam-session",
     fields=(
@@ -177,20 +176,20 @@ def describe(
 ) -> Call[ExamSession]:
     """Schedule an exam session.
 
-    Books an exam session that exists but has no appointment yet, and charges for it when an amount with a card
-    token is given. Which members are needed depends on the session type; the documentation requires none.
+    Schedules an existing exam session that has no appointment yet, and charges for it when an amount and a card
+    token are passed. Which fields are needed depends on the session type; the documentation requires none.
 
     Args:
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`.
         session_sid: SID of the exam session. Matches `^ES[a-f0-9]{32}$`.
         type_: How the session is proctored.
         notes: Remarks on the session.
-        proctor_location_sid: SID of the proctor location to book. Matches `^PL[a-f0-9]{32}$`.
-        message_sid: SID of the message thread to book through. Matches `^MT[a-f0-9]{32}$`.
+        proctor_location_sid: SID of the proctor location. Matches `^PL[a-f0-9]{32}$`.
+        message_sid: SID of the message thread to schedule through. Matches `^MT[a-f0-9]{32}$`.
         currency: Currency of `amount`, a code of three characters such as USD.
         amount: Price of the session, in units of `currency`. A Decimal keeps its digits. At least 0.
         card_token: Stripe token of the card to charge. Never shown in logs or errors.
-        voucher_code: Voucher to pay with. Never shown in logs or errors.
+        voucher_code: Voucher code for the payment. Never shown in logs or errors.
         company: Company of the proctor.
         first_name: First name of the proctor or of the testing center's contact. Never shown in logs or errors.
         last_name: Last name of the proctor or of the testing center's contact. Never shown in logs or errors.
@@ -201,25 +200,25 @@ def describe(
         place: Town of an ad-hoc proctor.
         region: State, province or region of an ad-hoc proctor.
         country: Country of an ad-hoc proctor.
-        location_latitude: Latitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
-        location_longitude: Longitude of an ad-hoc proctor's place, as a text. Never shown in logs or errors.
+        location_latitude: Latitude of an ad-hoc proctor, as a string. Never shown in logs or errors.
+        location_longitude: Longitude of an ad-hoc proctor, as a string. Never shown in logs or errors.
         postal_code: Postal code of an ad-hoc proctor. Never shown in logs or errors.
-        appointment_date_time: When the appointment begins, in UTC. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC.
-        instructor_proctor_sid: SID of the instructor who proctors. Matches `^CP[a-f0-9]{32}$`.
+        appointment_date_time: Start of the appointment, in UTC. An aware datetime, or RFC 3339 string with a UTC
+            offset; sent in UTC.
+        instructor_proctor_sid: SID of the instructor as proctor. Matches `^CP[a-f0-9]{32}$`.
         external_appointment_id: Identifier of the appointment at RegisterBlast.
         cancellation_policy_version_sid: SID of the cancellation policy version that applies to this session.
             Matches `^CV[a-f0-9]{32}$`.
         exam_locale: Locale of the exam.
-        proctor_type_sub_category_sid: SID of the proctor type to book. Matches `^TS[a-f0-9]{32}$`.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        proctor_type_sub_category_sid: SID of the proctor type. Matches `^TS[a-f0-9]{32}$`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives `ExamSession`.
+        `ExamSession`.
 
-    Repeating is unsafe. It books and may charge; nothing documented keeps a second call from booking or charging
-    again.
+    Not idempotent: It schedules and may charge; nothing documented keeps a second request from scheduling or
+    charging again.
 
     Documentation: https://developers.smarterservices.com/api-reference/exam-session/schedule-exam-session
     (captured in full, 2026-11-21).
@@ -250,11 +249,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: ScheduleExamSessionBody,
 ) -> Response[ExamSession]:
-    """Schedule an exam session. Gives the answer with its status and headers, whatever the status.
+    """Schedule an exam session. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -274,12 +273,12 @@ def sync(
     client: AuthenticatedClient,
     body: ScheduleExamSessionBody,
 ) -> ExamSession:
-    """Schedule an exam session. Gives the documented success.
+    """Schedule an exam session. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -18,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def _read(value: Any) -> str:
-    answer: str = value
-    return answer
+    result: str = value
+    return result
 
 
 OPERATION: Operation[str] = Operation(
     id="updateExamAssignments",
     method="PUT",
     path="/v1/installs/{installSid}/exams/{examSid}/assignments",
-    repeat="unsafe",
-    answer="text",
+    idempotent=False,
+    returns="string",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam/update-exam-assignments",
     fields=(
@@ -102,23 +101,25 @@ def describe(
 ) -> Call[str]:
     """Update the assignments of an exam.
 
-    Assigns an exam of limited scope to enrollments, sections or a course, and takes it from others. The answer is
-    a text, whose content is undocumented.
+    Assigns an exam of limited scope to enrollments, sections or a course, and removes it from others. The
+    response is a string of undocumented content.
 
     Args:
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`.
-        added: Those who get the exam. Inferred: the members and their types are read off the page's JSON sample,
-            because its typed list is folded.
-        removed: Those who lose the exam. Inferred: the members and their types are read off the page's JSON
-            sample, because its typed list is folded.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        added: The selection to assign the exam to. Inferred: fields and types are read off the page's JSON
+            sample, because its typed list is folded; an empty selection would select nothing, so at least one
+            field.
+        removed: The selection to remove the exam from. Inferred: fields and types are read off the page's JSON
+            sample, because its typed list is folded; an empty selection would select nothing, so at least one
+            field.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the string of the response.
+        The string of the response.
 
-    Repeating is unsafe. It makes and cancels sessions; nothing documented says that a second call does nothing
-    more.
+    Not idempotent: It creates and cancels sessions; nothing documented rules out further effects of a second
+    request.
 
     Documentation: https://developers.smarterservices.com/api-reference/exam/update-exam-assignments (captured in
     full, 2026-11-21).
@@ -146,11 +147,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: UpdateExamAssignmentsBody,
 ) -> Response[str]:
-    """Update the assignments of an exam. Gives the answer with its status and headers, whatever the status.
+    """Update the assignments of an exam. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -168,12 +169,12 @@ def sync(
     client: AuthenticatedClient,
     body: UpdateExamAssignmentsBody,
 ) -> str:
-    """Update the assignments of an exam. Gives the documented success.
+    """Update the assignments of an exam. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -17,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def _read(value: Any) -> str:
-    answer: str = value
-    return answer
+    result: str = value
+    return result
 
 
 OPERATION: Operation[str] = Operation(
     id="updateExamAssignmentsByEnrollment",
     method="PUT",
     path="/v1/installs/{installSid}/exams/{examSid}/assignment",
-    repeat="unsafe",
-    answer="text",
+    idempotent=False,
+    returns="string",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/exam/update-exam-assignments",
     fields=(
@@ -69,22 +68,22 @@ def describe(
 ) -> Call[str]:
     """Update the assignments of an exam by enrollment.
 
-    Assigns an exam of limited scope to enrollments, whose sessions then need a proctor, and takes it from others,
-    whose active sessions are cancelled for the reason `removed-by-limited-scope`. The answer is a text, whose
-    content is undocumented.
+    Assigns an exam of limited scope to enrollments, whose sessions then need a proctor, and removes it from
+    others, whose active sessions are canceled with the reason `removed-by-limited-scope`. The response is a
+    string of undocumented content.
 
     Args:
         exam_sid: SID of the exam. Matches `^EX[a-f0-9]{32}$`.
-        added: SIDs of the enrollments that get the exam; their sessions then need a proctor.
-        removed: SIDs of the enrollments that lose the exam; their active sessions are cancelled.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        added: SIDs of the enrollments to assign the exam to; their sessions then need a proctor.
+        removed: SIDs of the enrollments to remove the exam from; their active sessions are canceled.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the string of the response.
+        The string of the response.
 
-    Repeating is unsafe. It makes and cancels sessions; nothing documented says that a second call does nothing
-    more.
+    Not idempotent: It creates and cancels sessions; nothing documented rules out further effects of a second
+    request.
 
     Documentation: https://developers.smarterservices.com/api-reference/exam/update-exam-assignments (captured in
     full, 2026-11-21).
@@ -112,11 +111,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: UpdateExamAssignmentsByEnrollmentBody,
 ) -> Response[str]:
-    """Update the assignments of an exam by enrollment. Gives the answer with its status and headers, whatever the status.
+    """Update the assignments of an exam by enrollment. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -134,12 +133,12 @@ def sync(
     client: AuthenticatedClient,
     body: UpdateExamAssignmentsByEnrollmentBody,
 ) -> str:
-    """Update the assignments of an exam by enrollment. Gives the documented success.
+    """Update the assignments of an exam by enrollment. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

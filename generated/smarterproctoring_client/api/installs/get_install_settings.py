@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -25,8 +24,8 @@ OPERATION: Operation[InstallSettings] = Operation(
     id="getInstallSettings",
     method="GET",
     path="/v1/installs/{installSid}/settings",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/app-install/get-settings",
     fields=(
@@ -50,16 +49,16 @@ def describe(
 ) -> Call[InstallSettings]:
     """Get the settings of an install.
 
-    How the application install is set up, such as its proctor types and its default currency.
+    The settings of the application install, such as its proctor types and its default currency.
 
     Args:
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives `InstallSettings`.
+        `InstallSettings`.
 
-    Repeating is safe. A GET that only reads.
+    Idempotent: A GET that only reads.
 
     Documentation: https://developers.smarterservices.com/api-reference/app-install/get-settings (captured in
     part, 2026-11-21).
@@ -81,11 +80,11 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[InstallSettings]:
-    """Get the settings of an install. Gives the answer with its status and headers, whatever the status.
+    """Get the settings of an install. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -99,12 +98,12 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> InstallSettings:
-    """Get the settings of an install. Gives the documented success.
+    """Get the settings of an install. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -32,8 +31,8 @@ OPERATION: Operation[ProvisionResult] = Operation(
     id="provision",
     method="POST",
     path="/v2/installs/{installSid}/provision",
-    repeat="unsafe",
-    answer="object",
+    idempotent=False,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/proctoring/api/exams/provision",
     fields=(
@@ -140,7 +139,7 @@ OPERATION: Operation[ProvisionResult] = Operation(
                             "union",
                             fields=(
                                 Field("", "", "", "string"),
-                                Field("", "", "", "object", free=True),
+                                Field("", "", "", "object", additional=True),
                             ),
                         ),
                         Field("", "type", "", "string", enum=("primary", "accommodation")),
@@ -179,8 +178,8 @@ OPERATION: Operation[ProvisionResult] = Operation(
                                 Field("", "proctor", "", "string"),
                             ),
                         ),
-                        Field("", "proctorTypes", "", "object", required=True, free=True),
-                        Field("", "permittedItems", "", "object", free=True),
+                        Field("", "proctorTypes", "", "object", required=True, additional=True),
+                        Field("", "permittedItems", "", "object", additional=True),
                     ),
                 ),
             ),
@@ -218,9 +217,9 @@ def describe(
 ) -> Call[ProvisionResult]:
     """Provision a course, a user, an enrollment and an exam.
 
-    Makes, finds or changes a course and, as given, a user, the user's enrollment in the course, and an exam with
-    its configuration, all in one call. Each is found by one identifier in its `ids`. A course is needed always.
-    With `limitedScope`, an exam is taken only by the enrollments that it is assigned to; without it every
+    Creates, finds or updates a course and, optionally, a user, the user's enrollment in the course, and an exam
+    with its configuration, all in one request. Each is identified by one entry of its `ids`. A course is always
+    required. With `limitedScope`, an exam is for the enrollments that it is assigned to; without it, every
     enrollment gets a session.
 
     Args:
@@ -228,15 +227,15 @@ def describe(
         user: The user.
         enrollment: The user's enrollment in the course.
         exam: The exam of the course.
-        signon: Asks for a sign-on of the user.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        signon: Requests a sign-on for the user.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives `ProvisionResult`.
+        `ProvisionResult`.
 
-    Repeating is unsafe. A guide says that existing entities are found and not doubled, but a repeat also changes
-    them, enrolls and signs on anew.
+    Not idempotent: According to a guide, existing entities are found and not duplicated, but a second request
+    also updates them, enrolls and signs on again.
 
     Documentation: https://developers.smarterservices.com/proctoring/api/exams/provision (captured in full,
     2026-11-21).
@@ -261,11 +260,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: ProvisionBody,
 ) -> Response[ProvisionResult]:
-    """Provision a course, a user, an enrollment and an exam. Gives the answer with its status and headers, whatever the status.
+    """Provision a course, a user, an enrollment and an exam. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -281,12 +280,12 @@ def sync(
     client: AuthenticatedClient,
     body: ProvisionBody,
 ) -> ProvisionResult:
-    """Provision a course, a user, an enrollment and an exam. Gives the documented success.
+    """Provision a course, a user, an enrollment and an exam. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

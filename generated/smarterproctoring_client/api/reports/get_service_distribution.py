@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation, PagedCall
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, PagedCall, Pagination, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -34,8 +33,8 @@ OPERATION: Operation[ServiceDistributionPage] = Operation(
     id="getServiceDistribution",
     method="GET",
     path="/v1/installs/{installSid}/reports/serviceDistribution",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/reports/service-distribution",
     fields=(
@@ -108,7 +107,7 @@ OPERATION: Operation[ServiceDistributionPage] = Operation(
         ),
         Field("sort_order", "sortOrder", "query", "string", enum=("ASC", "DESC")),
     ),
-    paged=True,
+    pagination=Pagination(type="offset", rows="results", parameter="offset", limit="limit", total="total", next="next"),
 )
 
 
@@ -148,45 +147,43 @@ def describe(
 ) -> PagedCall[ServiceDistributionRow]:
     """Service distribution report.
 
-    One page of the report on exam sessions by proctoring service. Every filter is optional, and a filter that is
-    left out does not narrow the report. *After* times are inclusive, *Before* times exclusive.
+    One page of the report on exam sessions by proctoring service. Every filter is optional; an omitted filter
+    does not narrow the report. *After* times are inclusive, *Before* times exclusive.
 
     Args:
-        service_types: Keep only sessions of these proctoring services. Inferred: no page shows an array on the
-            wire; repeated keys assumed.
-        statuses: Keep only sessions in these states. Inferred: no page shows an array on the wire; repeated keys
+        service_types: Only sessions of these proctoring services. Inferred: no page shows how an array is
+            serialized; repeated keys assumed.
+        statuses: Only sessions in these states. Inferred: no page shows how an array is serialized; repeated keys
             assumed.
-        course_offering_sid: Keep only sessions of courses in this course offering. Matches `^CO[a-f0-9]{32}$`.
-        course_sid: Keep only sessions of this course. Matches `^CU[a-f0-9]{32}$`.
-        course_title: Keep only sessions of courses with this title. Whether a part of the title matches is
+        course_offering_sid: Only sessions of courses in this course offering. Matches `^CO[a-f0-9]{32}$`.
+        course_sid: Only sessions of this course. Matches `^CU[a-f0-9]{32}$`.
+        course_title: Only sessions of courses with this title. Whether a part of the title matches is
             undocumented.
-        course_code: Keep only sessions of courses with this code. Whether a part of the code matches is
-            undocumented.
-        exam_title: Keep only sessions of exams with this title. Whether a part of the title matches is
-            undocumented.
-        exam_sid: Keep only sessions of this exam. Matches `^EX[a-f0-9]{32}$`.
-        appointment_date_after: Keep only appointments at this time or later (inclusive), in UTC. An aware
-            datetime, or RFC 3339 text with an offset; goes out in UTC.
-        appointment_date_before: Keep only appointments earlier than this time (exclusive), in UTC. An aware
-            datetime, or RFC 3339 text with an offset; goes out in UTC.
-        close_date_after: Keep only sessions closed at this time or later (inclusive), in UTC. An aware datetime,
-            or RFC 3339 text with an offset; goes out in UTC.
-        close_date_before: Keep only sessions closed earlier than this time (exclusive), in UTC. An aware
-            datetime, or RFC 3339 text with an offset; goes out in UTC.
-        user_sid: Keep only sessions of this user. Matches `^US[a-f0-9]{32}$`.
-        billable: Keep only sessions that are billable (true) or not billable (false).
-        offset: Number of rows to skip, counted from the start of the filtered and sorted report. At least 0.
-        limit: Largest number of rows in the page. At least 0. Documented default, never sent unasked: `50`.
-        sort_keys: What to sort by, the most important key first. Inferred: no page shows an array on the wire;
-            repeated keys assumed.
-        sort_order: Ascending or descending. Documented default, never sent unasked: `ASC`.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        course_code: Only sessions of courses with this code. Whether a part of the code matches is undocumented.
+        exam_title: Only sessions of exams with this title. Whether a part of the title matches is undocumented.
+        exam_sid: Only sessions of this exam. Matches `^EX[a-f0-9]{32}$`.
+        appointment_date_after: Only appointments at this time or later (inclusive), in UTC. An aware datetime, or
+            RFC 3339 string with a UTC offset; sent in UTC.
+        appointment_date_before: Only appointments earlier than this time (exclusive), in UTC. An aware datetime,
+            or RFC 3339 string with a UTC offset; sent in UTC.
+        close_date_after: Only sessions closed at this time or later (inclusive), in UTC. An aware datetime, or
+            RFC 3339 string with a UTC offset; sent in UTC.
+        close_date_before: Only sessions closed earlier than this time (exclusive), in UTC. An aware datetime, or
+            RFC 3339 string with a UTC offset; sent in UTC.
+        user_sid: Only sessions of this user. Matches `^US[a-f0-9]{32}$`.
+        billable: Only sessions that are billable (true) or not billable (false).
+        offset: Number of rows to skip in the filtered and sorted report. At least 0.
+        limit: Maximum number of rows in the page. At least 0. Server default; not sent unless set: `50`.
+        sort_keys: Fields to sort by, the most significant first. Inferred: no page shows how an array is
+            serialized; repeated keys assumed.
+        sort_order: Ascending or descending. Server default; not sent unless set: `ASC`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the rows as `ServiceDistributionRow`, page by page.
+        The rows as `ServiceDistributionRow`, fetched page by page.
 
-    Repeating is safe. A GET that only reads.
+    Idempotent: A GET that only reads.
 
     Documentation: https://developers.smarterservices.com/api-reference/reports/service-distribution (captured in
     full, 2026-11-21).
@@ -287,11 +284,11 @@ def sync_detailed(
     sort_keys: Sequence[Literal["appointmentDate", "closeDate", "courseTitle", "examTitle"]] | Unset = UNSET,
     sort_order: Literal["ASC", "DESC"] | Unset = UNSET,
 ) -> Response[ServiceDistributionPage]:
-    """Service distribution report. Gives the answer with its status and headers, whatever the status.
+    """Service distribution report. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -353,12 +350,12 @@ def sync(
     sort_keys: Sequence[Literal["appointmentDate", "closeDate", "courseTitle", "examTitle"]] | Unset = UNSET,
     sort_order: Literal["ASC", "DESC"] | Unset = UNSET,
 ) -> ServiceDistributionPage:
-    """Service distribution report. Gives the documented success.
+    """Service distribution report. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

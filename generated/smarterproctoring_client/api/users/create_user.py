@@ -8,8 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -27,8 +26,8 @@ OPERATION: Operation[User] = Operation(
     id="createUser",
     method="POST",
     path="/v1/installs/{installSid}/users",
-    repeat="unsafe",
-    answer="object",
+    idempotent=False,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/user/create-user",
     fields=(
@@ -92,25 +91,25 @@ def describe(
 ) -> Call[User]:
     """Create a user.
 
-    Makes a user, to whom enrollments can then be given.
+    Creates a user, who can then be enrolled.
 
     Args:
         first_name: First name. Never shown in logs or errors.
         last_name: Last name. Never shown in logs or errors.
         email: E-mail address. Never shown in logs or errors.
-        preferred_email: E-mail address that the person prefers. Never shown in logs or errors.
-        home_phone: Number of the phone at home. Never shown in logs or errors.
-        mobile_phone: Number of the mobile phone. Never shown in logs or errors. Inferred: the type is read off
-            the page's JSON sample.
-        currency_code: Currency that the person pays in. Inferred: the type is read off the page's JSON sample.
+        preferred_email: Preferred e-mail address. Never shown in logs or errors.
+        home_phone: Home phone number. Never shown in logs or errors.
+        mobile_phone: Mobile phone number. Never shown in logs or errors. Inferred: the type is read off the
+            page's JSON sample.
+        currency_code: Currency of the user. Inferred: the type is read off the page's JSON sample.
         time_zone_sid: SID of the time zone. Matches `^TZ[a-f0-9]{32}$`.
-        latitude: Latitude of the person's place. A Decimal keeps its digits. Never shown in logs or errors.
-            Inferred: the type is read off the page's JSON sample.
-        longitude: Longitude of the person's place. A Decimal keeps its digits. Never shown in logs or errors.
-            Inferred: the type is read off the page's JSON sample.
-        username: Name to sign in with. Never shown in logs or errors. Inferred: the type is read off the page's
-            JSON sample.
-        password: Password to sign in with. Matches
+        latitude: Latitude of the user. A Decimal keeps its digits. Never shown in logs or errors. Inferred: the
+            type is read off the page's JSON sample.
+        longitude: Longitude of the user. A Decimal keeps its digits. Never shown in logs or errors. Inferred: the
+            type is read off the page's JSON sample.
+        username: User name for signing in. Never shown in logs or errors. Inferred: the type is read off the
+            page's JSON sample.
+        password: Password for signing in. Matches
             `^(?=.*[a-z])(?=.*[A-Z])(?=.*\\d)(?=.*[#$@!%&*?])[A-Za-z\\d#$@!%&*?]{8,30}$`. Never shown in logs or
             errors.
         enabled: Whether the user may sign in. Inferred: the type is read off the page's JSON sample.
@@ -118,15 +117,15 @@ def describe(
             sample.
         sis_id: Identifier in the student information system. Inferred: the type is read off the page's JSON
             sample.
-        exernal_id: Identifier in an outside system (the spelling of the name is as documented). Inferred: the
+        exernal_id: Identifier in an external system (the spelling of the name is as documented). Inferred: the
             type is read off the page's JSON sample.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives `User`.
+        `User`.
 
-    Repeating is unsafe. It makes a user; nothing documented keeps a second call from making another.
+    Not idempotent: It creates a user; nothing documented keeps a second request from creating another.
 
     Documentation: https://developers.smarterservices.com/api-reference/user/create-user (captured in part,
     2026-11-21).
@@ -151,11 +150,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CreateUserBody,
 ) -> Response[User]:
-    """Create a user. Gives the answer with its status and headers, whatever the status.
+    """Create a user. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -171,12 +170,12 @@ def sync(
     client: AuthenticatedClient,
     body: CreateUserBody,
 ) -> User:
-    """Create a user. Gives the documented success.
+    """Create a user. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -25,8 +24,8 @@ OPERATION: Operation[UserProfile] = Operation(
     id="getUserProfile",
     method="GET",
     path="/v1/installs/{installSid}/users/{userSid}/profile",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/user/get-user-profile",
     fields=(
@@ -52,17 +51,17 @@ def describe(
 ) -> Call[UserProfile]:
     """Get the profile of a user.
 
-    What is known of a user.
+    The profile of a user.
 
     Args:
         user_sid: SID of the user. Matches `^US[a-f0-9]{32}$`.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives `UserProfile`.
+        `UserProfile`.
 
-    Repeating is safe. A GET that only reads.
+    Idempotent: A GET that only reads.
 
     Documentation: https://developers.smarterservices.com/api-reference/user/get-user-profile (captured in part,
     2026-11-21).
@@ -87,11 +86,11 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[UserProfile]:
-    """Get the profile of a user. Gives the answer with its status and headers, whatever the status.
+    """Get the profile of a user. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -107,12 +106,12 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> UserProfile:
-    """Get the profile of a user. Gives the documented success.
+    """Get the profile of a user. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -16,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def _read(value: Any) -> str:
-    answer: str = value
-    return answer
+    result: str = value
+    return result
 
 
 OPERATION: Operation[str] = Operation(
     id="updateAdminUser",
     method="PUT",
     path="/v1/installs/{installSid}/users/{userSid}",
-    repeat="unsafe",
-    answer="text",
+    idempotent=False,
+    returns="string",
     read=_read,
     documentation="https://developers.smarterservices.com/api-reference/user/update-admin-user",
     fields=(
@@ -81,32 +80,32 @@ def describe(
 ) -> Call[str]:
     """Update an admin user.
 
-    Changes a user who administers the install. What becomes of members that are left out is undocumented. The
-    answer is a text, whose content is undocumented.
+    Changes a user who administers the install. What happens to omitted fields is undocumented. The response is a
+    string of undocumented content.
 
     Args:
         user_sid: SID of the user. Matches `^US[a-f0-9]{32}$`.
         first_name: First name. Never shown in logs or errors.
         last_name: Last name. Never shown in logs or errors.
         email: E-mail address. Never shown in logs or errors.
-        preferred_email: E-mail address that the person prefers. Never shown in logs or errors.
-        home_phone: Number of the phone at home. Never shown in logs or errors.
-        mobile_phone: Number of the mobile phone. Never shown in logs or errors.
-        currency_code: Currency that the person pays in.
+        preferred_email: Preferred e-mail address. Never shown in logs or errors.
+        home_phone: Home phone number. Never shown in logs or errors.
+        mobile_phone: Mobile phone number. Never shown in logs or errors.
+        currency_code: Currency of the user.
         time_zone_sid: SID of the time zone. Matches `^TZ[a-f0-9]{32}$`.
-        username: Name to sign in with. Never shown in logs or errors.
-        password: Password to sign in with. Matches
+        username: User name for signing in. Never shown in logs or errors.
+        password: Password for signing in. Matches
             `^(?=.*[a-z])(?=.*[A-Z])(?=.*\\d)(?=.*[#$@!%&*?])[A-Za-z\\d#$@!%&*?]{8,30}$`. Never shown in logs or
             errors.
         enabled: Whether the user may sign in.
-        install_sid: SID of the application install that the call works in. Matches `^AI[a-f0-9]{32}$`. By default
-            the client's `install_sid`.
+        install_sid: SID of the application install. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
+            `install_sid`.
 
     Returns:
-        When it is carried out, the call gives the string of the response.
+        The string of the response.
 
-    Repeating is unsafe. It may set a password; what it does to members left out, and whether a second call does
-    nothing more, is undocumented.
+    Not idempotent: It may set a password; its effect on omitted fields, and the effect of a second request, are
+    undocumented.
 
     Documentation: https://developers.smarterservices.com/api-reference/user/update-admin-user (captured in full,
     2026-11-21).
@@ -134,11 +133,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: UpdateAdminUserBody,
 ) -> Response[str]:
-    """Update an admin user. Gives the answer with its status and headers, whatever the status.
+    """Update an admin user. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -156,12 +155,12 @@ def sync(
     client: AuthenticatedClient,
     body: UpdateAdminUserBody,
 ) -> str:
-    """Update an admin user. Gives the documented success.
+    """Update an admin user. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

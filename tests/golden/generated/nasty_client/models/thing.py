@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .owner import Owner
@@ -26,7 +25,7 @@ class Thing:
 
     Attributes:
         name: `name`.
-        label: `label`. Documented default, never sent unasked: `a label`.
+        label: `label`. Server default; not sent unless set: `a label`.
         kind: Known kinds \"\"\" so far\\.
         level: `level`.
         ratio: `ratio`. One of `0.5`, `1.5`.
@@ -36,6 +35,7 @@ class Thing:
         owner: `owner`.
         nullable_owner: `nullableOwner`. Never shown in logs or errors.
         text_or_object: `textOrObject`. Inferred: documented as text, "surely" an object.
+        string_or_free: `stringOrFree`.
         text_or_owner: `textOrOwner`.
         owner_or_owners: `ownerOrOwners`.
         owners: `owners`.
@@ -46,7 +46,7 @@ class Thing:
         when: `when`.
         formatted: `formatted`.
         secret: `secret`. Never shown in logs or errors.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     kind: Literal["small", "large", '"""', "x\\"] | str
@@ -60,6 +60,7 @@ class Thing:
     owner: Owner | Unset = UNSET
     nullable_owner: Owner | None | Unset = _field(default=UNSET, repr=False)
     text_or_object: str | dict[str, Any] | None | Unset = UNSET
+    string_or_free: str | dict[str, Any] | None | Unset = UNSET
     text_or_owner: str | Owner | Unset = UNSET
     owner_or_owners: Owner | list[Owner] | Unset = UNSET
     owners: list[Owner | None] | Unset = UNSET
@@ -72,36 +73,37 @@ class Thing:
     secret: str | Unset = _field(default=UNSET, repr=False)
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "name",
-        "label",
-        "kind",
-        "level",
-        "ratio",
-        "flag",
-        "fixed",
-        "maybe",
-        "owner",
-        "nullable_owner",
-        "text_or_object",
-        "text_or_owner",
-        "owner_or_owners",
-        "owners",
-        "owner_grid",
-        "numbers",
-        "inline",
-        "free",
-        "when",
-        "formatted",
-        "secret",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "name": "name",
+        "label": "label",
+        "kind": "kind",
+        "level": "level",
+        "ratio": "ratio",
+        "flag": "flag",
+        "fixed": "fixed",
+        "maybe": "maybe",
+        "owner": "owner",
+        "nullableOwner": "nullable_owner",
+        "textOrObject": "text_or_object",
+        "stringOrFree": "string_or_free",
+        "textOrOwner": "text_or_owner",
+        "ownerOrOwners": "owner_or_owners",
+        "owners": "owners",
+        "ownerGrid": "owner_grid",
+        "numbers": "numbers",
+        "inline": "inline",
+        "free": "free",
+        "when": "when",
+        "formatted": "formatted",
+        "secret": "secret",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["nullable_owner", "secret"])
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "name": self.name,
             "label": self.label,
             "kind": self.kind,
@@ -113,6 +115,7 @@ class Thing:
             "owner": self.owner,
             "nullableOwner": self.nullable_owner,
             "textOrObject": self.text_or_object,
+            "stringOrFree": self.string_or_free,
             "textOrOwner": self.text_or_owner,
             "ownerOrOwners": self.owner_or_owners,
             "owners": self.owners,
@@ -124,20 +127,20 @@ class Thing:
             "formatted": self.formatted,
             "secret": self.secret,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .owner import Owner
         from .thing_inline import ThingInline
 
         self = cls.__new__(cls)
-        if len(src_dict) == 21:
+        if len(src_dict) == 22:
             try:
                 self.name = src_dict["name"]
                 self.label = src_dict["label"]
@@ -152,6 +155,7 @@ class Thing:
                 _value = src_dict["nullableOwner"]
                 self.nullable_owner = Owner.from_dict(_value) if _value.__class__ is dict else _value
                 self.text_or_object = src_dict["textOrObject"]
+                self.string_or_free = src_dict["stringOrFree"]
                 _value = src_dict["textOrOwner"]
                 self.text_or_owner = Owner.from_dict(_value) if _value.__class__ is dict else _value
                 _value = src_dict["ownerOrOwners"]
@@ -206,6 +210,7 @@ class Thing:
         _value = take("nullableOwner", UNSET)
         self.nullable_owner = Owner.from_dict(_value) if _value.__class__ is dict else _value
         self.text_or_object = take("textOrObject", UNSET)
+        self.string_or_free = take("stringOrFree", UNSET)
         _value = take("textOrOwner", UNSET)
         self.text_or_owner = Owner.from_dict(_value) if _value.__class__ is dict else _value
         _value = take("ownerOrOwners", UNSET)
@@ -245,17 +250,23 @@ class Thing:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

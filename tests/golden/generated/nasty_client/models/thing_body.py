@@ -14,8 +14,7 @@ from uuid import UUID
 
 from attrs import define as _define
 from attrs import field as _field
-
-from ..types import UNSET, Unset, dump, show
+from invigilate_runtime import UNSET, Unset, dump, read_field, show
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -67,7 +66,7 @@ class ThingBody:
         float_: `float`. A Decimal keeps its digits.
         date: `date`.
         later_date: `later-date`.
-        datetime_: `datetime`. An aware datetime, or RFC 3339 text with an offset; goes out in UTC.
+        datetime_: `datetime`. An aware datetime, or RFC 3339 string with a UTC offset; sent in UTC.
         uuid: `uuid`.
         decimal: `decimal`. A Decimal keeps its digits.
         literal: `literal`.
@@ -81,14 +80,14 @@ class ThingBody:
         ünïcode: `ünïcode`.
         url: `URL`.
         exernal_id: `exernalId`.
-        when: `when`. An aware datetime, or RFC 3339 text with an offset; goes out in UTC. Documented default,
-            never sent unasked: `1970-01-01T00:00:00.000Z`.
-        words: `words`. Comma-separated text or a list of texts.
-        cells: `cells`. Documented default, never sent unasked: `[]`.
+        when: `when`. An aware datetime, or RFC 3339 string with a UTC offset; sent in UTC. Server default; not
+            sent unless set: `1970-01-01T00:00:00.000Z`.
+        words: `words`. A comma-separated string or a list of strings.
+        cells: `cells`. Server default; not sent unless set: `[]`.
         owner: `owner`.
-        kind: `kind`. Documented default, never sent unasked: `small`.
+        kind: `kind`. Server default; not sent unless set: `small`.
         password: `password`. Never shown in logs or errors.
-        additional_properties: Members that the specification does not know.
+        additional_properties: Fields that the specification does not document.
     """
 
     from_: str
@@ -151,73 +150,73 @@ class ThingBody:
     password: str | Unset = _field(default=UNSET, repr=False)
     additional_properties: dict[str, Any] = _field(init=False, repr=False, factory=dict[str, Any])
 
-    _NAMES: ClassVar[tuple[str, ...]] = (
-        "from_",
-        "self_",
-        "client",
-        "body",
-        "class_",
-        "type_",
-        "id",
-        "import_",
-        "none",
-        "true_",
-        "thing_id",
-        "name",
-        "field",
-        "field_field",
-        "define",
-        "additional_properties_",
-        "additional_keys_",
-        "to_dict_",
-        "from_dict_",
-        "members",
-        "field_members",
-        "src_dict",
-        "cls",
-        "rest",
-        "take",
-        "value",
-        "item",
-        "dump",
-        "show",
-        "t",
-        "any_",
-        "str_",
-        "int_",
-        "list_",
-        "dict_",
-        "float_",
-        "date",
-        "later_date",
-        "datetime_",
-        "uuid",
-        "decimal",
-        "literal",
-        "with_dot",
-        "with_space",
-        "field_2fast",
-        "quotename",
-        "back_slash",
-        "import_os_os_abort",
-        "field_7_7",
-        "ünïcode",
-        "url",
-        "exernal_id",
-        "when",
-        "words",
-        "cells",
-        "owner",
-        "kind",
-        "password",
-    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "from": "from_",
+        "self": "self_",
+        "client": "client",
+        "body": "body",
+        "class": "class_",
+        "type": "type_",
+        "id": "id",
+        "import": "import_",
+        "None": "none",
+        "True": "true_",
+        "thing-id": "thing_id",
+        "name": "name",
+        "field": "field",
+        "_field": "field_field",
+        "define": "define",
+        "additionalProperties": "additional_properties_",
+        "additional_keys": "additional_keys_",
+        "to_dict": "to_dict_",
+        "from_dict": "from_dict_",
+        "members": "members",
+        "_members": "field_members",
+        "src_dict": "src_dict",
+        "cls": "cls",
+        "rest": "rest",
+        "take": "take",
+        "value": "value",
+        "item": "item",
+        "dump": "dump",
+        "show": "show",
+        "T": "t",
+        "any": "any_",
+        "str": "str_",
+        "int": "int_",
+        "list": "list_",
+        "dict": "dict_",
+        "float": "float_",
+        "date": "date",
+        "later-date": "later_date",
+        "datetime": "datetime_",
+        "uuid": "uuid",
+        "decimal": "decimal",
+        "literal": "literal",
+        "with.dot": "with_dot",
+        "with space": "with_space",
+        "2fast": "field_2fast",
+        'quote"name': "quotename",
+        "back\\slash": "back_slash",
+        '"); import os; os.abort() #': "import_os_os_abort",
+        "{{ 7 * 7 }}": "field_7_7",
+        "ünïcode": "ünïcode",
+        "URL": "url",
+        "exernalId": "exernal_id",
+        "when": "when",
+        "words": "words",
+        "cells": "cells",
+        "owner": "owner",
+        "kind": "kind",
+        "password": "password",
+    }
     _SENSITIVE: ClassVar[frozenset[str]] = frozenset(["password"])
 
     def __repr__(self) -> str:
-        return show(self, self._NAMES, self._SENSITIVE)
+        return show(self)
 
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
             "from": self.from_,
             "self": self.self_,
             "client": self.client,
@@ -277,15 +276,15 @@ class ThingBody:
             "kind": self.kind,
             "password": self.password,
         }
-        return {key: value for key, value in members.items() if value is not UNSET} | self.additional_properties
+        return {key: value for key, value in fields.items() if value is not UNSET} | self.additional_properties
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members under their documented names, in documented order; what is `UNSET` is left out."""
-        return {key: dump(value) for key, value in self._members().items()}
+        """Return the fields under their documented names, in documented order, without those that are `UNSET`."""
+        return {key: dump(value) for key, value in self._fields().items()}
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        """Build the model from a decoded object; members of other names or types than documented are kept."""
+        """Build the model from a decoded object; fields of other names or types than documented are kept."""
         from .cell import Cell
         from .given_owner import GivenOwner
 
@@ -432,17 +431,23 @@ class ThingBody:
 
     @property
     def additional_keys(self) -> list[str]:
-        """The names of members that the specification does not know."""
+        """The names of fields that the specification does not document."""
         return list(self.additional_properties)
 
     def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
+        return read_field(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], value)
+        else:
+            self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
+        if key in self._NAMES:
+            setattr(self, self._NAMES[key], UNSET)
+        else:
+            del self.additional_properties[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+        return key in self._fields()

@@ -8,8 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation, PagedCall
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, PagedCall, Pagination, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -33,8 +32,8 @@ OPERATION: Operation[RoomPage] = Operation(
     id="listRooms",
     method="GET",
     path="/northfield/v1/rooms",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://gateway.northfield.example/docs/rooms",
     fields=(
@@ -44,7 +43,7 @@ OPERATION: Operation[RoomPage] = Operation(
         Field("offset", "offset", "query", "integer", minimum=0),
         Field("limit", "limit", "query", "integer", minimum=1),
     ),
-    paged=True,
+    pagination=Pagination(type="offset", rows="results", parameter="offset", limit="limit", total="total"),
 )
 
 
@@ -62,16 +61,16 @@ def describe(
 
     Args:
         building: Keep only rooms of this building.
-        free_at: Keep only rooms with a free seat at this time. An aware datetime, or RFC 3339 text with an
-            offset; goes out in UTC.
+        free_at: Keep only rooms with a free seat at this time. An aware datetime, or RFC 3339 string with a UTC
+            offset; sent in UTC.
         minimum_seats: Keep only rooms with at least so many seats. At least 1.
-        offset: Number of rooms to skip. At least 0. Documented default, never sent unasked: `0`.
-        limit: Largest number of rooms in the page. At least 1. Documented default, never sent unasked: `20`.
+        offset: Number of rooms to skip. At least 0. Server default; not sent unless set: `0`.
+        limit: Largest number of rooms in the page. At least 1. Server default; not sent unless set: `20`.
 
     Returns:
-        When it is carried out, the call gives the rows as `Room`, page by page.
+        The rows as `Room`, fetched page by page.
 
-    Repeating is safe. A GET that only reads.
+    Idempotent: A GET that only reads.
 
     Documentation: https://gateway.northfield.example/docs/rooms (captured in full, 2026-11-21).
     """
@@ -105,11 +104,11 @@ def sync_detailed(
     offset: int | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> Response[RoomPage]:
-    """List exam rooms. Gives the answer with its status and headers, whatever the status.
+    """List exam rooms. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -131,12 +130,12 @@ def sync(
     offset: int | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> RoomPage:
-    """List exam rooms. Gives the documented success.
+    """List exam rooms. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -26,8 +25,8 @@ OPERATION: Operation[Seat] = Operation(
     id="reserveSeat",
     method="POST",
     path="/northfield/v1/installs/{installSid}/exams/{examSid}/sessions/{sessionSid}/seat",
-    repeat="unsafe",
-    answer="object",
+    idempotent=False,
+    returns="object",
     read=_read,
     documentation="https://gateway.northfield.example/docs/seats",
     fields=(
@@ -75,13 +74,13 @@ def describe(
         session_sid: The session. Matches `^ES[a-f0-9]{32}$`.
         room_sid: The room. Matches `^NR[a-f0-9]{32}$`.
         needs: What the student needs, in words; it concerns a person. Never shown in logs or errors.
-        install_sid: The install that the session belongs to. Matches `^AI[a-f0-9]{32}$`. By default the client's
+        install_sid: The install that the session belongs to. Matches `^AI[a-f0-9]{32}$`. Defaults to the client's
             `install_sid`.
 
     Returns:
-        When it is carried out, the call gives `Seat`.
+        `Seat`.
 
-    Repeating is unsafe. A second call would take a second seat.
+    Not idempotent: A second call would take a second seat.
 
     Documentation: https://gateway.northfield.example/docs/seats (captured in full, 2026-11-21).
     """
@@ -111,11 +110,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: SeatRequest,
 ) -> Response[Seat]:
-    """Reserve a seat for an exam session. Gives the answer with its status and headers, whatever the status.
+    """Reserve a seat for an exam session. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -135,12 +134,12 @@ def sync(
     client: AuthenticatedClient,
     body: SeatRequest,
 ) -> Seat:
-    """Reserve a seat for an exam session. Gives the documented success.
+    """Reserve a seat for an exam session. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient, Client
@@ -27,8 +26,8 @@ OPERATION: Operation[Token] = Operation(
     id="createToken",
     method="POST",
     path="/token",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://nasty.invalid/token",
     fields=(
@@ -58,9 +57,9 @@ def describe(
         scope: `scope`.
 
     Returns:
-        When it is carried out, the call gives `Token`.
+        `Token`.
 
-    Repeating is safe. It only makes a token.
+    Idempotent: it only makes a token
 
     Documentation: https://nasty.invalid/token (captured from a guide, 2026-11-21).
     """
@@ -79,11 +78,11 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: CreateTokenBody,
 ) -> Response[Token]:
-    """Create a token. Gives the answer with its status and headers, whatever the status.
+    """Create a token. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -97,12 +96,12 @@ def sync(
     client: AuthenticatedClient | Client,
     body: CreateTokenBody,
 ) -> Token:
-    """Create a token. Gives the documented success.
+    """Create a token. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

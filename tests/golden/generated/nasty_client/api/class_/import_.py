@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Operation
-from ...types import Response
+from invigilate_runtime import Call, Operation, Response
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -22,8 +21,8 @@ OPERATION: Operation[Any] = Operation(
     id="import",
     method="GET",
     path="/any",
-    repeat="safe",
-    answer="any",
+    idempotent=True,
+    returns="any",
     read=_read,
     documentation="https://nasty.invalid/any",
 )
@@ -33,9 +32,9 @@ def describe() -> Call[Any]:
     """Get anything.
 
     Returns:
-        When it is carried out, the call gives `Any`.
+        `Any`.
 
-    Repeating is safe. It only reads.
+    Idempotent: it only reads
 
     Documentation: https://nasty.invalid/any (captured from a guide, 2026-11-21).
     """
@@ -50,11 +49,11 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[Any]:
-    """Get anything. Gives the answer with its status and headers, whatever the status.
+    """Get anything. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(_call())
 
@@ -63,12 +62,12 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> Any:
-    """Get anything. Gives the documented success.
+    """Get anything. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(client.send(_call()))
 

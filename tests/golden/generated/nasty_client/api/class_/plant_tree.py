@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -28,8 +27,8 @@ OPERATION: Operation[Tree] = Operation(
     id="plantTree",
     method="PUT",
     path="/tree",
-    repeat="unsafe",
-    answer="object",
+    idempotent=False,
+    returns="object",
     read=_read,
     documentation="https://nasty.invalid/tree",
     fields=(
@@ -100,9 +99,9 @@ def describe(
         leaf: `leaf`.
 
     Returns:
-        When it is carried out, the call gives `Tree`.
+        `Tree`.
 
-    Repeating is unsafe. It writes.
+    Not idempotent: it writes
 
     Documentation: https://nasty.invalid/tree (captured from a guide, 2026-11-21).
     """
@@ -121,11 +120,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: PlantTreeBody,
 ) -> Response[Tree]:
-    """Plant a tree. Gives the answer with its status and headers, whatever the status.
+    """Plant a tree. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -139,12 +138,12 @@ def sync(
     client: AuthenticatedClient,
     body: PlantTreeBody,
 ) -> Tree:
-    """Plant a tree. Gives the documented success.
+    """Plant a tree. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

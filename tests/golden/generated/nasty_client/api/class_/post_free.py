@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -17,21 +16,21 @@ if TYPE_CHECKING:
 
 
 def _read(value: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = value
-    return answer
+    result: dict[str, Any] = value
+    return result
 
 
 OPERATION: Operation[dict[str, Any]] = Operation(
     id="postFree",
     method="POST",
     path="/free",
-    repeat="unsafe",
-    answer="object",
+    idempotent=False,
+    returns="object",
     read=_read,
     documentation="https://nasty.invalid/free",
     fields=(
-        Field("free", "free", "body", "object", required=True, free=True),
-        Field("map_", "map", "body", "object", free=True),
+        Field("free", "free", "body", "object", required=True, additional=True),
+        Field("map_", "map", "body", "object", additional=True),
         Field("anything", "anything", "body", "any"),
     ),
     media="application/json",
@@ -52,9 +51,9 @@ def describe(
         anything: Of no type at all.
 
     Returns:
-        When it is carried out, the call gives `dict[str, Any]`.
+        `dict[str, Any]`.
 
-    Repeating is unsafe. Who knows.
+    Not idempotent: who knows
 
     Documentation: https://nasty.invalid/free (captured from a guide, 2026-11-21).
     """
@@ -73,11 +72,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: PostFreeBody,
 ) -> Response[dict[str, Any]]:
-    """Send and get what has no documented member. Gives the answer with its status and headers, whatever the status.
+    """Send and get what has no documented member. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -91,12 +90,12 @@ def sync(
     client: AuthenticatedClient,
     body: PostFreeBody,
 ) -> dict[str, Any]:
-    """Send and get what has no documented member. Gives the documented success.
+    """Send and get what has no documented member. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

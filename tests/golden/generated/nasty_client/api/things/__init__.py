@@ -7,5 +7,6 @@ from . import delete_thing as delete_thing
 from . import get_grid as get_grid
 from . import get_thing as get_thing
 from . import list_cells as list_cells
+from . import list_leaves as list_leaves
 from . import list_things as list_things
 from . import replace_thing as replace_thing

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -23,8 +22,8 @@ OPERATION: Operation[None] = Operation(
     id="deleteThing",
     method="DELETE",
     path="/things/{thing-id}",
-    repeat="unsafe",
-    answer="none",
+    idempotent=False,
+    returns="none",
     read=_read,
     documentation="https://nasty.invalid/delete",
     fields=(
@@ -47,13 +46,13 @@ def describe(
 
     Args:
         thing_id: Ends with a backslash \\. Matches `^TH[a-f0-9]{4}$`.
-        reason: `reason`. Documented default, never sent unasked: `none`.
-        notify: `notify`. Documented default, never sent unasked: `true`.
+        reason: `reason`. Server default; not sent unless set: `none`.
+        notify: `notify`. Server default; not sent unless set: `true`.
 
     Returns:
-        When it is carried out, the call gives nothing.
+        Nothing.
 
-    Repeating is unsafe. It deletes.
+    Not idempotent: it deletes
 
     Documentation: https://nasty.invalid/delete (captured in full, 2026-11-21).
     """
@@ -77,11 +76,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: DeleteThingBody | Unset = UNSET,
 ) -> Response[None]:
-    """Delete a thing. Gives the answer with its status and headers, whatever the status.
+    """Delete a thing. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -97,12 +96,12 @@ def sync(
     client: AuthenticatedClient,
     body: DeleteThingBody | Unset = UNSET,
 ) -> None:
-    """Delete a thing. Gives the documented success.
+    """Delete a thing. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     client.success(
         client.send(

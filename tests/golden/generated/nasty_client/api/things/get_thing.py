@@ -11,8 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -29,8 +28,8 @@ OPERATION: Operation[Thing] = Operation(
     id="getThing",
     method="GET",
     path="/things/{thing-id}",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://nasty.invalid/get",
     fields=(
@@ -111,19 +110,19 @@ def describe(
         level: `level`.
         ratio: `ratio`. A Decimal keeps its digits. One of `0.5`, `1.5`.
         flag: `flag`.
-        verbose: `verbose`. Documented default, never sent unasked: `true`.
-        size: `size`. From 1 to 100. Documented default, never sent unasked: `50`.
-        since: `since`. An aware datetime, or RFC 3339 text with an offset; goes out in UTC.
+        verbose: `verbose`. Server default; not sent unless set: `true`.
+        size: `size`. From 1 to 100. Server default; not sent unless set: `50`.
+        since: `since`. An aware datetime, or RFC 3339 string with a UTC offset; sent in UTC.
         day: `day`.
-        words: `words`. Comma-separated text or a list of texts.
+        words: `words`. A comma-separated string or a list of strings.
         version: `version`.
         x_trace_id: A header.
-        account_url: `X-Account`. By default the client's `account_url`.
+        account_url: `X-Account`. Defaults to the client's `account_url`.
 
     Returns:
-        When it is carried out, the call gives `Thing`.
+        `Thing`.
 
-    Repeating is safe. It only reads, it says "so".
+    Idempotent: it only reads, it says "so"
 
     Documentation: https://nasty.invalid/get (captured in full, 2026-11-21).
     """
@@ -208,11 +207,11 @@ def sync_detailed(
     x_trace_id: str | Unset = UNSET,
     account_url: str | Unset = UNSET,
 ) -> Response[Thing]:
-    """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}. Gives the answer with its status and headers, whatever the status.
+    """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -268,12 +267,12 @@ def sync(
     x_trace_id: str | Unset = UNSET,
     account_url: str | Unset = UNSET,
 ) -> Thing:
-    """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}. Gives the documented success.
+    """Get a \"\"\"thing\"\"\" {{ 7 * 7 }}. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Operation
-from ...types import Response
+from invigilate_runtime import Call, Operation, Response
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -28,8 +27,8 @@ OPERATION: Operation[list[Cell]] = Operation(
     id="listCells",
     method="GET",
     path="/cells",
-    repeat="safe",
-    answer="array",
+    idempotent=True,
+    returns="array",
     read=_read,
     documentation="https://nasty.invalid/cells",
 )
@@ -41,9 +40,9 @@ def describe() -> Call[list[Cell]]:
     A bell \x07, a tab , a line separator and a zero\u200bwidth space.
 
     Returns:
-        When it is carried out, the call gives `list[Cell]`.
+        `list[Cell]`.
 
-    Repeating is safe. It only reads.
+    Idempotent: it only reads
 
     Documentation: https://nasty.invalid/cells (captured in full, 2026-11-21).
     """
@@ -58,11 +57,11 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[list[Cell]]:
-    """List cells in \u202ereverse\u202c. Gives the answer with its status and headers, whatever the status.
+    """List cells in \u202ereverse\u202c. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(_call())
 
@@ -71,12 +70,12 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> list[Cell]:
-    """List cells in \u202ereverse\u202c. Gives the documented success.
+    """List cells in \u202ereverse\u202c. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(client.send(_call()))
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...calls import Call, Field, Operation, PagedCall
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, PagedCall, Pagination, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -32,15 +31,15 @@ OPERATION: Operation[ThingPage] = Operation(
     id="listThings",
     method="GET",
     path="/things",
-    repeat="safe",
-    answer="object",
+    idempotent=True,
+    returns="object",
     read=_read,
     documentation="https://nasty.invalid/list",
     fields=(
         Field("offset", "offset", "query", "integer", minimum=0),
         Field("limit", "limit", "query", "integer", minimum=1),
     ),
-    paged=True,
+    pagination=Pagination(type="offset", rows="results", parameter="offset", limit="limit", total="total"),
 )
 
 
@@ -52,13 +51,13 @@ def describe(
     """List things.
 
     Args:
-        offset: `offset`. At least 0. Documented default, never sent unasked: `0`.
-        limit: `limit`. At least 1. Documented default, never sent unasked: `50`.
+        offset: `offset`. At least 0. Server default; not sent unless set: `0`.
+        limit: `limit`. At least 1. Server default; not sent unless set: `50`.
 
     Returns:
-        When it is carried out, the call gives the rows as `Thing`, page by page.
+        The rows as `Thing`, fetched page by page.
 
-    Repeating is safe. It only reads.
+    Idempotent: it only reads
 
     Documentation: https://nasty.invalid/list (captured in full, 2026-11-21).
     """
@@ -83,11 +82,11 @@ def sync_detailed(
     offset: int | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> Response[ThingPage]:
-    """List things. Gives the answer with its status and headers, whatever the status.
+    """List things. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -103,12 +102,12 @@ def sync(
     offset: int | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> ThingPage:
-    """List things. Gives the documented success.
+    """List things. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

@@ -12,8 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-from ...calls import Call, Field, Operation
-from ...types import UNSET, Response, Unset
+from invigilate_runtime import UNSET, Call, Field, Operation, Response, Unset
 
 if TYPE_CHECKING:
     from ...client import AuthenticatedClient
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def _read(value: Any) -> str:
-    answer: str = value
-    return answer
+    result: str = value
+    return result
 
 
 OPERATION: Operation[str] = Operation(
     id="replaceThing",
     method="PUT",
     path="/things/{thing-id}",
-    repeat="unsafe",
-    answer="text",
+    idempotent=False,
+    returns="string",
     read=_read,
     documentation="https://nasty.invalid/put",
     fields=(
@@ -72,7 +71,7 @@ OPERATION: Operation[str] = Operation(
         Field("str_", "str", "body", "string"),
         Field("int_", "int", "body", "integer"),
         Field("list_", "list", "body", "array", items=Field("", "", "", "array", items=Field("", "", "", "string"))),
-        Field("dict_", "dict", "body", "object", free=True),
+        Field("dict_", "dict", "body", "object", additional=True),
         Field("float_", "float", "body", "number"),
         Field("date", "date", "body", "date"),
         Field("later_date", "later-date", "body", "date"),
@@ -231,7 +230,7 @@ def describe(
         float_: `float`. A Decimal keeps its digits.
         date: `date`.
         later_date: `later-date`.
-        datetime_: `datetime`. An aware datetime, or RFC 3339 text with an offset; goes out in UTC.
+        datetime_: `datetime`. An aware datetime, or RFC 3339 string with a UTC offset; sent in UTC.
         uuid: `uuid`.
         decimal: `decimal`. A Decimal keeps its digits.
         literal: `literal`.
@@ -245,18 +244,18 @@ def describe(
         ünïcode: `ünïcode`.
         url: `URL`.
         exernal_id: `exernalId`.
-        when: `when`. An aware datetime, or RFC 3339 text with an offset; goes out in UTC. Documented default,
-            never sent unasked: `1970-01-01T00:00:00.000Z`.
-        words: `words`. Comma-separated text or a list of texts.
-        cells: `cells`. Documented default, never sent unasked: `[]`.
+        when: `when`. An aware datetime, or RFC 3339 string with a UTC offset; sent in UTC. Server default; not
+            sent unless set: `1970-01-01T00:00:00.000Z`.
+        words: `words`. A comma-separated string or a list of strings.
+        cells: `cells`. Server default; not sent unless set: `[]`.
         owner: `owner`.
-        kind: `kind`. Documented default, never sent unasked: `small`.
+        kind: `kind`. Server default; not sent unless set: `small`.
         password: `password`. Never shown in logs or errors.
 
     Returns:
-        When it is carried out, the call gives the string of the response.
+        The string of the response.
 
-    Repeating is unsafe. It writes.
+    Not idempotent: it writes
 
     Documentation: https://nasty.invalid/put (captured in full, 2026-11-21).
     """
@@ -283,11 +282,11 @@ def sync_detailed(
     body: ThingBody,
     name: str | Unset = UNSET,
 ) -> Response[str]:
-    """Replace a thing. Gives the answer with its status and headers, whatever the status.
+    """Replace a thing. Returns the response with its status and headers, whatever the status.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
     """
     return client.send(
         _call(
@@ -305,12 +304,12 @@ def sync(
     body: ThingBody,
     name: str | Unset = UNSET,
 ) -> str:
-    """Replace a thing. Gives the documented success.
+    """Replace a thing. Returns the documented type of a success.
 
     Raises:
-        httpx.HTTPError: If no answer came.
-        UndecodableAnswer: If a 2xx has no documented body.
-        errors.UnexpectedStatus: If the status is not a 2xx.
+        httpx.HTTPError: If no response was received.
+        UndecodableResponse: If the body of a 2xx is not what is documented.
+        UnexpectedStatus: If the status is not a 2xx.
     """
     return client.success(
         client.send(

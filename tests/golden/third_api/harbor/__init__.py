@@ -1,0 +1,5 @@
+"""Harbor: clients and resources."""
+
+from .client import AsyncHarbor, Harbor
+
+__all__ = ["AsyncHarbor", "Harbor"]
