@@ -1,27 +1,28 @@
-"""Python SDK for the documented HTTP APIs of SmarterProctoring and iSpring Learn."""
+"""Python SDK for the documented HTTP APIs of SmarterProctoring and iSpring Learn.
+
+Clients and what else belongs to one API are imported when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from invigilate_runtime import UNSET, Pagination
 
 from . import errors
-from ._base import ConnectionStats
-from ._binding import (
-    Async,
-    AsyncRaw,
-    Operation,
-    RawResponse,
-    RawView,
-    Resource,
-    Sync,
-    SyncRaw,
-    operation,
-)
-from ._clients import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, SmarterProctoring
-from ._paging import AsyncPager, Page, Pager
-from ._timestamps import parse_ispring_time, parse_timestamp
+from ._binding import Async, AsyncRaw, Lazy, Operation, RawView, Resource, Sync, SyncRaw, operation
+from ._pagination import Page
+from ._paging import AsyncPager, Pager
+from ._timestamps import parse_timestamp
+from ._values import ConnectionStats, RawResponse
 from ._version import __version__
 from .errors import *  # noqa: F403  # its __all__ is the tree of errors
-from .sids import parse_sid
-from .verdicts import CheckResult, Compared, Verdict
+
+if TYPE_CHECKING:
+    from .ispring import AsyncISpringLearn, ISpringLearn, parse_ispring_time
+    from .smarterproctoring import AsyncSmarterProctoring, CheckResult, Compared, SmarterProctoring, Verdict, parse_sid
 
 __all__ = [
+    "UNSET",
     "Async",
     "AsyncISpringLearn",
     "AsyncPager",
@@ -31,9 +32,11 @@ __all__ = [
     "Compared",
     "ConnectionStats",
     "ISpringLearn",
+    "Lazy",
     "Operation",
     "Page",
     "Pager",
+    "Pagination",
     "RawResponse",
     "RawView",
     "Resource",
@@ -48,3 +51,13 @@ __all__ = [
     "parse_timestamp",
 ]
 __all__ += errors.__all__
+
+
+def __getattr__(name: str) -> Any:
+    from ._apis import APIS
+
+    for api in APIS:
+        if name in {*api.clients, *api.exports}:
+            value = globals()[name] = getattr(import_module(f"{__name__}.{api.key}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

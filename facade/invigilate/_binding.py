@@ -1,142 +1,78 @@
 """Binds generated operations to clients: one line each, with the types of the generated function.
 
-A resource is generic in a phantom mode. The mode decides what a caller sees: the answer itself, a coroutine of it, a
-pager, or the raw answer. The parameters are always those of the generated function.
+A resource is generic in a class that only type checkers see: `Sync`, `Async`, `SyncRaw` or `AsyncRaw`. It decides what
+calls return: the result, a coroutine of it, a pager, or the raw response. The parameters are always those of the
+generated function.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
-from ._tracebacks import forget_frames, sealed
+from invigilate_runtime import Call, PagedCall
 
-if TYPE_CHECKING:
-    from ._engine import Reply
-    from ._paging import AsyncPager, Page, Pager
-    from .errors import Attempt, InvigilateError
+from ._pagination import Page
+from ._paging import AsyncPager, Pager
+from ._tracebacks import forget_frames
+from ._values import RawResponse, Steps
 
 P = ParamSpec("P")
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 M = TypeVar("M")
 S = TypeVar("S")
 A = TypeVar("A")
 
 
 class Sync:
-    """Mode: calls block and give their answer."""
+    """Marks sync clients, and as in `Resource[Sync]` their resources, for type checkers: calls return the result."""
 
 
 class Async:
-    """Mode: calls give a coroutine."""
+    """Marks async clients and their resources, for type checkers: calls return a coroutine."""
 
 
 class SyncRaw:
-    """Mode: calls block and give the raw answer."""
+    """Marks `with_raw_response` of a sync client, for type checkers: calls return the raw response."""
 
 
 class AsyncRaw:
-    """Mode: calls give a coroutine of the raw answer."""
-
-
-class DescribedCall(Protocol):
-    """What all described calls have; see `calls.py` in the generated packages."""
-
-    @property
-    def operation(self) -> Any: ...
-    @property
-    def arguments(self) -> Mapping[str, Any]: ...
-
-
-class Decode(Protocol[T_co]):
-    """Decodes a 2xx response: its body, its status and its `Content-Type`."""
-
-    def __call__(self, content: bytes, /, *, status: int, media: str) -> T_co: ...
-
-
-class CallLike(DescribedCall, Protocol[T_co]):
-    """A described call; see `Call` in the generated packages."""
-
-    def decode(self, content: bytes, /, *, status: int, media: str) -> T_co: ...
-
-
-class PagedCallLike(DescribedCall, Protocol[R_co]):
-    """A described call that answers page by page; see `PagedCall` in the generated packages."""
-
-    def decode_rows(self, results: list[Any], /) -> Sequence[R_co]: ...
-
-
-class RawResponse(Generic[T]):
-    """An answer with everything that came with it.
-
-    Attributes:
-        status_code: the HTTP status, always a 2xx; others raise.
-        headers: by lower-case name.
-        content: the body as it came.
-        attempts: what was tried.
-        request_id: the server's name for the request, if it gave one.
-        elapsed: seconds from the first attempt to the end of the answer, waits included.
-        sent_at: when the last attempt was sent, on the monotonic clock.
-    """
-
-    def __init__(self, reply: Reply, parse: Callable[[], T]) -> None:
-        self.status_code: int = reply.answer.status_code
-        self.headers: Mapping[str, str] = reply.answer.headers
-        self.content: bytes = reply.answer.body
-        self.attempts: tuple[Attempt, ...] = reply.attempts
-        self.request_id: str | None = reply.request_id
-        self.elapsed: float = reply.elapsed
-        self.sent_at: float = reply.sent_at
-        self._parse = parse
-
-    def __repr__(self) -> str:
-        return f"<RawResponse {self.status_code}, {len(self.content)} bytes>"
-
-    @functools.cached_property
-    @sealed
-    def parsed(self) -> T:
-        """The documented answer, read when it is first asked for.
-
-        Raises:
-            ResponseDecodeError: if the body is not what is documented (`OutcomeUnknownError` for a call that must
-                not be repeated). Status, headers and content stay readable.
-        """
-        return self._parse()
+    """Marks `with_raw_response` of an async client, for type checkers: calls return a coroutine of the raw response."""
 
 
 class Runner(Protocol):
-    """What a resource needs of its client."""
+    """What a resource needs of its client for operations of its own."""
 
-    def invoke(self, call: Any, *, raw: bool) -> Any:
-        """Carry out a call in the way of the client."""
+    def steps(self, call: Any) -> Steps[RawResponse[Any]]:
+        """Send the request of a call: its steps."""
         ...
 
-    def read_back(self, call: Any, judge: Callable[[Any], Any], failed: Callable[[InvigilateError], Any]) -> Any:
-        """Carry out a call raw, and give what `judge` makes of its answer, or `failed` of its error."""
-        ...
+    def run(self, steps: Steps[T]) -> Any:
+        """Perform the effects of steps, and return their result, or a coroutine of it."""
 
 
 class Resource(Generic[M]):
-    """The operations of one kind of thing."""
+    """The operations of one resource."""
 
-    def __init__(self, runner: Runner, *, raw: bool = False) -> None:
-        self._runner = runner
+    def __init__(self, client: Runner, *, raw: bool = False) -> None:
+        self._client = client
         self._raw = raw
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._runner!r}>"
+        return f"<{type(self).__name__} of {self._client!r}>"
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
 
 
 class Operation(Generic[P, S, A, T]):
-    """An operation of a resource, made by `operation`.
+    """An operation of a resource, created by `operation`.
 
-    It is generic in the parameters, in what the sync and the async client give, and in what a raw answer holds.
+    It is generic in the parameters, in what the sync and the async client return, and in what a raw response holds.
     """
 
     def __init__(self, describe: Callable[P, Any]) -> None:
@@ -146,11 +82,11 @@ class Operation(Generic[P, S, A, T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
         # For Python to report a wrong keyword under the name that was called. A copy: others may bind it, too.
-        given = self.describe
-        copy: Any = FunctionType(given.__code__, given.__globals__, name, given.__defaults__, given.__closure__)
-        copy.__kwdefaults__ = given.__kwdefaults__
-        self.describe = functools.update_wrapper(copy, given)
-        copy.__name__, copy.__qualname__ = name, f"{owner.__name__}.{name}"
+        self.describe = renamed(self.describe, name, f"{owner.__name__}.{name}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the operation of a resource, the first argument, as an unbound method does."""
+        return cast(Any, self).__get__(args[0])(*args[1:], **kwargs)
 
     @overload
     def __get__(self, resource: None, owner: Any = None) -> Self: ...
@@ -167,45 +103,106 @@ class Operation(Generic[P, S, A, T]):
     def __get__(self, resource: Any, owner: Any = None) -> Any:
         if resource is None:
             return self
-        describe, runner, raw = self.describe, resource._runner, resource._raw
+        describe, client, raw = self.describe, resource._client, resource._raw
 
-        @functools.wraps(describe)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            handled = sys.exception()  # as `sealed` does, without one more frame for each call
+        def bound(*args: Any, **kwargs: Any) -> Any:
+            handled = sys.exception()  # as `sealed` does, without one more frame per call
             try:
-                return runner.invoke(describe(*args, **kwargs), raw=raw)
+                call = describe(*args, **kwargs)
+                if raw:
+                    return client.run(client.steps(call))
+                return client.pages(call) if isinstance(call, PagedCall) else client.execute(call)
             except BaseException as error:
                 forget_frames(error, handled)
                 raise
 
-        # Found there first from now on, since this is no data descriptor.
-        resource.__dict__[self._name] = call
-        return call
+        method: Any = functools.update_wrapper(bound, describe)
+        # `inspect.signature` and `help` follow this one.
+        shown: Any = renamed(describe, describe.__name__, describe.__qualname__)
+        shown.__annotations__["return"] = _returns(shown.__annotations__["return"], isinstance(client, Async), raw)
+        method.__wrapped__ = shown
+        # Found there first from now on, since this is not a data descriptor.
+        resource.__dict__[self._name] = method
+        return method
+
+
+def renamed(function: Any, name: str, qualname: str) -> Any:
+    """Copy a function under another name."""
+    copy: Any = FunctionType(function.__code__, function.__globals__, name, function.__defaults__, function.__closure__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    functools.update_wrapper(copy, function)
+    del copy.__wrapped__
+    copy.__annotations__ = dict(function.__annotations__)
+    copy.__name__, copy.__qualname__ = name, qualname
+    return copy
+
+
+def _returns(annotation: Any, is_async: bool, raw: bool) -> str:
+    """Return the annotation of what a bound call returns, made from that of the generated function."""
+    name, _, inner = str(annotation).removesuffix("]").partition("[")
+    paged = name == "PagedCall"
+    if paged and not raw:
+        return f"{'AsyncPager' if is_async else 'Pager'}[{inner}]"
+    if raw:
+        inner = f"RawResponse[{f'Page[{inner}]' if paged else inner}]"
+    return f"Coroutine[Any, Any, {inner}]" if is_async else inner
 
 
 @overload
-def operation(describe: Callable[P, PagedCallLike[R]]) -> Operation[P, Pager[R], AsyncPager[R], Page[R]]: ...
+def operation(describe: Callable[P, PagedCall[R]]) -> Operation[P, Pager[R], AsyncPager[R], Page[R]]: ...
 @overload
-def operation(describe: Callable[P, CallLike[T]]) -> Operation[P, T, Coroutine[Any, Any, T], T]: ...
+def operation(describe: Callable[P, Call[T]]) -> Operation[P, T, Coroutine[Any, Any, T], T]: ...
 def operation(describe: Callable[..., Any]) -> Any:
     """Bind a generated operation to a resource.
 
     Args:
-        describe: the generated function that describes the call. The method has its parameters, and gives what the
-            call gives: as it is, as a coroutine, as a pager, or raw, depending on the client.
+        describe: the generated function that describes the call. The method has its parameters, and returns the
+            documented type, a coroutine of it, a pager, or the raw response, depending on the client.
     """
-    bound: Any = Operation
-    return bound(describe)
+    return cast(Any, Operation)(describe)
 
 
-class RawView(Generic[S, A]):
-    """`with_raw_response`: the same resource, whose calls give the raw answer."""
+class Lazy(Generic[S, A]):
+    """A resource of a client, created on first use: an `S` for a sync client, an `A` for an async one."""
+
+    def __init__(self, resource: Callable[..., Any]) -> None:
+        self.resource = resource
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
 
     @overload
-    def __get__(self, resource: None, owner: Any = None) -> Self: ...
+    def __get__(self, holder: None, owner: Any = None) -> Any: ...
     @overload
-    def __get__(self, resource: Resource[Sync], owner: Any = None) -> S: ...
+    def __get__(self, holder: Sync | Resource[Sync], owner: Any = None) -> S: ...
     @overload
-    def __get__(self, resource: Resource[Async], owner: Any = None) -> A: ...
-    def __get__(self, resource: Any, owner: Any = None) -> Any:
-        return self if resource is None else type(resource)(resource._runner, raw=True)
+    def __get__(self, holder: Async | Resource[Async], owner: Any = None) -> A: ...
+    def __get__(self, holder: Any, owner: Any = None) -> Any:
+        if holder is None:
+            return self.resource  # `create_autospec` of a client class finds its operations this way
+        created = holder.__dict__[self._name] = self.resource(holder)
+        return created
+
+
+class RawView(Lazy[S, A]):
+    """`with_raw_response`: the same resource, whose calls return the raw response."""
+
+    def __init__(self) -> None:
+        super().__init__(_raw_view)
+
+
+def _raw_view(resource: Any) -> Any:
+    return type(resource)(resource._client, raw=True)
+
+
+def bound_operations(client: type[Any]) -> dict[tuple[str, str], Any]:
+    """Return the operations that can be reached from a client class, by generated package and operationId."""
+    resources = [
+        member.resource for cls in client.__mro__ for member in cls.__dict__.values() if isinstance(member, Lazy)
+    ]
+    members: list[Any] = [member for resource in resources for member in vars(resource).values()]
+    return {
+        (member.describe.__module__.split(".")[0], member.describe.__globals__["OPERATION"].id): member
+        for member in members
+        if isinstance(member, Operation)
+    }

@@ -1,24 +1,26 @@
-"""Checks of arguments against the specification, before anything is sent."""
+"""Checks arguments against the specification, before anything is sent."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-# Each generated package has a `Field` of its own; they are made from one template.
-from smarterproctoring_client.calls import Field
+from invigilate_runtime import UNSET, Field, comma_separated, exact_float
 
+from ._identifiers import describe_value, expected_sid, matches, valid
 from ._shapes import is_list, is_number, is_object
 from ._timestamps import wire_timestamp
 from .errors import ConfigurationError, InvalidArgumentError, InvalidSidError, InvalidTimestampError
-from .sids import describe_given, expected_sid, matches, swapped
 
-_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
-_HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_MATCHES_ALL = "It would match everything"
+_WORD = r"[A-Za-z][A-Za-z _-]{0,39}"
+_OMIT = "Omit the argument, or pass UNSET"
 
 
 def check_arguments(
@@ -29,12 +31,12 @@ def check_arguments(
     check_sids: bool,
     reading: bool,
 ) -> dict[str, Any]:
-    """Check the arguments of a call and bring them into the form that is sent.
+    """Check the arguments of a call, and convert them into the form that is sent.
 
     Args:
         fields: what the specification says of each argument.
-        arguments: what was given, by Python name.
-        defaults: what the client object supplies, by the name of its option.
+        arguments: what was passed, by Python name.
+        defaults: what the client supplies, by the name of its option.
         check_sids: whether identifiers must match their documented patterns.
         reading: whether the call only reads, so that an empty filter would widen it.
 
@@ -42,267 +44,202 @@ def check_arguments(
         The arguments to send, by Python name.
 
     Raises:
-        InvalidArgumentError: naming the argument, what was expected and what was given.
-        ConfigurationError: if an argument is needed that neither the call nor the client gives.
+        InvalidArgumentError: with the argument, what was expected and what was passed.
+        ConfigurationError: if a required argument was passed neither to the call nor to the client.
     """
     checker = _Checker(check_sids, reading)
     result: dict[str, Any] = {}
+    supplied = {option: value for option, value in defaults.items() if value is not None}
     for field in fields:
-        if field.name in arguments:
-            value = arguments[field.name]
-        elif field.client_default is not None and defaults.get(field.client_default) is not None:
-            value = defaults[field.client_default]
+        value = arguments.get(field.name, supplied.get(field.client_default or "", UNSET))
+        if value is not UNSET:
+            result[field.name] = checker.top(field, value)
+        elif field.required and field.client_default is None:
+            raise InvalidArgumentError(field.name, _expected(field), "nothing", "It is required")
         elif field.required:
-            raise ConfigurationError(f"{field.name} is needed: give it to the client or to the call")
-        else:
-            continue
-        result[field.name] = checker.top(field, value)
+            raise ConfigurationError(f"no {field.name}: pass `{field.name}=` to the client or to the call")
     checker.finish()
     return result
+
+
+_ACCEPTS: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "comma": lambda value: isinstance(value, str) or is_list(value),
+    "uuid": lambda value: isinstance(value, str | UUID),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: is_number(value) or isinstance(value, Decimal),
+    "array": is_list,
+    "object": lambda value: is_object(value) or hasattr(value, "to_dict"),
+}
+"""Which Python values each type takes; the other types decide in their check."""
+
+
+def _accepts(field: Field, value: Any) -> bool:
+    return field.type not in _ACCEPTS or _ACCEPTS[field.type](value)
 
 
 class _Checker:
     def __init__(self, check_sids: bool, reading: bool) -> None:
         self._check_sids = check_sids
         self._reading = reading
-        # Wrong identifiers are gathered first: only together they show that two arguments were exchanged.
-        self._wrong: dict[str, tuple[str, object]] = {}
-        self._first: InvalidSidError | None = None
+        # Wrong SIDs are collected first: only together they show that two arguments were swapped.
+        self._wrong: dict[str, tuple[Field, object]] = {}
 
     def finish(self) -> None:
-        if self._first is None:
-            return
-        pair = swapped(self._wrong)
-        if pair is not None:
-            first, second = pair
-            raise InvalidSidError(
-                first,
-                self._first.expected if self._first.argument == first else f"another kind than {second}",
-                f"{describe_given(self._wrong[first][1])}: {first} and {second} seem to be exchanged",
-            )
-        raise self._first
+        for first, second in combinations(self._wrong, 2):
+            (field, value), (other, swapped) = self._wrong[first], self._wrong[second]
+            if matches(field.pattern or "", swapped) and matches(other.pattern or "", value):
+                hint = f"{first} and {second} seem to be swapped"
+                raise InvalidSidError(first, _expected(field), describe_value(value), hint)
+        for path, (field, value) in self._wrong.items():
+            raise InvalidSidError(path, _expected(field), describe_value(value))
 
     def top(self, field: Field, value: Any) -> Any:
         name = field.name
         if value is None and not field.nullable:
-            advice = "leave it out" if not field.required or field.client_default else "it is required"
-            raise InvalidArgumentError(name, _expected(field), f"None, which is not documented: {advice}")
-        if field.place == "query" and (value is None or value == ""):
-            raise InvalidArgumentError(
-                name,
-                _expected(field),
-                f"{'None' if value is None else 'an empty text'}, which would widen the call",
-            )
-        result = self.value(field, value, name)
-        if field.place == "path":
-            # Whatever the checks above let pass: an identifier never leaves its segment of the path.
-            text = str(result)
-            if not _SEGMENT.fullmatch(text):
-                kind = InvalidSidError if field.sid else InvalidArgumentError
-                raise kind(
-                    name,
-                    "an identifier of ASCII letters, digits, '-', '_', '~' or '.'",
-                    describe_given(text),
-                )
-        elif field.place == "header" and (not isinstance(result, str) or not _HEADER.fullmatch(result)):
-            raise InvalidArgumentError(name, "printable ASCII text for a header", describe_given(result))
-        return result
+            optional = not field.required or field.client_default
+            raise InvalidArgumentError(name, _expected(field), "None", _OMIT if optional else "It is required")
+        if field.location == "query" and (value is None or value == ""):
+            raise InvalidArgumentError(name, _expected(field), describe_value(value), _MATCHES_ALL)
+        return self.value(field, value, name)
 
     def value(self, field: Field, value: Any, path: str) -> Any:
-        """Check one value, nested ones included, and give the form that is sent."""
+        """Check one value, nested ones included, and return the form that is sent."""
+        if value is None and (field.nullable or field.type == "any"):
+            return None
         if value is None:
-            if field.nullable or field.kind == "any":
-                return None
-            raise InvalidArgumentError(path, _expected(field), "None, which is not documented")
-        check = getattr(self, f"_{field.kind}", None)
+            raise InvalidArgumentError(path, _expected(field), "None", "Omit the field")
+        if not _accepts(field, value):
+            return self._refuse(field, value, path)
+        check = getattr(self, f"_{field.type}", None)
         result = value if check is None else check(field, value, path)
-        _refuse_if(bool(field.enum) and result not in field.enum, field, value, path)
+        if field.enum and result not in field.enum:
+            self._refuse(field, value, path)
         return result
 
-    def _string(self, field: Field, value: Any, path: str) -> str:
-        if not isinstance(value, str):
-            if field.sid and self._check_sids:
-                return self._wrong_sid(field, value, path)
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+    def _refuse(self, field: Field, value: Any, path: str) -> str:
+        if not field.sid or not self._check_sids:
+            raise InvalidArgumentError(path, _expected(field), _passed(field, value))
+        self._wrong[path] = field, value
+        return ""  # finish() raises, so this is never sent
+
+    def _string(self, field: Field, value: str, path: str) -> str:
         if field.pattern is not None and (self._check_sids or not field.sid) and not matches(field.pattern, value):
-            if field.sid:
-                return self._wrong_sid(field, value, path)
-            raise InvalidArgumentError(path, _expected(field), _given(field, value))
+            return self._refuse(field, value, path)
         if not value and self._reading:
-            raise InvalidArgumentError(path, _expected(field), "an empty text, which would widen the call")
+            raise InvalidArgumentError(path, _expected(field), "an empty string", _MATCHES_ALL)
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise InvalidArgumentError(path, "text", "text with a lone surrogate, which has no UTF-8 form") from None
-        # A plain str, so that no subclass changes what is written.
+            passed = "a string with a lone surrogate, which UTF-8 cannot encode"
+            raise InvalidArgumentError(path, "a string", passed) from None
+        # A plain str: a subclass may change what is written.
         return str.__str__(value)
-
-    def _wrong_sid(self, field: Field, value: Any, path: str) -> str:
-        self._wrong[path] = (field.pattern or "", value)
-        if self._first is None:
-            self._first = InvalidSidError(path, _expected(field), describe_given(value))
-        return "wrong"  # goes nowhere, since finish() raises; it keeps the check of the path quiet
 
     def _timestamp(self, field: Field, value: Any, path: str) -> str:
         return wire_timestamp(value, path)
 
     def _date(self, field: Field, value: Any, path: str) -> str:
+        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+            with suppress(ValueError):
+                return date.fromisoformat(value).isoformat()
         if isinstance(value, date) and not isinstance(value, datetime):
             return value.isoformat()
-        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-            try:
-                return date.fromisoformat(value).isoformat()
-            except ValueError:
-                pass
-        raise InvalidTimestampError(path, "a date, or text like 2026-03-04", _given(field, value))
+        raise InvalidTimestampError(path, "a date, or a string like 2026-03-04", _passed(field, value))
 
     def _uuid(self, field: Field, value: Any, path: str) -> str:
-        try:
+        with suppress(ValueError):
             return str(value if isinstance(value, UUID) else UUID(value))
-        except (ValueError, TypeError, AttributeError):
-            raise InvalidArgumentError(path, "a UUID", _given(field, value)) from None
+        return self._refuse(field, value, path)
 
-    def _boolean(self, field: Field, value: Any, path: str) -> Any:
-        _refuse_if(not isinstance(value, bool), field, value, path)
-        return value
-
-    def _integer(self, field: Field, value: Any, path: str) -> int:
-        _refuse_if(not isinstance(value, int) or isinstance(value, bool), field, value, path)
-        self._range(field, value, path)
-        return int(value)
+    def _integer(self, field: Field, value: int, path: str) -> int:
+        return int(self._number(field, value, path))
 
     def _number(self, field: Field, value: Any, path: str) -> Any:
-        _refuse_if(not (is_number(value) or isinstance(value, Decimal)), field, value, path)
-        if not Decimal(value).is_finite():
-            raise InvalidArgumentError(path, _expected(field), "a number that is not finite")
-        if isinstance(value, Decimal) and Decimal(repr(float(value))) != value:
-            raise InvalidArgumentError(path, "a number with at most 15 digits", "a Decimal with more digits")
-        self._range(field, value, path)
-        return value
-
-    def _range(self, field: Field, value: float | Decimal, path: str) -> None:
+        if not isinstance(value, int):
+            valid(exact_float, value if isinstance(value, Decimal) else Decimal(float.__repr__(value)), path)
         low, high = field.minimum, field.maximum
         if (low is not None and value < low) or (high is not None and value > high):
             raise InvalidArgumentError(path, _expected(field), "***" if field.sensitive else str(value))
+        return value
 
     def _comma(self, field: Field, value: Any, path: str) -> str:
-        if isinstance(value, str):
-            return self._string(field, value, path)
-        _refuse_if(not is_list(value), field, value, path)
-        for index, item in enumerate(value):
-            if not isinstance(item, str) or not item or "," in item:
-                given = "a text with a comma" if isinstance(item, str) and item else _given(field, item)
-                raise InvalidArgumentError(f"{path}[{index}]", "a text without a comma", given)
-        if not value:
-            raise InvalidArgumentError(path, "at least one text", "an empty list")
-        return self._string(field, ",".join(value), path)
+        return self._string(field, valid(comma_separated, value, path), path)
 
     def _array(self, field: Field, value: Any, path: str) -> list[Any]:
-        _refuse_if(not is_list(value), field, value, path)
         if not value and self._reading:
-            raise InvalidArgumentError(path, _expected(field), "an empty list, which would widen the call")
+            raise InvalidArgumentError(path, _expected(field), "an empty list", _MATCHES_ALL)
         items = field.items
         if items is None:
             return list(value)
         return [self.value(items, item, f"{path}[{index}]") for index, item in enumerate(value)]
 
     def _object(self, field: Field, value: Any, path: str) -> dict[str, Any]:
-        to_dict = getattr(value, "to_dict", None)
-        _refuse_if(to_dict is None and not is_object(value), field, value, path)
+        # Models as they were set: datetimes and decimals are still to be checked.
+        items: Mapping[str, Any] = value if is_object(value) else getattr(value, "_fields", value.to_dict)()
         extra: Mapping[str, Any] = getattr(value, "additional_properties", {})
-        members: Mapping[str, Any] = _members(value) if to_dict is not None else value
-        known = {member.wire: member for member in field.fields}
-        result: dict[str, Any] = {}
-        for key, item in members.items():
-            member = known.get(key)
-            if member is None:
-                if known and not field.free and key not in extra:
-                    # A misspelt member would be ignored, and the call would do more than was asked.
-                    raise InvalidArgumentError(
-                        path, f"members among {', '.join(known)}", f"the member {str(key)[:60]!r}"
-                    )
-                result[key] = item
-            else:
-                result[key] = self.value(member, item, f"{path}.{key}")
-        for member in known.values():
-            if member.required and member.wire not in result:
-                raise InvalidArgumentError(path, f"the member {member.wire}", "an object without it")
-        return result
+        known = {nested.wire_name: nested for nested in field.fields}
+        unknown = [key for key in items if key not in known and key not in extra]
+        if known and unknown and not field.additional:
+            # The server would ignore a misspelled field, and do more than was asked.
+            raise InvalidArgumentError(
+                path, f"the fields {', '.join(known)}", f"the unknown field {str(unknown[0])[:60]!r}"
+            )
+        for nested in field.fields:
+            if nested.required and nested.wire_name not in items:
+                raise InvalidArgumentError(path, f"the field {nested.wire_name}", "an object without it")
+        return {
+            key: self.value(known[key], item, f"{path}.{key}") if key in known else item for key, item in items.items()
+        }
 
     def _union(self, field: Field, value: Any, path: str) -> Any:
         reasons: list[InvalidArgumentError] = []
         for option in field.fields:
-            if not _fits(option.kind, value):
-                continue
-            try:
-                return self.value(option, value, path)
-            except InvalidArgumentError as error:
-                reasons.append(error)
-        if reasons:
-            raise reasons[0]
-        raise InvalidArgumentError(path, _expected(field), _given(field, value))
-
-
-def _members(model: Any) -> Mapping[str, Any]:
-    """The members of a generated model as they were set, so that datetimes and decimals are still to be checked."""
-    names = getattr(model, "_members", None) or model.to_dict
-    members: Mapping[str, Any] = names()
-    return members
-
-
-def _fits(kind: str, value: Any) -> bool:
-    if kind == "array":
-        return is_list(value)
-    if kind == "object":
-        return is_object(value) or hasattr(value, "to_dict")
-    if kind in {"string", "comma"}:
-        return isinstance(value, str)
-    return True
-
-
-def _refuse_if(wrong: bool, field: Field, value: Any, path: str) -> None:
-    if wrong:
-        raise InvalidArgumentError(path, _expected(field), _given(field, value))
+            if _accepts(option, value):
+                try:
+                    return self.value(option, value, path)
+                except InvalidArgumentError as error:
+                    reasons.append(error)
+        raise reasons[0] if reasons else InvalidArgumentError(path, _expected(field), _passed(field, value))
 
 
 def _expected(field: Field) -> str:
     if field.sid and field.pattern:
         return expected_sid(field.sid, field.pattern)
     names = {
-        "string": "text",
-        "comma": "comma-separated text or a list of texts",
+        "string": "a string",
+        "comma": "a comma-separated string or a list of strings",
         "integer": "an integer",
         "number": "a number",
         "boolean": "True or False",
         "array": "a list",
         "object": "an object (a generated model or a mapping)",
         "timestamp": "a time",
+        "date": "a date",
+        "uuid": "a UUID",
         "any": "a value",
     }
-    if field.kind == "union":
+    if field.type == "union":
         return " or ".join(dict.fromkeys(_expected(option) for option in field.fields))
-    text = names.get(field.kind, field.kind)
+    result = names.get(field.type, field.type)
     if field.enum:
-        text = f"one of {', '.join(repr(value) for value in field.enum)}"
-    elif field.kind == "array" and field.items is not None:
-        text = f"a list of which each is {_expected(field.items)}"
+        result = f"one of {', '.join(repr(value) for value in field.enum)}"
+    elif field.type == "array" and field.items is not None:
+        items = _expected(field.items)
+        # `one of 'a', 'b'` becomes `a list of 'a', 'b'`; other items are named one by one.
+        result = f"a list of {items[7:]}" if items.startswith("one of ") else f"a list (each item: {items})"
     elif field.pattern:
-        text += f" matching {field.pattern}"
+        result += f" matching {field.pattern}"
     if field.minimum is not None:
-        text += f" of at least {field.minimum:g}"
+        result += f" of at least {field.minimum:g}"
     if field.maximum is not None:
-        text += f" of at most {field.maximum:g}"
-    return text
+        result += f" of at most {field.maximum:g}"
+    return result
 
 
-def _given(field: Field, value: Any) -> str:
-    """Describe a value; only short words that cannot be anybody's data are repeated, and only for enums."""
-    if not isinstance(value, str):
-        return (
-            f"a value of type {type(value).__name__}"
-            if field.sensitive and value is not None
-            else describe_given(value)
-        )
-    if field.enum and not field.sensitive and re.fullmatch(r"[A-Za-z][A-Za-z _-]{0,39}", value):
+def _passed(field: Field, value: Any) -> str:
+    """Describe a value. Only short words that cannot be personal data are shown, and only for enums."""
+    if isinstance(value, str) and field.enum and not field.sensitive and re.fullmatch(_WORD, value):
         return repr(value)
-    return describe_given(value)
+    return "a value of type " + type(value).__name__ if field.sensitive and is_number(value) else describe_value(value)

@@ -1,188 +1,394 @@
-"""The four clients."""
+"""What all clients share: settings, and how calls become requests that are sent, sync and async."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+import copy
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
+from urllib.parse import urlsplit
 
-from ._auth import AsyncTokenSource, BearerCredentials, TokenCredentials, TokenSource
-from ._base import MAX_RESPONSE_BYTES, BaseClient, setting
-from ._binding import Async, Sync
-from ._engine import Limits
-from ._resources import ISpringLearnResources, SmarterProctoringResources
-from ._runners import AsyncClient, SyncClient
+from invigilate_runtime import UNSET, Call, PagedCall, Pagination, Unset
+
+from ._binding import Async, Sync, renamed
+from ._engine import Execution
+from ._pagination import STRATEGIES, Progress, first_position
+from ._paging import AsyncPager, Pager
+from ._requests import OFFSET, prepare, raw_call
+from ._shapes import is_number
 from ._tracebacks import sealed
-from .errors import ConfigurationError
+from ._values import (
+    MAX_RESPONSE_BYTES,
+    ConnectionStats,
+    Credentials,
+    PreparedRequest,
+    RawResponse,
+    RequestOptions,
+    Steps,
+    run_now,
+)
+from .errors import APIStatusError, ConfigurationError, IncompleteResultError
 
 if TYPE_CHECKING:
     import ssl
 
-    from ._transport import AsyncTransport, SyncTransport  # noqa: F401  # as base class arguments below
+T = TypeVar("T")
+R = TypeVar("R")
 
-K = TypeVar("K")
-X = TypeVar("X")
+Backend = Literal["httpx", "httpx2"]
 
-Environment = Literal["production", "development"]
-
-_SMARTERPROCTORING = {
-    "production": "https://api.smarterproctoring.com",
-    "development": "https://api.dev.smarterproctoring.com",
-}
-_ISPRING = "https://api-learn.ispringlearn.com"
+_URL = re.compile(
+    r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?(/[a-z0-9._~-]+)*/*", re.ASCII | re.IGNORECASE
+)
 
 
-class _SmarterProctoringBase(BaseClient, Generic[K, X]):
-    @sealed
+def setting(passed: str | None, variable: str) -> str | None:
+    """Return an option that was passed, or its environment variable; an empty variable counts as unset."""
+    return passed if passed is not None else os.environ.get(variable) or None
+
+
+def check_base_url(url: str, *, allow_insecure_http: bool, name: str = "base_url") -> tuple[str, bool]:
+    """Check where credentials will be sent.
+
+    Args:
+        url: the base URL.
+        name: the option, for the error.
+        allow_insecure_http: allow plain http beyond this machine.
+
+    Returns:
+        The URL without a trailing slash, and whether it is on this machine.
+
+    Raises:
+        ConfigurationError: if it is not an https URL (or http, where that is allowed).
+    """
+    import ipaddress  # late: only host names that are addresses need it
+
+    expected = f"{name}: expected a URL like https://host, without user, query or fragment"
+    try:
+        if not _URL.fullmatch(url) or {".", ".."} & set(url.split("/")):
+            raise ConfigurationError(expected)
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except (TypeError, ValueError):
+        raise ConfigurationError(expected) from None
+    loopback = host.rstrip(".") == "localhost"
+    with suppress(ValueError):
+        loopback = ipaddress.ip_address(host).is_loopback
+    if parts.scheme == "http" and not (loopback or allow_insecure_http):
+        raise ConfigurationError(
+            f"{name}: credentials are sent over https only; allow_insecure_http=True sends them in plain text"
+        )
+    return url.rstrip("/"), loopback
+
+
+def check_options(options: RequestOptions) -> RequestOptions:
+    """Check how long a request may take, and how often it is retried.
+
+    Raises:
+        ConfigurationError: naming the option.
+    """
+    for name, value in (("timeout", options.timeout), ("deadline", options.deadline)):
+        if value is not None and not (is_number(value) and 0 < value < float("inf")):
+            raise ConfigurationError(f"{name}: expected seconds above 0, or None for no limit")
+    if options.max_retries.__class__ is not int or options.max_retries < 0:
+        raise ConfigurationError("max_retries: expected an integer of at least 0")
+    return options
+
+
+class BaseClient:
+    """The settings of a client, and what it does without I/O."""
+
+    _error_classes: ClassVar[Mapping[str, type[APIStatusError]]] = {}
+    """The error class of a documented code, where the code contradicts the status."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Python reports a wrong keyword under the name of the class that was called.
+        cls.__init__ = sealed(renamed(getattr(cls.__init__, "__wrapped__", cls.__init__), "__init__", cls.__name__))  # type: ignore[method-assign]
+
     def __init__(
         self,
-        token: K | None = None,
-        install_sid: str | None = None,
+        credentials: Credentials,
+        base_url: str,
+        defaults: Mapping[str, str | None] | None = None,
         *,
-        environment: Environment = "production",
-        base_url: str | None = None,
         timeout: float | None = 30.0,
         max_retries: int = 2,
+        deadline: float | None = None,
         check_sids: bool = True,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         allow_insecure_http: bool = False,
         proxy: str | None = None,
         verify: bool | str | ssl.SSLContext = True,
-        transport: X | None = None,
+        transport: Any = None,
+        http_backend: Backend = "httpx",
     ) -> None:
-        if environment not in _SMARTERPROCTORING:
-            raise ConfigurationError("environment: expected 'production' or 'development'")
-        source: Any = token if token is not None else setting(None, "SMARTERPROCTORING_TOKEN")
-        if source is None:
-            raise ConfigurationError("token: give one, or set SMARTERPROCTORING_TOKEN")
-        super().__init__(
-            TokenCredentials(source),
-            setting(base_url, "SMARTERPROCTORING_BASE_URL", _SMARTERPROCTORING[environment]),
-            {"install_sid": setting(install_sid, "SMARTERPROCTORING_INSTALL_SID")},
-            Limits(timeout, max_retries),
-            check_sids=check_sids,
-            max_response_bytes=max_response_bytes,
-            allow_insecure_http=allow_insecure_http,
-            proxy=proxy,
-            verify=verify,
-            transport=transport,
-        )
+        from ._http import system  # late, like the transport: both import much
+        from ._http.transport import Connections, Settings
 
-    def for_install(self, install_sid: str) -> Self:
-        """Get a view of this client for another install, on the same connections. Closing it closes nothing.
+        self._base_url, loopback = check_base_url(base_url, allow_insecure_http=allow_insecure_http)
+        self._options = check_options(RequestOptions(timeout, max_retries, deadline))
+        self._credentials = credentials
+        self._defaults = dict(defaults or {})
+        self._check_sids = check_sids
+        self._owner = True
+        self._shared = {"closed": False}
+        unused = " and ".join(["proxy="] * (proxy is not None) + ["verify="] * (verify is not True))
+        if transport is not None and unused:
+            raise ConfigurationError(f"transport: it would ignore {unused}. Configure the transport itself instead")
+        if max_response_bytes.__class__ is not int or max_response_bytes < 1:
+            raise ConfigurationError("max_response_bytes: expected an integer of at least 1")
+        settings = Settings(self._base_url, loopback, proxy, verify, transport, max_response_bytes, http_backend)
+        waiter = system.EventLoop() if isinstance(self, Async) else system.Threads()
+        self._connections = Connections(settings, waiter)
+        credentials.hidden = self._connections.secrets
 
-        Args:
-            install_sid: the install (`AI...`); it is checked when a call is made.
-        """
-        view = self._view()
-        view._defaults = {**self._defaults, "install_sid": install_sid}
+    def __repr__(self) -> str:
+        defaults = "".join(f", {name}={value!r}" for name, value in self._defaults.items() if value is not None)
+        return f"<{type(self).__name__} {self._base_url}{defaults}>"
+
+    def __dir__(self) -> list[str]:
+        # Resources need the rest of it, callers do not.
+        hidden = {"run", "steps"}
+        return [name for name in super().__dir__() if name not in hidden and (name[:1] != "_" or name[:2] == "__")]
+
+    @property
+    def base_url(self) -> str:
+        """The base URL of the API, without a trailing slash."""
+        return self._base_url
+
+    @property
+    def connections(self) -> ConnectionStats:
+        """How many connections this client and its views have in use, and how many are idle."""
+        return self._connections.stats()
+
+    def _view(self) -> Self:
+        """Return a client on the same connections; closing it leaves them open."""
+        view = copy.copy(self)
+        view._owner = False
+        for name in [name for name in view.__dict__ if isinstance(getattr(type(self), name, None), type)]:
+            del view.__dict__[name]  # resources of the original
         return view
 
-
-class SmarterProctoring(
-    SmarterProctoringResources[Sync], _SmarterProctoringBase[TokenSource, "SyncTransport"], SyncClient
-):
-    """A client of SmarterProctoring.
-
-    Use it as a context manager, or call `close()`. It may be used by many threads at once.
-
-    Args:
-        token: the API token, or a callable that is asked for it before each call. By default
-            `SMARTERPROCTORING_TOKEN` of the environment.
-        install_sid: the install (`AI...`) that calls work in unless they name another. By default
-            `SMARTERPROCTORING_INSTALL_SID` of the environment.
-        environment: `"production"` or `"development"`.
-        base_url: another address. By default `SMARTERPROCTORING_BASE_URL` of the environment.
-        timeout: seconds to connect, and to wait for each read and write; `None` for no limit.
-        max_retries: how often a call may be sent again; calls that must not be repeated are sent again only if
-            nothing of them was written.
-        check_sids: check identifiers against their documented patterns before anything is sent.
-        max_response_bytes: the largest response body that is read, in bytes after decompression; 64 MiB by default. A
-            larger one is a `ResponseDecodeError`, or an `OutcomeUnknownError` for a call that must not be repeated.
-        allow_insecure_http: accept plain http beyond this machine.
-        proxy: address of a proxy; by default that of the environment.
-        verify: `False`, a file of CA certificates, or an SSL context, instead of the usual certificates.
-        transport: an httpx transport, for tests. It opens its own connections: it cannot be combined with `proxy` or
-            `verify`, and `connections` does not count them.
-
-    Raises:
-        ConfigurationError: if the client cannot work as it is set up.
-
-    Documentation: https://developers.smarterservices.com/proctoring/api/authentication
-    """
-
-
-class AsyncSmarterProctoring(
-    SmarterProctoringResources[Async], _SmarterProctoringBase[AsyncTokenSource, "AsyncTransport"], AsyncClient
-):
-    """An async client of SmarterProctoring, for asyncio and trio; see `SmarterProctoring`.
-
-    `token` may also be an async callable.
-    """
-
-
-class _ISpringLearnBase(BaseClient, Generic[X]):
-    @sealed
-    def __init__(
+    def with_options(
         self,
-        access_token: str | None = None,
         *,
-        client_id: str | None = None,
-        client_secret: str | None = None,
-        account_url: str | None = None,
-        base_url: str | None = None,
-        timeout: float | None = 30.0,
-        max_retries: int = 2,
-        check_sids: bool = True,
-        max_response_bytes: int = MAX_RESPONSE_BYTES,
-        allow_insecure_http: bool = False,
-        proxy: str | None = None,
-        verify: bool | str | ssl.SSLContext = True,
-        transport: X | None = None,
-    ) -> None:
-        # Explicit client credentials win over a token of the environment.
-        token = access_token if client_id is not None else setting(access_token, "ISPRING_ACCESS_TOKEN")
-        identity, secret = setting(client_id, "ISPRING_CLIENT_ID"), setting(client_secret, "ISPRING_CLIENT_SECRET")
-        if token is None and (identity is None or secret is None):
-            raise ConfigurationError(
-                "access_token: give one, or client_id and client_secret, or set ISPRING_ACCESS_TOKEN, "
-                "or ISPRING_CLIENT_ID and ISPRING_CLIENT_SECRET"
-            )
-        super().__init__(
-            BearerCredentials(token, identity, secret),
-            setting(base_url, "ISPRING_BASE_URL", _ISPRING),
-            {"account_url": setting(account_url, "ISPRING_ACCOUNT_URL")},
-            Limits(timeout, max_retries),
-            check_sids=check_sids,
-            max_response_bytes=max_response_bytes,
-            allow_insecure_http=allow_insecure_http,
-            proxy=proxy,
-            verify=verify,
-            transport=transport,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        deadline: float | Unset | None = UNSET,
+    ) -> Self:
+        """Return a view of this client with other options, on the same connections. Closing it leaves them open.
+
+        Args:
+            timeout: seconds to connect, and for each read and write; `None` for no limit.
+            max_retries: the largest number of retries.
+            deadline: seconds for a request with all its retries, or for a pager with all its pages; `None` for no
+                limit.
+
+        Raises:
+            ConfigurationError: if a value is not allowed.
+        """
+        options: dict[str, Any] = {"timeout": timeout, "max_retries": max_retries, "deadline": deadline}
+        view = self._view()
+        view._options = check_options(
+            self._options._replace(**{name: value for name, value in options.items() if value is not UNSET})
         )
+        return view
+
+    def _prepare(self, call: Any, page: Mapping[str, Any] | None = None) -> PreparedRequest:
+        if self._shared["closed"]:
+            raise ConfigurationError("the client is closed")
+        return prepare(call, self._defaults, check_sids=self._check_sids, page=page)
+
+    async def _run(self, steps: Steps[T]) -> T:
+        """Perform the effects of steps; under a sync client this blocks instead of suspending."""
+        try:
+            effect = next(steps)
+            while True:
+                try:
+                    result = await self._connections.perform(effect)
+                except BaseException as error:
+                    # The engine must know: this may have interrupted a request that is not idempotent.
+                    effect = steps.throw(error)
+                else:
+                    effect = steps.send(result)
+        except StopIteration as done:
+            value: T = done.value
+            return value
+
+    def steps(
+        self, call: Any, page: Mapping[str, Any] | None = None, deadline: float | None = None
+    ) -> Steps[RawResponse[Any]]:
+        """Send the request of a call: its steps, for `run`, and for computations that send several.
+
+        Args:
+            call: the call.
+            page: the argument that selects the page, instead of the caller's.
+            deadline: on the monotonic clock, of a pager that began earlier.
+        """
+        prepared = self._prepare(call, page)
+        ends_at = self._options.ends_at() if deadline is None else deadline
+        run = Execution(prepared, self._credentials, self._options, ends_at, self._error_classes)
+        return (yield from run.steps())
+
+    def _pager(self, cls: Any, call: PagedCall[Any]) -> Any:
+        pagination, start = call.pagination, first_position(call)
+        incomplete = partial(self._prepare(call).error, IncompleteResultError)
+
+        def begin() -> tuple[Progress, Any]:
+            deadline = self._options.ends_at()
+
+            @sealed
+            async def fetch(position: Any) -> Any:
+                # The first page is requested as the caller did: without an offset or a token that nobody passed.
+                page = {pagination.parameter: position} if position else {}
+                return (await self._run(self.steps(call, page, deadline))).parsed
+
+            return STRATEGIES[pagination.type](pagination, start, incomplete), fetch
+
+        return cls(begin)
 
 
-class ISpringLearn(ISpringLearnResources[Sync], _ISpringLearnBase["SyncTransport"], SyncClient):
-    """A client of iSpring Learn.
+class SyncClient(BaseClient, Sync):
+    """What all sync clients can do."""
 
-    With client credentials, access tokens are fetched when they are needed, kept until shortly before they expire,
-    and renewed once when the server refuses one.
+    @sealed
+    def run(self, steps: Steps[T]) -> T:
+        """Perform the effects of steps, and return their result."""
+        return run_now(self._run(steps))
 
-    Args:
-        access_token: an access token; it is used as it is and not renewed. By default `ISPRING_ACCESS_TOKEN` of the
-            environment.
-        client_id: client ID of an API key. By default `ISPRING_CLIENT_ID` of the environment.
-        client_secret: its secret. By default `ISPRING_CLIENT_SECRET` of the environment.
-        account_url: address of the account, as in `https://myaccount.ispringlearn.com`; sent with each call if
-            given. By default `ISPRING_ACCOUNT_URL` of the environment.
-        base_url: address of the API. By default `ISPRING_BASE_URL` of the environment, or else
-            `https://api-learn.ispringlearn.com`; accounts on ispring.com or in Europe need another.
-        timeout: as for `SmarterProctoring`, like all that follows.
+    @sealed
+    def execute(self, call: Call[T]) -> T:
+        """Send the request of a call that a generated `describe` function created, under this client's policies.
 
-    Raises:
-        ConfigurationError: if the client cannot work as it is set up.
+        Args:
+            call: from the packages of this library, or from one that `scripts/regenerate` created from another
+                specification.
 
-    Documentation: https://ispringhelpdocs.com/ispring-learn/access-token-86770677.html
-    """
+        Returns:
+            The documented type.
+
+        Raises:
+            InvalidArgumentError: if an argument is wrong; nothing was sent.
+            APIError: if the request does not end in its documented success.
+        """
+        return cast("T", self.run(self.steps(call)).parsed)
+
+    @sealed
+    def pages(self, call: PagedCall[R]) -> Pager[R]:
+        """Return a pager over the rows of a paged call. Nothing is sent until it is read; see `execute`."""
+        return cast("Pager[R]", self._pager(Pager, call))
+
+    @sealed
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        idempotent: bool | None = None,
+    ) -> RawResponse[Any]:
+        """Send a request that no specification describes, with this client's credentials and policies.
+
+        Args:
+            method: GET, HEAD, POST, PUT, PATCH or DELETE.
+            path: relative to the base URL, as in `/v1/installs/.../reports/appointments`.
+            params: the query; a list becomes repeated keys.
+            json: the body.
+            idempotent: whether a second, identical request has no further effect, so that it may be retried; by
+                default only that of GET and HEAD.
+
+        Returns:
+            The raw response; its `parsed` is the decoded JSON, or a string, or `None` without content.
+
+        Raises:
+            InvalidArgumentError: if the path is not relative, or a value cannot be encoded; nothing was sent.
+            APIError: if the status is not a 2xx, or no response was received.
+        """
+        return self.run(self.steps(raw_call(method, path, params, body=json, idempotent=idempotent)))
+
+    @sealed
+    def paginate(
+        self, path: str, *, params: Mapping[str, Any] | None = None, pagination: Pagination = OFFSET
+    ) -> Pager[dict[str, Any]]:
+        """Return a pager over the rows of a GET that no specification describes.
+
+        Args:
+            path: relative to the base URL.
+            params: the query, with the page to start at and the page size, if wanted.
+            pagination: how it pages; by default `offset` and `limit`, with `results` and `total` in the response.
+
+        Returns:
+            A pager of rows as received.
+
+        Raises:
+            InvalidArgumentError: if the path is not relative, or a value cannot be encoded; nothing was sent.
+        """
+        return self.pages(raw_call("GET", path, params, pagination=pagination))
+
+    def close(self) -> None:
+        """Close the connections; of a view, leave them open."""
+        if self._owner and not self._shared["closed"]:
+            self._shared["closed"] = True
+            run_now(self._connections.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
-class AsyncISpringLearn(ISpringLearnResources[Async], _ISpringLearnBase["AsyncTransport"], AsyncClient):
-    """An async client of iSpring Learn, for asyncio and trio; see `ISpringLearn`."""
+class AsyncClient(BaseClient, Async):
+    """What all async clients can do."""
+
+    @sealed
+    async def run(self, steps: Steps[T]) -> T:
+        """See `SyncClient.run`."""
+        return await self._run(steps)
+
+    @sealed
+    async def execute(self, call: Call[T]) -> T:
+        """See `SyncClient.execute`."""
+        return cast("T", (await self.run(self.steps(call))).parsed)
+
+    @sealed
+    def pages(self, call: PagedCall[R]) -> AsyncPager[R]:
+        """Return a pager over the rows of a paged call; see `SyncClient.pages`."""
+        return cast("AsyncPager[R]", self._pager(AsyncPager, call))
+
+    @sealed
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        idempotent: bool | None = None,
+    ) -> RawResponse[Any]:
+        """See `SyncClient.request`."""
+        return await self.run(self.steps(raw_call(method, path, params, body=json, idempotent=idempotent)))
+
+    @sealed
+    def paginate(
+        self, path: str, *, params: Mapping[str, Any] | None = None, pagination: Pagination = OFFSET
+    ) -> AsyncPager[dict[str, Any]]:
+        """See `SyncClient.paginate`."""
+        return self.pages(raw_call("GET", path, params, pagination=pagination))
+
+    async def close(self) -> None:
+        """Close the connections; of a view, leave them open."""
+        if self._owner and not self._shared["closed"]:
+            self._shared["closed"] = True
+            await self._connections.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()

@@ -1,4 +1,4 @@
-"""Deprecations of this library: warnings that name the replacement and the end, at the line of the caller.
+"""Deprecation warnings that name the replacement and the version of the removal, at the line of the caller.
 
 How long a deprecation lasts is decided in docs/compatibility.md.
 """
@@ -9,26 +9,27 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ._binding import P, T
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def _deprecating(message: str, old: str = "", new: str = "") -> Callable[[Callable[P, T]], Callable[P, T]]:
     def decorate(function: Any) -> Any:
-        # No coroutine function even where it wraps one: it warns when it is called, while the caller's line is known.
+        # Not a coroutine function even if it wraps one: it warns when called, while the caller's line is known.
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             moved = {new: kwargs.pop(old)} if old in kwargs else {}
             if moved or not old:
-                # The first frame that is none of this library's: operations are called through others.
+                # The first frame outside of this library: operations are called through other functions.
                 level = next(
                     number
                     for number in range(1, 1000)
                     if str(sys._getframe(number).f_globals.get("__name__")).partition(".")[0] != __package__  # pyright: ignore[reportPrivateUsage]
                 )
                 warnings.warn(message, DeprecationWarning, stacklevel=level)
-            # Python refuses both names at once.
+            # With both names, Python raises.
             return function(*args, **moved, **kwargs)
 
         return call
@@ -37,28 +38,28 @@ def _deprecating(message: str, old: str = "", new: str = "") -> Callable[[Callab
 
 
 def renamed_argument(old: str, new: str, *, removed_in: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let a function, a method or a coroutine function take a keyword under the name that it had, with a warning.
+    """Let a function, method or coroutine function accept a keyword under its old name, with a warning.
 
-    Type checkers know the new name alone, and so report the old one. With both, the call raises `TypeError`.
+    Type checkers know only the new name, so they report the old one. Passing both raises `TypeError`.
 
     Args:
-        old: the name that it had.
-        new: the name that it has.
-        removed_in: the version that takes the old name no more, as in `0.5`.
+        old: the old name.
+        new: the new name.
+        removed_in: the version that removes the old name, such as `0.5`.
     """
     return _deprecating(f"use {new} instead of {old}, which is removed in {removed_in}", old, new)
 
 
 if TYPE_CHECKING:
-    # Type checkers bring it with them: they report, and editors strike through, what it decorates.
+    # Type checkers ship typing_extensions: they report what it decorates, and editors strike it through.
     from typing_extensions import deprecated as deprecated
 else:
 
     def deprecated(message: str, /) -> Any:
-        """Warn of each call of a function, a method or a coroutine function; see PEP 702.
+        """Warn at each call of a function, method or coroutine function; see PEP 702.
 
         Args:
-            message: a literal that names the replacement and the end, as in
+            message: a literal that names the replacement and the version of the removal, such as
                 `"use list instead of find, which is removed in 0.5"`.
         """
         return _deprecating(message)

@@ -1,343 +1,230 @@
-"""The life of a call, without I/O: which steps it takes, and what its failures mean.
+"""Executes a request without I/O: which steps it takes, what failures mean, and how the response is decoded.
 
-`carry_out` is a generator. It yields steps (`Send`, `Do`), is sent their results, and returns the answer. The sync and
-the async connections each perform the same steps in their own way.
+`Execution.steps` is a generator. It yields effects, is sent their results, and returns the response. Sync and async
+clients differ only in how they perform an effect.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Mapping
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from collections.abc import Mapping
 
 from ._masking import Masker
-from ._outcomes import describe, outcome_unknown, rejected_certificate, request_id, undecodable, vendor_error
-from ._policy import Outcome, classify, decide, retry_after_seconds
-from .errors import (
-    APIConnectionError,
-    APIError,
-    APIStatusError,
-    APITimeoutError,
-    Attempt,
-    IncompleteResultError,
+from ._outcomes import (
+    connection_error,
+    decoded,
+    describe,
+    outcome_unknown,
+    rejected_certificate,
+    request_id,
     status_error,
+    undecodable,
 )
-
-if TYPE_CHECKING:
-    from ._auth import Credentials
-    from ._connection import Answer
-    from ._transport import Failure
+from ._policy import Outcome, classify, decide, retry_after_seconds
+from ._values import (
+    Credentials,
+    Failure,
+    PreparedRequest,
+    RawResponse,
+    RequestOptions,
+    Response,
+    Send,
+    Sleep,
+    Steps,
+    waiting,
+)
+from .errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, Attempt
 
 logger = logging.getLogger("invigilate")
-E = TypeVar("E", bound=APIError)
-T = TypeVar("T")
-
-
-reader: ContextVar[Any] = ContextVar("invigilate_reader", default=None)
-"""Who waits for the call, if that is known; once its `left` is true, nothing more is sent."""
 
 
 class Abandoned(Exception):
-    """Nobody waits for the call any more."""
+    """The caller abandoned the request."""
 
 
-class Wire(NamedTuple):
-    """What goes over the wire, but for the host and the credentials; see `Request` in the generated packages."""
+class Execution:
+    """One execution of a request, with its retries.
 
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    content: bytes | None
-
-    def __repr__(self) -> str:
-        return f"<Wire {self.method}, {len(self.content or b'')} bytes>"
-
-
-class Prepared(NamedTuple):
-    """A call that has been checked and written out; each attempt sends the same bytes.
-
-    Attributes:
-        request: what is sent.
-        safe: whether sending it again does no harm.
-        secured: whether it needs credentials.
-        path: the path as errors show it.
-        operation: the operationId, if there is one.
-        secrets: what was given in sensitive fields.
-        arguments: what was given in other fields.
-    """
-
-    request: Wire
-    safe: bool
-    secured: bool
-    path: str
-    operation: str | None
-    secrets: tuple[str, ...] = ()
-    arguments: Mapping[str, Any] = {}  # nobody writes to it
-
-    def __repr__(self) -> str:
-        return f"<Prepared {self.request.method} {self.path}>"
-
-    def incomplete(self, message: str) -> IncompleteResultError:
-        """The error of a report that ends early."""
-        return self.error(IncompleteResultError, message, ())
-
-    def error(self, kind: type[E], message: str, attempts: tuple[Attempt, ...]) -> E:
-        """Make an error that names this call."""
-        return kind(message, method=self.request.method, path=self.path, operation=self.operation, attempts=attempts)
-
-
-class Send:
-    """Send the request; the result is an `Answer` or a `Failure`.
-
-    `sent` is set as soon as writing begins, `status` as soon as the head of the response is there.
-
-    Without `reuse` it goes over a connection that nothing went over before.
+    Args:
+        prepared: the request.
+        credentials: supplies the token.
+        options: timeout and number of retries.
+        deadline: on the monotonic clock.
+        error_classes: the error class of a documented code, where the code contradicts the status.
     """
 
     def __init__(
         self,
-        request: Wire,
-        credentials: Mapping[str, str],
-        timeout: float | None,
+        prepared: PreparedRequest,
+        credentials: Credentials,
+        options: RequestOptions,
         deadline: float | None,
-        reuse: bool,
+        error_classes: Mapping[str, type[APIStatusError]],
     ) -> None:
-        self.request = request
+        self.prepared = prepared
         self.credentials = credentials
-        self.timeout = timeout
+        self.options = options
         self.deadline = deadline
-        self.reuse = reuse
-        self.sent = False
-        self.status: int | None = None
-
-    def perform(self, connections: Any) -> Any:
-        """Let the connections do it; gives the result, or a coroutine of it."""
-        return connections.send(self)
-
-
-class Do(NamedTuple):
-    """Do what else only the connections can: `wait` some seconds, `acquire` the lock, `call` a token callable."""
-
-    what: str
-    argument: Any
-
-    def perform(self, connections: Any) -> Any:
-        """See `Send.perform`."""
-        return getattr(connections, self.what)(self.argument)
-
-
-Step = Send | Do
-
-
-class Reply(NamedTuple):
-    """A successful answer, and what it took; `sent_at` is that of the last attempt, on the monotonic clock."""
-
-    answer: Answer
-    attempts: tuple[Attempt, ...]
-    request_id: str | None
-    elapsed: float
-    sent_at: float
-
-
-class Limits(NamedTuple):
-    """How long and how often.
-
-    Attributes:
-        timeout: seconds to connect, and to wait for each read and write; `None` without limit.
-        max_retries: how often a call may be sent again.
-        deadline: seconds for a call with all its repeats, or for a pager with all its pages; `None` without limit.
-    """
-
-    timeout: float | None
-    max_retries: int
-    deadline: float | None = None
-
-    def starts(self) -> float | None:
-        """When a deadline that begins now will pass, on the monotonic clock."""
-        return None if self.deadline is None else time.monotonic() + self.deadline
-
-
-def carry_out(
-    call: Prepared, credentials: Credentials, limits: Limits, deadline: float | None
-) -> Generator[Step, Any, Reply]:
-    """Take a call to its successful answer.
-
-    Raises:
-        APIError: of the class that says what happened.
-    """
-    life = _Life(call, credentials, limits, deadline)
-    try:
-        return (yield from life.steps())
-    except APIError as error:
-        if isinstance(error, APIConnectionError):
-            # Of the attempt that failed, or of a token that could not be renewed, it says nothing of earlier attempts.
-            error.sent = error.sent or life.written
-        life.masker().mask_chain(error.__cause__)
-        raise
-    except BaseException as error:
-        life.interrupted(error)
-        raise
-
-
-class _Life:
-    def __init__(self, call: Prepared, credentials: Credentials, limits: Limits, deadline: float | None) -> None:
-        self.call = call
-        self.credentials = credentials
-        self.limits = limits
-        self.deadline = deadline
+        self.error_classes = error_classes
         self.attempts: list[Attempt] = []
         self.tokens: list[str] = []
-        self.step: Send | None = None
-        self.written = False
+        self.send: Send | None = None
+        self.sent = False
         """Whether any attempt may have been received."""
-        self.sent_at = time.monotonic()
+        self.started = self.sent_at = time.monotonic()
+        self.heard = ""
+        """Status and code of the last response, if there was one."""
+
+    def steps(self) -> Steps[RawResponse[object]]:
+        """Send the request, retrying it as the policy allows.
+
+        Returns:
+            The 2xx response; its `parsed` decodes it.
+
+        Raises:
+            APIError: of the class that says what happened.
+        """
+        try:
+            return (yield from self.until_settled())
+        except APIError as error:
+            if isinstance(error, APIConnectionError):
+                # The error of the last attempt, or of a token that was not renewed, knows nothing of earlier attempts.
+                error.sent = error.sent or self.sent
+            self.masker().mask_chain(error.__cause__)
+            raise
+        except BaseException as error:
+            self.interrupted(error)
+            raise
 
     def masker(self) -> Masker:
-        return Masker([*self.call.secrets, *self.tokens, *self.credentials.hidden])
+        return Masker([*self.prepared.secrets, *self.tokens, *self.credentials.hidden])
 
     def time_left(self) -> float | None:
         return None if self.deadline is None else self.deadline - time.monotonic()
 
-    def steps(self) -> Generator[Step, Any, Reply]:
-        started = time.monotonic()
-        renewed = False
-        if self.call.secured:
-            self.tokens.append((yield from self.credentials.obtain(self.limits, self.deadline)))
+    def until_settled(self) -> Steps[RawResponse[object]]:
+        """Attempt until the outcome is settled."""
+        prepared, renewed = self.prepared, False
+        if prepared.secured:
+            self.tokens.append((yield from self.credentials.obtain(self.options, self.deadline)))
         while True:
             result = yield from self.attempt()
-            status: int | None = getattr(result, "status_code", None)
-            sent = True if self.step is None else self.step.sent
-            outcome = classify(status, sent=sent)
-            if outcome is Outcome.SUCCEEDED:
+            status = result.status_code if isinstance(result, Response) else None
+            outcome = classify(status, sent=self.send is None or self.send.sent)
+            if isinstance(result, Response) and outcome is Outcome.SUCCEEDED:
                 self.note(status, "succeeded", 0.0)
-                answer = cast("Answer", result)
-                reply = Reply(
-                    answer,
-                    tuple(self.attempts),
-                    request_id(answer, lambda text: self.masker().mask(text)),
-                    time.monotonic() - started,
-                    self.sent_at,
-                )
-                if answer.flaw is not None:
-                    raise undecodable(self.call, reply, answer.flaw)
-                return reply
+                return self.succeeded(result)
             if status == 401 and self.tokens:
-                self.credentials.forget(self.tokens[-1])
-            if status == 401 and self.call.safe and self.call.secured and self.credentials.renewable and not renewed:
+                self.credentials.reject(self.tokens[-1])
+            if (
+                status == 401
+                and prepared.idempotent
+                and prepared.secured
+                and self.credentials.renewable
+                and not renewed
+            ):
                 renewed = True
-                self.note(status, "the token was refused and is renewed", 0.0)
-                self.tokens.append((yield from self.credentials.obtain(self.limits, self.deadline)))
+                self.note(status, "the server refused the token; renewing it", 0.0)
+                self.tokens.append((yield from self.credentials.obtain(self.options, self.deadline)))
                 continue
-            retry_after = retry_after_seconds(getattr(result, "headers", {}), time.time())
-            decision = decide(
-                safe=self.call.safe,
-                outcome=outcome,
-                status_code=status,
-                attempt=len(self.attempts) + 1 - renewed,
-                max_retries=self.limits.max_retries,
-                retry_after=retry_after,
-                time_left=self.time_left(),
-                jitter=jitter(),
-                permanent=getattr(result, "permanent", False) or rejected_certificate(result) is not None,
-            )
-            what = describe(result, self.masker())
-            if not decision.repeat:
-                self.note(status, f"{what}; {decision.reason}", 0.0)
-                raise self.failure(result, outcome, what, decision.reason, retry_after)
-            self.note(status, what, decision.wait)
-            yield Do("wait", decision.wait)
+            yield Sleep(self.wait_or_raise(result, outcome, len(self.attempts) + 1 - renewed))
 
-    def attempt(self) -> Generator[Step, Any, Answer | Failure]:
-        timeout, left = self.limits.timeout, self.time_left()
+    def wait_or_raise(self, result: Response | Failure, outcome: Outcome, attempt: int) -> float:
+        """Return the seconds to wait before the next attempt, or raise what the failure means."""
+        status = result.status_code if isinstance(result, Response) else None
+        retry_after = retry_after_seconds(result.headers, time.time()) if isinstance(result, Response) else None
+        import random  # late: it takes a tenth of the time to import this library, and most requests need none
+
+        decision = decide(
+            idempotent=self.prepared.idempotent,
+            outcome=outcome,
+            status_code=status,
+            attempt=attempt,
+            max_retries=self.options.max_retries,
+            retry_after=retry_after,
+            time_left=self.time_left(),
+            jitter=random.random(),
+            permanent=isinstance(result, Failure) and (result.permanent or rejected_certificate(result) is not None),
+        )
+        masker = self.masker()
+        what = describe(result, masker)
+        if status is not None:
+            self.heard = what
+        if decision.retry:
+            self.note(status, what, decision.wait)
+            return decision.wait
+        self.note(status, f"{what}; {decision.reason}", 0.0)
+        attempts = tuple(self.attempts)
+        error: APIError
+        if isinstance(result, Response):
+            notice = self.credentials.notice() if status in {401, 403} and self.prepared.secured else None
+            error = status_error(
+                self.prepared, result, attempts, masker, self.error_classes, decision.reason, retry_after, notice
+            )
+        else:
+            error = connection_error(self.prepared, result, attempts, what, decision.reason, self.earlier(), self.heard)
+        if self.prepared.idempotent or outcome is not Outcome.UNKNOWN:
+            raise error
+        raise outcome_unknown(self.prepared, error, what if status is None else error.message, self.sent_at)
+
+    def attempt(self) -> Steps[Response | Failure]:
+        timeout, left = self.options.timeout, self.time_left()
         if left is not None:
             if left <= 0:
-                error = self.error(APITimeoutError, f"the deadline passed before it was sent{self.earlier()}")
-                error.sent = False
-                raise error
+                message = f"the deadline passed before the request was sent{self.earlier()}"
+                raise self.prepared.error(APITimeoutError, message, attempts=tuple(self.attempts), sent=False)
             timeout = left if timeout is None else min(timeout, left)
         headers: dict[str, str] = {}
         if self.tokens:
             name, prefix = self.credentials.header
             headers[name] = prefix + self.tokens[-1]
-        if getattr(reader.get(), "left", False):
+        if getattr(waiting.get(), "abandoned", False):
             raise Abandoned
-        self.step = Send(self.call.request, headers, timeout, self.deadline, reuse=self.call.safe)
+        self.send = Send(self.prepared.request, headers, timeout, self.deadline, reuse=self.prepared.idempotent)
         self.sent_at = time.monotonic()
-        logger.debug("%s %s: attempt %d", self.call.request.method, self.call.path, len(self.attempts) + 1)
-        result: Answer | Failure = yield self.step
+        logger.debug("%s %s: attempt %d", self.prepared.request.method, self.prepared.path, len(self.attempts) + 1)
+        result: Response | Failure = yield self.send
         return result
 
+    def succeeded(self, response: Response) -> RawResponse[object]:
+        raw = RawResponse[object](
+            response,
+            tuple(self.attempts),
+            request_id(response, lambda value: self.masker().mask(value)),
+            time.monotonic() - self.started,
+            self.sent_at,
+            lambda raw: decoded(self.prepared, raw),
+        )
+        if response.problem is not None:
+            raise undecodable(self.prepared, raw, response.problem)
+        return raw
+
     def note(self, status: int | None, reason: str, wait: float) -> None:
-        self.written = self.written or status is not None or self.step is None or self.step.sent
+        self.sent = self.sent or status is not None or self.send is None or self.send.sent
         self.attempts.append(Attempt(len(self.attempts) + 1, status, reason, wait))
         logger.log(
             logging.INFO if wait else logging.DEBUG,
-            "%s %s: %s%s",
-            self.call.request.method,
-            self.call.path,
-            reason if status is None else f"{status} {reason}",
-            f", again in {wait:.2f} s" if wait else "",
+            "%s%s (%s %s)",
+            reason,
+            f"; retrying in {wait:.2f} s" if wait else "",
+            self.prepared.request.method,
+            self.prepared.path,
         )
 
     def earlier(self) -> str:
-        return " this time, but an earlier attempt may have been received" if self.written else ""
-
-    def failure(self, result: Any, outcome: Outcome, what: str, reason: str, retry_after: float | None) -> APIError:
-        status: int | None = getattr(result, "status_code", None)
-        plain: APIError
-        plain = self.no_answer(result, what, reason) if status is None else self.refused(result, reason, retry_after)
-        if self.call.safe or outcome is not Outcome.UNKNOWN:
-            return plain
-        return outcome_unknown(self.call, plain, what if status is None else plain.message, self.sent_at)
-
-    def no_answer(self, failure: Failure, what: str, reason: str) -> APIConnectionError:
-        kind = APITimeoutError if failure.timed_out else APIConnectionError
-        sent = "the request may have been received" if failure.sent else f"nothing was sent{self.earlier()}"
-        error = self.error(kind, f"{what}, {sent}; {reason}")
-        error.sent, error.status_code, error.__cause__ = failure.sent, failure.began_with, failure.error
-        return error
-
-    def refused(self, answer: Answer, reason: str, retry_after: float | None) -> APIStatusError:
-        masker = self.masker()
-        code, message = vendor_error(answer.body)
-        parts = [str(answer.status_code)]
-        shown = masker.line(code) if code else None
-        words = masker.line(message) if message else None
-        if shown and shown != parts[0]:  # iSpring's code is the status
-            parts.append(shown)
-        text = " ".join(parts) + (f": {words}" if words else "")
-        if 300 <= answer.status_code < 400:
-            text += " (redirects are not followed, so that no token goes elsewhere)"
-        if retry_after is not None and (answer.status_code == 429 or "asks to wait" in reason):
-            text += f" ({reason if 'asks to wait' in reason else f'retry after {retry_after:.0f} s'})"
-        notice = self.credentials.notice() if answer.status_code in {401, 403} and self.call.secured else None
-        if notice:
-            text += f" ({notice})"
-        error = self.error(status_error(answer.status_code), text)
-        error.status_code, error.code, error.vendor_message = answer.status_code, shown, words
-        error.retry_after = retry_after
-        error.request_id = request_id(answer, masker.mask)
-        error.body, error.headers = answer.body, answer.headers
-        return error
-
-    def error(self, kind: type[E], message: str) -> E:
-        return self.call.error(kind, message, tuple(self.attempts))
+        """Return what is known of the attempts before this one, to complete `nothing was sent`."""
+        if not self.sent:
+            return ""
+        heard = f" ({self.heard})" if self.heard else ""
+        return f" this time, but an earlier attempt may have been received{heard}"
 
     def interrupted(self, error: BaseException) -> None:
-        """A cancelled call that must not be repeated leaves a trace: nobody may be left to catch its error."""
-        if not self.call.safe and self.step is not None and self.step.sent:
+        """Log a canceled request that is not idempotent: its error may reach nobody."""
+        if not self.prepared.idempotent and self.send is not None and self.send.sent:
             logger.error(
-                "%s %s: interrupted by %s after it was sent; the outcome is unknown",
-                self.call.request.method,
-                self.call.path,
+                "outcome unknown: interrupted by %s after the request was sent (%s %s)",
                 type(error).__name__,
+                self.prepared.request.method,
+                self.prepared.path,
             )
-
-
-def jitter() -> float:
-    """A random number from 0 to 1."""
-    import random  # late: it takes a tenth of the time to import this library, and most calls need none
-
-    return random.random()

@@ -1,6 +1,6 @@
-"""Private files: for this user alone, complete or absent, and never opened through a symbolic link.
+"""Private files: readable by this user only, complete or absent, and never opened through a symbolic link.
 
-The optional parts share it; the core writes no files.
+Shared by the optional parts; the core writes no files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
-# Windows has neither. Opening a pipe must not wait for its other end.
+# Windows has neither. Opening a pipe must not block until its other end is opened.
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -31,7 +31,7 @@ def private(path: str, flags: int) -> int:
             raise
         raise _not_private("a regular file", path) from None
     found = os.fstat(descriptor)
-    # What was just created may show another owner: network file systems map them.
+    # A file just created may show another owner: network file systems map them.
     if stat.S_ISREG(found.st_mode) and (flags & os.O_EXCL or _is_mine(found)):
         return descriptor
     os.close(descriptor)
@@ -39,13 +39,13 @@ def private(path: str, flags: int) -> int:
 
 
 def create(path: Path) -> IO[bytes]:
-    """Create a private file for writing. What has its name is removed: a symbolic link, not the file it points to."""
+    """Create a private file for writing. A file or symbolic link of its name is removed, not the target of the link."""
     path.unlink(missing_ok=True)
     return open(path, "xb", opener=private)
 
 
 def private_folder(path: Path) -> None:
-    """Create a folder with mode 0700, or take the permissions of others away from one that exists.
+    """Create a folder with mode 0700, or remove the permissions of other users from an existing one.
 
     Raises:
         PermissionError: if the path is a symbolic link, is not a folder, or belongs to another user.
@@ -56,7 +56,7 @@ def private_folder(path: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or not _is_mine(found):
         raise _not_private("a folder", str(path))
     if sys.platform != "win32" and found.st_mode & 0o077:
-        # Some file systems know no permissions.
+        # Some file systems have no permissions.
         with contextlib.suppress(OSError):
             path.chmod(0o700)
 
@@ -66,8 +66,8 @@ def _is_mine(found: os.stat_result) -> bool:
 
 
 def _not_private(expected: str, path: str) -> PermissionError:
-    text = f"not {expected} that belongs to this user, or a symbolic link. Remove it, or use another path"
-    return PermissionError(errno.EPERM, text, path)
+    reason = f"not {expected} that belongs to this user, or a symbolic link. Remove it, or use another path"
+    return PermissionError(errno.EPERM, reason, path)
 
 
 def sync_folder(path: Path) -> None:
@@ -82,24 +82,24 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_file(file: IO[bytes]) -> None:
-    """Make sure that what was written survives a power failure."""
+    """Make sure that the content of a file survives a power failure."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a small private file by way of a temporary one in the same folder."""
+    """Write a small private file through a temporary one in the same folder."""
     with replacing(path, path.with_name(path.name + ".tmp")) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
 def replacing(path: Path, temporary: Path) -> Generator[IO[bytes]]:
-    """Yield a private file for writing, which gets its name once it is complete and on the disk.
+    """Yield a private file for writing that is renamed to its final path once it is complete and on the disk.
 
     Args:
-        path: its name. A symbolic link is replaced, and the file that it points to stays as it is.
-        temporary: its name until then, in the same folder. It is removed after an error.
+        path: the final path. A symbolic link is replaced; the file that it points to is not changed.
+        temporary: the path until then, in the same folder. It is removed after an error.
     """
     try:
         with create(temporary) as file:
@@ -114,7 +114,7 @@ def replacing(path: Path, temporary: Path) -> Generator[IO[bytes]]:
 
 
 def lock(descriptor: int) -> None:
-    """Lock an open file without waiting. The system releases the lock when the process ends.
+    """Lock an open file without waiting. The operating system releases the lock when the process ends.
 
     Raises:
         OSError: if another process holds the lock.
@@ -133,7 +133,7 @@ def lock(descriptor: int) -> None:
 
 
 class Lock:
-    """A private file that one process at a time holds. The system releases it when the process ends.
+    """A private file that one process at a time can lock. The operating system releases it when the process ends.
 
     Raises:
         PermissionError: if the path is a symbolic link, is not a regular file, or belongs to another user.
@@ -147,7 +147,7 @@ class Lock:
         """Take the lock without waiting; false if another process holds it."""
         try:
             lock(self._descriptor)
-            # Its last holder may have just removed it.
+            # The last holder may have just removed it.
             return os.path.samestat(os.fstat(self._descriptor), self._path.lstat())
         except OSError:
             return False
@@ -163,5 +163,5 @@ class Lock:
         with contextlib.suppress(OSError):
             self._path.unlink()
         if sys.platform != "win32":
-            # Only now: one who took it before would hold a file without a name, and a third one its successor.
+            # Release last: a process that locked it earlier would hold an unlinked file, and another one its successor.
             os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""Keeps what is sensitive out of texts that people see."""
+"""Masks sensitive values in messages and logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST = 300
 _LONGEST_READ = 8_192
 
 _PERSONAL = re.compile(
-    # An e-mail address. It begins where such a text begins: tried from each letter, a long text would take minutes.
+    # An e-mail address. Anchored, to avoid quadratic backtracking.
     r"(?<![\w.!#$&*+/=?^`{|}~%'-])[\w.!#$&*+/=?^`{|}~%'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"
     r"|\beyJ[\w-]*\.[\w-]+(?:\.[\w-]*)?"  # a JSON web token
     r"|\b(?:tok|card|pm|src|sk|pk|rk)_[A-Za-z0-9_]{6,}"  # a token of the payment service
@@ -24,16 +24,16 @@ _SHOWABLE_SEGMENT = re.compile(r"[A-Z]{2}[0-9a-f]{32}|[A-Za-z][A-Za-z-]{0,39}|v\
 
 
 class Masker:
-    """Masks the sensitive values of one call wherever they appear, however often they are encoded.
+    """Masks the sensitive values of one request wherever they appear, however they are encoded.
 
     Args:
-        secrets: what the caller sent in sensitive fields, and credentials.
+        secrets: the values of sensitive arguments, and credentials.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         needles = {fold(secret) for secret in secrets} - {""}
         self._long = [needle for needle in needles if len(needle) >= 4]
-        # A short one is masked only where it stands alone: within words it would tear any message apart.
+        # Short values are masked as whole words only; otherwise any message would become unreadable.
         short = "|".join(re.escape(needle) for needle in needles if len(needle) < 4)
         self._short = re.compile(rf"(?<!\w)(?:{short})(?!\w)") if short else None
 
@@ -41,7 +41,7 @@ class Masker:
         return "<Masker>"
 
     def mask(self, text: str) -> str:
-        """Mask the sensitive values, and whatever looks like a person's data, in a string."""
+        """Mask the sensitive values, and what looks like personal data."""
         parts: list[str] = []
         shown = 0
         try:
@@ -56,68 +56,68 @@ class Masker:
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
         for reading in readings(text):
             for match in _PERSONAL.finditer(reading.text):
-                quotes = len(match[0]) - len(match[0].lstrip("'"))  # an address is more often quoted than so named
-                yield reading.starts[match.start() + quotes], reading.ends[match.end() - 1]
+                quotes = len(match[0]) - len(match[0].lstrip("'"))  # quotes around an e-mail address are not part of it
+                yield reading.spans[match.start() + quotes][0], reading.spans[match.end() - 1][1]
             plain = folded(reading)
             for needle in self._long:
                 at = plain.text.find(needle)
                 while at >= 0:
-                    yield plain.starts[at], plain.ends[at + len(needle) - 1]
+                    yield plain.spans[at][0], plain.spans[at + len(needle) - 1][1]
                     at = plain.text.find(needle, at + 1)
             for match in self._short.finditer(plain.text) if self._short else ():
-                yield plain.starts[match.start()], plain.ends[match.end() - 1]
+                yield plain.spans[match.start()][0], plain.spans[match.end() - 1][1]
 
     def line(self, text: str) -> str:
-        """Make one short line of a string, masked."""
+        """Return a string as one short line, masked."""
         masked = self.mask(text[:_LONGEST_READ])
-        # Masked again, since a number may come broken by line breaks.
+        # Masked again: line breaks may have split a number.
         flat = self.mask(" ".join("".join(c if c.isprintable() else " " for c in masked).split()))
         if len(flat) <= _LONGEST:
-            return flat if len(text) <= _LONGEST_READ else MASK  # else it might end with half a secret
+            return flat if len(text) <= _LONGEST_READ else MASK  # otherwise it might end with half a secret
         return flat[: _LONGEST - 3] + "..."
 
     def mask_chain(self, error: BaseException | None) -> None:
-        """Mask the texts of an error and its causes: some quote the bytes that came."""
+        """Mask the messages of an error and its causes: some quote the response."""
         seen: set[int] = set()
         while error is not None and id(error) not in seen:
             seen.add(id(error))
             error.args = tuple(self.mask(arg) if isinstance(arg, str) else arg for arg in error.args)
             if isinstance(error, OSError) and isinstance(error.strerror, str):
-                error.strerror = self.mask(error.strerror)  # this is what its text is made of
+                error.strerror = self.mask(error.strerror)  # its message is built from this
             error = error.__cause__ or error.__context__
 
 
 def sensitive_values(fields: Iterable[Any], arguments: Mapping[str, Any]) -> list[str]:
-    """Collect the texts that were given in sensitive fields, nested ones included."""
-    return [text for field in fields for text in _collect(field, arguments.get(field.name or field.wire))]
+    """Return the values of sensitive arguments as strings, nested ones included."""
+    return [value for field in fields for value in _collect(field, arguments.get(field.name or field.wire_name))]
 
 
 def _collect(field: Any, value: Any) -> Iterator[str]:
     if field.sensitive:
-        yield from texts_within(value)
-    elif field.kind == "union":
+        yield from strings_within(value)
+    elif field.type == "union":
         for option in field.fields:
             yield from _collect(option, value)
-    elif field.kind == "object" and is_object(value):
+    elif field.type == "object" and is_object(value):
         yield from sensitive_values(field.fields, value)
-    elif field.kind == "array" and is_list(value) and field.items is not None:
+    elif field.type == "array" and is_list(value) and field.items is not None:
         for item in value:
             yield from _collect(field.items, item)
 
 
-def texts_within(value: Any) -> Iterator[str]:
-    """All texts and numbers in a JSON value, as texts."""
+def strings_within(value: Any) -> Iterator[str]:
+    """Iterate over all strings and numbers in a JSON value, as strings."""
     if is_object(value):
         for item in value.values():
-            yield from texts_within(item)
+            yield from strings_within(item)
     elif is_list(value):
         for item in value:
-            yield from texts_within(item)
+            yield from strings_within(item)
     elif value is not None and not isinstance(value, bool):
         yield str(value)
 
 
 def shown_path(path: str) -> str:
-    """Give a path without its query, and without segments that look like neither words nor SIDs."""
+    """Return a path without its query; segments that look like neither words nor SIDs become `...`."""
     segments = path.split("?", 1)[0].split("/")
     return "/".join(part if not part or _SHOWABLE_SEGMENT.fullmatch(part) else "..." for part in segments)

@@ -1,4 +1,4 @@
-"""Pages in flight: the next ones of a report are fetched while its rows are read."""
+"""Pages in flight: the next ones are fetched while rows are read."""
 
 from __future__ import annotations
 
@@ -9,57 +9,54 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any
 
-from ._engine import reader
-from ._paging import AsyncPages, Page, Pages
-from ._places import Place
-from ._system import AsyncEvent
+from ._http.system import AsyncEvent
+from ._pagination import Progress
+from ._values import run_now, waiting
 
-R = TypeVar("R")
-J = TypeVar("J", bound="_Job | _AsyncJob")
-
-Fetch = Callable[[int, float | None], Any]
+Fetch = Callable[[Any], Coroutine[Any, Any, Any]]
 
 
-class _Job:
-    """One page, fetched by a thread of its own. It is a daemon: a server that hangs keeps no program from ending."""
+class ThreadJob:
+    """One page, fetched by its own daemon thread, so that a hanging server does not keep a program from ending."""
 
-    def __init__(self, fetch: Fetch, offset: int, deadline: float | None) -> None:
-        self.offset = offset
-        self.left = False
+    def __init__(self, fetch: Fetch, position: Any) -> None:
+        self.position = position
+        self.abandoned = False
         self._page: Future[Any] = Future()
-        # A token callable may look at the variables of its context.
+        # A token callable may read context variables.
         run = copy_context().run
-        threading.Thread(target=run, args=(self._run, fetch, deadline), name="invigilate-page", daemon=True).start()
+        threading.Thread(target=run, args=(self._run, fetch), name="invigilate-page", daemon=True).start()
 
-    def _run(self, fetch: Fetch, deadline: float | None) -> None:
-        reader.set(self)
+    def _run(self, fetch: Fetch) -> None:
+        waiting.set(self)
         try:
-            self._page.set_result(fetch(self.offset, deadline))
+            self._page.set_result(run_now(fetch(self.position)))
         except BaseException as error:
             self._page.set_exception(error)
 
-    def result(self) -> Any:
+    async def result(self) -> Any:
         return self._page.result()
 
-    def leave(self) -> None:
-        # What is on the wire comes back unseen; nothing more is sent.
-        self.left = True
+    def abandon(self) -> None:
+        # The request on the wire ends unread; nothing more is sent.
+        self.abandoned = True
 
 
 _tasks: set[asyncio.Task[None]] = set()  # an event loop itself keeps only weak references
 
 
 def spawn(run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], object]) -> Callable[[], object]:
-    """Start a task beside that of the caller, under whichever event loop runs, and return what cancels it.
+    """Start a task beside the caller's, in whichever event loop runs, and return a function that cancels it.
 
     No task group, since an iterator cannot hold one open between two rows. The task must store exceptions, not raise
-    them. It may be cancelled from any thread, since the garbage collector runs in any.
+    them. It may be canceled from any thread, since the garbage collector runs in any.
 
     Args:
         run: what the task runs.
-        ended: called when the task has ended, even if it was cancelled before it began.
+        ended: called when the task has ended, even if it was canceled before it started.
     """
     try:
         loop = asyncio.get_running_loop()
@@ -80,28 +77,28 @@ def spawn(run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], obje
         finally:
             ended()
 
-    # A token callable may look at the variables of its context.
+    # A token callable may read context variables.
     trio.lowlevel.spawn_system_task(scoped, context=copy_context())
     return lambda: token.run_sync_soon(scope.cancel)
 
 
-class _AsyncJob:
-    """One page, fetched by a task of its own."""
+class TaskJob:
+    """One page, fetched by its own task."""
 
-    def __init__(self, fetch: Fetch, offset: int, deadline: float | None) -> None:
-        self.offset = offset
+    def __init__(self, fetch: Fetch, position: Any) -> None:
+        self.position = position
         self.ended = AsyncEvent()
         self._page: Future[Any] = Future()
-        self.leave = spawn(lambda: self._run(fetch, deadline), self._end)
+        self.abandon = spawn(lambda: self._run(fetch), self._end)
 
-    async def _run(self, fetch: Fetch, deadline: float | None) -> None:
+    async def _run(self, fetch: Fetch) -> None:
         try:
-            self._page.set_result(await fetch(self.offset, deadline))
+            self._page.set_result(await fetch(self.position))
         except Exception as error:
             self._page.set_exception(error)
 
     def _end(self) -> None:
-        self._page.cancel()  # if nothing has come: nobody may wait for it
+        self._page.cancel()  # if there is no page: a waiting reader must not hang
         self.ended.set()
 
     async def result(self) -> Any:
@@ -109,95 +106,55 @@ class _AsyncJob:
         return self._page.result()
 
 
-class _Ahead(Generic[J]):
-    """Which pages are requested: those that follow if each has as many rows as the last one that came."""
+class Ahead:
+    """Fetches pages as a pager asks for them, and requests those that follow ahead of time.
 
-    _job: type[J]
+    Pages are expected to have as many rows as the last one.
+    """
 
-    def __init__(self, place: Place, fetch: Fetch, most: int) -> None:
-        self._place = place
-        self._fetch = fetch
+    def __init__(self, fetch: Fetch, most: int, *, threads: bool) -> None:
+        self._start = partial(ThreadJob if threads else TaskJob, fetch)
         self._most = self._now = most
-        self._jobs: deque[J] = deque()
+        self._jobs: deque[Any] = deque()
 
-    def _start(self, offset: int) -> J:
-        return self._job(self._fetch, offset, self._place.deadline)
-
-    def _next(self, offset: int) -> J:
-        if not self._jobs or self._jobs[0].offset != offset:
+    async def __call__(self, position: Any) -> Any:
+        """Return the page at a position."""
+        if not self._jobs or self._jobs[0].position != position:
             self.close()
-            self._jobs.append(self._start(offset))
-        return self._jobs[0]
+            self._jobs.append(self._start(position))
+        page = await self._jobs[0].result()
+        self._jobs.popleft()
+        return page
 
-    def _go_on(self, count: int) -> None:
-        """Request more pages, behind one of so many rows."""
-        offset, total = self._place.offset, self._place.largest
+    def continue_after(self, progress: Progress, rows: int) -> None:
+        """Request more pages, after one of so many rows."""
         self._now = min(self._most, self._now * 2)
-        if self._jobs and self._jobs[0].offset != offset:
-            # This page was shorter or longer than the one before, and those that were requested begin elsewhere. While
-            # pages differ, few are requested in vain, since it begins with one again.
+        if self._jobs and self._jobs[0].position != progress.position:
+            # The page was shorter or longer than the one before, so those in flight start at wrong rows. While page
+            # sizes differ, few requests are wasted, since this starts with one again.
             self.close()
             self._now = 1
-        if offset is not None and total is not None:
-            following = self._jobs[-1].offset + count if self._jobs else offset
-            # Without more threads, go on with those that there are.
-            with contextlib.suppress(RuntimeError):
-                while len(self._jobs) < self._now and following < total:
-                    self._jobs.append(self._start(following))
-                    following += count
+        # Without more threads, continue with those that there are.
+        with contextlib.suppress(RuntimeError):
+            while len(self._jobs) < self._now:
+                last = self._jobs[-1] if self._jobs else None
+                position = progress.predict(last.position, rows) if last else progress.predict(progress.position, 0)
+                if position is None or (last and not rows):
+                    break  # an empty page does not show where the pages after the next one start
+                self._jobs.append(self._start(position))
 
     def close(self) -> None:
-        """Abandon the pages that are in flight."""
+        """Abandon the pages in flight."""
         while self._jobs:
             with contextlib.suppress(RuntimeError):  # the event loop may be closed
-                self._jobs.popleft().leave()
-
-    def __del__(self) -> None:
-        self.close()
-
-
-class PagesAhead(_Ahead[_Job], Pages[R]):
-    """See `Pager.prefetch`."""
-
-    _job = _Job
-
-    def _get(self, offset: int) -> Page[R]:
-        page: Page[R] = self._next(offset).result()
-        self._jobs.popleft()
-        return page
-
-    def __next__(self) -> Page[R]:
-        try:
-            page = super().__next__()
-            self._go_on(len(page))
-        except BaseException:
-            self.close()
-            raise
-        return page
-
-
-class AsyncPagesAhead(_Ahead[_AsyncJob], AsyncPages[R]):
-    """See `Pager.prefetch`."""
-
-    _job = _AsyncJob
-
-    async def _get(self, offset: int) -> Page[R]:
-        page: Page[R] = await self._next(offset).result()
-        self._jobs.popleft()
-        return page
-
-    async def __anext__(self) -> Page[R]:
-        try:
-            page = await super().__anext__()
-            self._go_on(len(page))
-        except BaseException:
-            self.close()
-            raise
-        return page
+                self._jobs.popleft().abandon()
 
     async def aclose(self) -> None:
-        """See `AsyncPages`."""
+        """Cancel the pages in flight, and wait until they have ended."""
         jobs = [*self._jobs]
         self.close()
         for job in jobs:
             await job.ended.wait()
+
+    def __del__(self) -> None:
+        self.close()

@@ -1,128 +1,104 @@
-"""Writes calls out: described ones and raw ones."""
+"""Encodes calls into requests: those that a specification describes, and raw ones."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import unquote
 
-# Each generated package has an `Operation` of its own; they are made from one template.
-from smarterproctoring_client.calls import Operation, load_json
+from invigilate_runtime import UNSET, Call, Field, InvalidValue, Operation, PagedCall, Pagination, load_json
 
-from ._binding import DescribedCall
 from ._checks import check_arguments
-from ._engine import Prepared, Wire
-from ._masking import sensitive_values, shown_path, texts_within
-from ._shapes import is_list
-from .errors import InvalidArgumentError
+from ._masking import sensitive_values, shown_path, strings_within
+from ._pagination import STRATEGIES, Page, first_position
+from ._values import Decode, PreparedRequest
+from .errors import InvalidArgumentError, InvalidSidError
+
+AnyCall = Call[Any] | PagedCall[Any]
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+# No server takes longer ones, and httpx reports them as a failure of the connection.
+_LONGEST_TARGET = 60_000
+OFFSET = Pagination("offset", rows="results", parameter="offset", limit="limit", total="total", next="next")
+"""The paging of `paginate()` unless another one is passed."""
 
 
 def prepare(
-    call: DescribedCall | RawCall,
-    defaults: Mapping[str, Any],
-    *,
-    check_sids: bool,
-    page: Mapping[str, int],
-) -> Prepared:
-    """Check a described call and write it out.
+    call: AnyCall, defaults: Mapping[str, Any], *, check_sids: bool, page: Mapping[str, Any] | None = None
+) -> PreparedRequest:
+    """Check a call and encode its request.
 
     Args:
         call: the call.
         defaults: what the client supplies, by the name of its option.
-        check_sids: whether identifiers must match their documented patterns.
-        page: `offset` of the page to ask for, in place of the caller's.
+        check_sids: whether SIDs must match their documented patterns.
+        page: the argument that selects the page, instead of the caller's.
 
     Raises:
         InvalidArgumentError: if an argument is wrong.
-        ConfigurationError: if an argument is missing that the client could supply.
+        ConfigurationError: if a required argument was passed neither to the call nor to the client.
     """
-    if isinstance(call, RawCall):
-        return call.prepare(page)
     operation: Operation[Any] = call.operation
-    reading = operation.repeat == "safe" and operation.method in {"GET", "POST"}
+    decode: Decode = call.decode if isinstance(call, Call) else _page_decoder(call)
+    reading = operation.idempotent and operation.method in {"GET", "POST"}
     arguments = check_arguments(operation.fields, call.arguments, defaults, check_sids=check_sids, reading=reading)
-    arguments.update(page)
+    arguments.update(page or {})
+    body = getattr(call, "body", UNSET)
     try:
-        request = Wire(*operation.request(arguments))
+        request = operation.request(arguments, body)
+    except InvalidValue as error:
+        # Also of SIDs that are not checked: they must still stay within their segment of the path.
+        sid = any(field.sid and field.name == error.argument for field in operation.fields)
+        wrong = InvalidSidError if sid else InvalidArgumentError
+        raise wrong(error.argument or "arguments", error.expected, error.passed) from None
     except (ValueError, TypeError, RecursionError) as error:
-        # Only what the specification leaves open gets here, such as a set inside of a free-form object.
-        raise InvalidArgumentError("arguments", "values with a JSON form", str(error)) from None
+        # Only what the specification leaves open gets here, such as a set within a free-form object.
+        name = "json" if body is not UNSET else "arguments"
+        raise InvalidArgumentError(name, "values with a JSON form", type(error).__name__) from None
+    if len(request.target) > _LONGEST_TARGET:
+        raise InvalidArgumentError("arguments", f"a URL of at most {_LONGEST_TARGET} characters", "a longer one")
+    secrets = [*sensitive_values(operation.fields, arguments), *strings_within([] if body is UNSET else [body])]
     shown = {
         field.name: arguments[field.name] for field in operation.fields if field.name in arguments and _plain(field)
     }
-    return Prepared(
+    return PreparedRequest(
         request=request,
-        safe=operation.repeat == "safe",
+        decode=decode,
+        idempotent=operation.idempotent,
         secured=operation.secured,
         path=shown_path(request.target),
-        operation=operation.id,
-        secrets=tuple(sensitive_values(operation.fields, arguments)),
+        operation=operation.id or None,
+        secrets=tuple(secrets if operation.id else (value for value in secrets if len(value) >= 4)),
         arguments=shown,
     )
 
 
 def _plain(field: Any) -> bool:
     """Whether a value of a field, items included, holds nothing that may be sensitive."""
-    itself = not field.sensitive and field.kind not in {"object", "union", "any"}
+    itself = not field.sensitive and field.type not in {"object", "union", "any"}
     return itself and (field.items is None or _plain(field.items))
 
 
-class RawCall:
-    """A call that no specification describes.
+def _page_decoder(call: PagedCall[Any]) -> Decode:
+    start = first_position(call)
+    offset = start if isinstance(start, int) else 0  # of the first page; pagers count on
 
-    Args:
-        method: GET, HEAD, POST, PUT, PATCH or DELETE.
-        path: relative to the base URL, beginning with `/`; no query, no `.` or `..`.
-        params: the query; a list becomes repeated keys, `None` raises.
-        body: sent as JSON unless it is `None`.
-        safe: whether repeating does no harm; by default that of GET and HEAD alone.
+    def decode(content: bytes, *, status: int, media: str) -> Page[Any]:
+        rows, envelope = call.decode_page(content, status=status)
+        return Page(rows, offset, envelope, call.pagination, call.arguments.get(call.pagination.limit or ""))
 
-    Raises:
-        InvalidArgumentError: if the path could lead elsewhere, or a value cannot be written.
-    """
+    return decode
 
-    def __init__(
-        self, method: str, path: str, params: Mapping[str, Any] | None, body: Any = None, safe: bool | None = None
-    ) -> None:
-        self.method = str(method).upper()
-        if self.method not in _METHODS:
-            raise InvalidArgumentError("method", f"one of {', '.join(sorted(_METHODS))}", "another one")
-        check_path(path)
-        self.path = path
-        self.arguments = dict(params or {})
-        self.body = body
-        self.safe = self.method in {"GET", "HEAD"} if safe is None else safe
 
-    def prepare(self, page: Mapping[str, int]) -> Prepared:
-        """Write it out; see `prepare`."""
-        params = {**self.arguments, **page}
-        query = [pair for name, value in params.items() for pair in _pairs(name, value)]
-        headers = {"Accept": "application/json"}
-        content: bytes | None = None
-        if self.body is not None:
-            try:
-                text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-                content = text.encode()
-            except (TypeError, ValueError, RecursionError) as error:
-                raise InvalidArgumentError("json", "a value with a JSON form", type(error).__name__) from None
-            headers["Content-Type"] = "application/json"
-        return Prepared(
-            request=Wire(self.method, self.path + ("?" + "&".join(query) if query else ""), headers, content),
-            safe=self.safe,
-            secured=True,
-            path=shown_path(self.path),
-            operation=None,
-            # Nothing says which of these are sensitive, so all texts are.
-            secrets=tuple(text for text in texts_within([self.body, params]) if len(text) >= 4),
-        )
+def _unchanged(value: Any) -> Any:
+    return value
 
-    def decode(self, content: bytes, /, *, status: int, media: str) -> Any:
-        """Decode what no specification describes: JSON, `None` without content, else text, with any 2xx."""
+
+class _RawCall(Call[Any]):
+    def decode(self, content: bytes, *, status: int = 200, media: str = "application/json") -> Any:
+        """Decode JSON, `None` without content, or else a string; any 2xx will do."""
         if not content.strip():
             return None
         try:
@@ -131,12 +107,66 @@ class RawCall:
             return content.decode("utf-8", "replace")
 
 
-class RawPagedCall(RawCall):
-    """A report that no specification describes; its rows stay as they came."""
+def raw_call(
+    method: str,
+    path: str,
+    params: Mapping[str, Any] | None,
+    *,
+    body: Any = None,
+    idempotent: bool | None = None,
+    pagination: Pagination | None = None,
+) -> Any:
+    """Describe a call that no specification describes.
 
-    def decode_rows(self, results: list[Any]) -> list[Any]:
-        """Give the rows."""
-        return results
+    Args:
+        method: GET, HEAD, POST, PUT, PATCH or DELETE.
+        path: relative to the base URL, beginning with `/`; no query, no `.` or `..`.
+        params: the query; a list becomes repeated keys, `None` raises.
+        body: sent as JSON unless it is `None`.
+        idempotent: whether a second, identical request has no further effect; by default only that of GET and HEAD.
+        pagination: how the response pages, if it does.
+
+    Raises:
+        InvalidArgumentError: if the path could leave the base URL.
+    """
+    method = str(method).upper()
+    if method not in _METHODS:
+        raise InvalidArgumentError(
+            "method", f"one of {', '.join(_METHODS)}", repr(method[:20]) if method.isalpha() else "another string"
+        )
+    check_path(path)
+    if pagination is not None and (
+        pagination.type not in STRATEGIES or (pagination.type == "cursor" and not pagination.next)
+    ):
+        expected = "the type offset, or the type cursor with `next`, the field that holds the token"
+        raise InvalidArgumentError("pagination", expected, f"the type {pagination.type}")
+    arguments = {_argument(name): value for name, value in (params or {}).items()}
+    names = [*(params or {}), *([pagination.parameter] if pagination else [])]
+    if pagination is not None:
+        limit = pagination.limit and _argument(pagination.limit)
+        pagination = pagination._replace(parameter=_argument(pagination.parameter), limit=limit)
+    operation = Operation[Any](
+        id="",
+        method=method,
+        path=path,
+        idempotent=method in {"GET", "HEAD"} if idempotent is None else idempotent,
+        returns="any",
+        read=_unchanged,
+        documentation="",
+        # Nothing says which values are sensitive, so all are.
+        fields=tuple(
+            Field(_argument(name), str(name), "query", "any", sensitive=True) for name in dict.fromkeys(names)
+        ),
+        media=None if body is None else "application/json",
+        pagination=pagination,
+    )
+    if pagination is not None:
+        return PagedCall(operation, arguments, list)
+    return _RawCall(operation, arguments, UNSET if body is None else body)
+
+
+def _argument(name: str) -> str:
+    return f"params[{name!r}]"
 
 
 def check_path(path: object) -> None:
@@ -149,30 +179,11 @@ def check_path(path: object) -> None:
     if not isinstance(path, str):
         raise InvalidArgumentError("path", expected, f"a value of type {type(path).__name__}")
     if "://" in path or path.startswith("//"):
-        raise InvalidArgumentError("path", expected, "an absolute address")
+        raise InvalidArgumentError("path", expected, "an absolute URL")
     if "?" in path or "#" in path:
-        raise InvalidArgumentError("path", expected, "a path with a query or fragment; use params")
-    if not _PATH.fullmatch(path):
-        raise InvalidArgumentError("path", expected, "a text that is none")
-    segments = re.sub(r"%2e", ".", path, flags=re.IGNORECASE).split("/")
-    if any(segment in {".", ".."} for segment in segments) or re.search(r"%(2f|5c|00|0a|0d)", path, re.IGNORECASE):
-        raise InvalidArgumentError("path", expected, "one that leaves its place")
-
-
-def _pairs(name: str, value: Any) -> list[str]:
-    values: list[Any] = list(value) if is_list(value) else [value]
-    if not values:
-        raise InvalidArgumentError(f"params[{name!r}]", "at least one value", "an empty list")
-    pairs: list[str] = []
-    for item in values:
-        if not isinstance(item, str | int | float):
-            given = "None" if item is None else f"a value of type {type(item).__name__}"
-            raise InvalidArgumentError(f"params[{name!r}]", "text, numbers or booleans", given)
-        try:
-            # Not str(): a member of an enum of texts shows itself as something else.
-            text = str.__str__(item) if isinstance(item, str) else json.dumps(item, allow_nan=False)
-            pairs.append(f"{quote(str(name), safe='')}={quote(text, safe='')}")
-        except ValueError:
-            flaw = "a value without a form in a query"
-            raise InvalidArgumentError(f"params[{name!r}]", "finite numbers or text", flaw) from None
-    return pairs
+        raise InvalidArgumentError("path", expected, "a path with a query or fragment", "Pass the query as `params`")
+    decoded = unquote(path)
+    if not _PATH.fullmatch(path) or re.search(r"[\x00\r\n\\]", decoded) or decoded.count("/") != path.count("/"):
+        raise InvalidArgumentError("path", expected, "another string")
+    if {".", ".."} & set(decoded.split("/")):
+        raise InvalidArgumentError("path", expected, "a path with `.` or `..`")

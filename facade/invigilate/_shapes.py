@@ -1,4 +1,4 @@
-"""The shapes of values that nobody has typed."""
+"""Type guards for values of unknown type."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any, TypeGuard
 
 
 def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
-    """Whether a value can stand for a JSON object."""
+    """Return whether a value can be written as a JSON object."""
     return isinstance(value, Mapping)
 
 
 def is_list(value: object) -> TypeGuard[Sequence[Any]]:
-    """Whether a value can stand for a JSON array; a text is no list of letters."""
+    """Return whether a value can be written as a JSON array; a string cannot."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether a value is a number; Python's booleans are integers, but JSON's are none."""
+    """Return whether a value is a number; booleans are integers in Python, but not in JSON."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,7 +1,7 @@
-"""Keeps the frames of this library out of the tracebacks of its errors.
+"""Keeps the frames of this library out of tracebacks.
 
-Tools that print local variables with a traceback (rich, pytest, `traceback.TracebackException`, crash reporters) would
-show what these frames hold: arguments, requests with their headers, and the buffers of the transport.
+Tools that print local variables (rich, pytest, `traceback.TracebackException`, crash reporters) would show what these
+frames hold: arguments, headers, and buffers of connections.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .errors import InvigilateError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_NOTE = "raised by the calls below, whose local variables are not kept:\n"
+_NOTE = "raised by the calls below, without their local variables:\n"
 
 
 def sealed(function: F) -> F:
-    """Let the traceback of what a function raises begin with its caller, and its causes have none.
+    """Decorate a function so that tracebacks of its exceptions start at the caller, and causes have none.
 
-    An exception that is not an error of this library, and so probably a mistake in it or in a callable that it was
-    passed, keeps the lines of its traceback as a note.
+    An exception that is not an error of this library, so probably a bug in it or in a callable that was passed, keeps
+    the lines of its traceback as a note.
     """
 
     @functools.wraps(function)
@@ -49,16 +49,16 @@ def sealed(function: F) -> F:
 
 
 def forget_frames(error: BaseException, handled: BaseException | None) -> None:
-    """Remove the tracebacks of an exception and of what it is linked to.
+    """Remove the tracebacks of an exception and of its causes and contexts.
 
     Raising it again with a bare `raise` starts a traceback at the caller.
 
     Args:
         error: the exception.
-        handled: what the caller was handling before; it is the caller's, and stays as it is.
+        handled: the exception that the caller was handling before, which is left alone.
     """
     below = error.__traceback__ and error.__traceback__.tb_next
-    # Within one sealed function is another: the lines that the inner one removed say more.
+    # Sealed functions call each other: the lines that the inner one removed say more.
     noted = any(str(note).startswith(_NOTE) for note in getattr(error, "__notes__", ()))
     if below is not None and not noted and isinstance(error, Exception) and not isinstance(error, InvigilateError):
         error.add_note(_NOTE + "".join(traceback.format_tb(below)).rstrip())

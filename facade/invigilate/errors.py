@@ -1,31 +1,30 @@
 """The errors of this library.
 
     InvigilateError
-    ├── ConfigurationError (ValueError)        the client cannot work as it was set up
+    ├── ConfigurationError (ValueError)        the client cannot work as configured
     ├── InvalidArgumentError (ValueError)      an argument is wrong; nothing was sent
-    │   ├── InvalidSidError                    a resource identifier is of another kind or shape
-    │   └── InvalidTimestampError              a time names no instant
-    └── APIError                               a call did not give its documented success
-        ├── APIConnectionError                 no answer came
-        │   └── APITimeoutError                none came in time
-        ├── APIStatusError                     the server answered with an error
+    │   ├── InvalidSidError                    a SID of another kind or shape
+    │   └── InvalidTimestampError              a time without UTC offset, or none at all
+    └── APIError                               a request did not end in its documented success
+        ├── APIConnectionError                 no response was received
+        │   └── APITimeoutError                none in time
+        ├── APIStatusError                     the server responded with an error status
         │   ├── BadRequestError                400
-        │   ├── AuthenticationError            401
+        │   ├── AuthenticationError            401, or a documented code that says so
         │   ├── PermissionDeniedError          403
         │   ├── NotFoundError                  404
         │   ├── ConflictError                  409
         │   ├── UnprocessableEntityError       422
         │   ├── RateLimitError                 429
         │   └── InternalServerError            5xx
-        ├── ResponseDecodeError                the answer is not what is documented
-        ├── IncompleteResultError              a report ends early, or contradicts itself
-        └── OutcomeUnknownError                a call that must not be repeated may have gone through
+        ├── ResponseDecodeError                the response is not what is documented
+        ├── IncompleteResultError              paging ends early, or contradicts itself
+        └── OutcomeUnknownError                a request that is not idempotent may have been processed
 
     ReportWarning (UserWarning)                a report changed while it was read; see `Pager.warnings`
 
-`str()` of an error is one line that names method, path, status, the vendor's code and message, and the request id.
-Nothing that the caller sent in a sensitive field is in it, nor in `repr()` or a pickle. Errors survive pickling
-without body, headers and cause.
+`str()` of an error is one line: the reason, then method, path, request ID and number of attempts. Values of sensitive
+arguments are never in it, nor in `repr()` or a pickle. Errors survive pickling without body, headers and cause.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ from typing import Any, NamedTuple
 
 
 class Attempt(NamedTuple):
-    """One attempt at a call.
+    """One attempt to send a request.
 
     Attributes:
         number: counted from 1.
-        status_code: the HTTP status, or `None` if no answer came.
-        reason: what came of it, in a few words.
+        status_code: the HTTP status, or `None` if no response was received.
+        reason: what happened, in a few words.
         wait: seconds waited before the next attempt; `0.0` after the last.
     """
 
@@ -55,7 +54,7 @@ class InvigilateError(Exception):
 
 
 class ConfigurationError(InvigilateError, ValueError):
-    """The client cannot work as it was set up; nothing was sent."""
+    """The client cannot work as configured; nothing was sent."""
 
 
 class InvalidArgumentError(InvigilateError, ValueError):
@@ -63,40 +62,42 @@ class InvalidArgumentError(InvigilateError, ValueError):
 
     Attributes:
         argument: its name, with the path to a nested field, as in `exam.configuration.access.open`.
-        expected: what is documented.
-        given: a description of what was given, without its value where that may be anybody's secret.
+        expected: what is allowed.
+        passed: a description of what was passed, without the value where it may be sensitive.
+        hint: what to do, or an empty string.
     """
 
-    def __init__(self, argument: str, expected: str, given: str) -> None:
-        super().__init__(argument, expected, given)
+    def __init__(self, argument: str, expected: str, passed: str, hint: str = "") -> None:
+        super().__init__(argument, expected, passed, hint)
         self.argument = argument
         self.expected = expected
-        self.given = given
+        self.passed = passed
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.argument}: expected {self.expected}, got {self.given}"
+        return f"{self.argument}: expected {self.expected}, got {self.passed}" + (f". {self.hint}" if self.hint else "")
 
 
 class InvalidSidError(InvalidArgumentError):
-    """A resource identifier is of another kind or shape than documented; nothing was sent."""
+    """A SID has another kind or shape than documented; nothing was sent."""
 
 
 class InvalidTimestampError(InvalidArgumentError):
-    """A time is no RFC 3339 date-time with an offset, or a datetime without time zone; nothing was sent."""
+    """A time is not an RFC 3339 date-time with a UTC offset or an aware datetime; nothing was sent."""
 
 
 class APIError(InvigilateError):
-    """Base of the errors of a call.
+    """Base of the errors of a request.
 
     Attributes:
         method: the HTTP method.
-        path: the path without query; a segment that does not look like an identifier is left out.
+        path: the path without query; segments that look like neither words nor identifiers are left out.
         operation: the operationId, or `None` for `client.request()`.
         attempts: what was tried.
-        status_code: the HTTP status, if an answer came.
-        request_id: the server's name for the request, if it gave one.
-        body: the body of the answer, kept in memory only; `None` after unpickling.
-        headers: the headers of the answer; `None` after unpickling.
+        status_code: the HTTP status, if a response was received.
+        request_id: the request ID of the server, if it sent one.
+        body: the response body, kept in memory only; `None` after unpickling.
+        headers: the response headers; `None` after unpickling.
     """
 
     status_code: int | None = None
@@ -112,6 +113,7 @@ class APIError(InvigilateError):
         operation: str | None = None,
         attempts: tuple[Attempt, ...] = (),
         request_id: str | None = None,
+        **details: Any,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -120,86 +122,79 @@ class APIError(InvigilateError):
         self.operation = operation
         self.attempts = attempts
         self.request_id = request_id
+        self.__dict__.update(details)
 
     def __str__(self) -> str:
-        notes: list[str] = []
+        notes = [f"{self.method} {self.path}"] if self.method else []
         if self.request_id:
-            notes.append(f"request id {self.request_id}")
+            notes.append(f"request ID {self.request_id}")
         if len(self.attempts) > 1:
             notes.append(f"{len(self.attempts)} attempts")
-        where = f"{self.method} {self.path}: " if self.method else ""
-        return f"{where}{self.message}" + (f" ({', '.join(notes)})" if notes else "")
+        return self.message + (f" ({', '.join(notes)})" if notes else "")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {key: value for key, value in self.__dict__.items() if key not in _NOT_PICKLED}
-        return _rebuild, (type(self), self.message, state)
+        return type(self), (self.message,), state
 
 
-# Bodies may hold what nobody may see, and a monotonic clock means nothing to another process.
+# Bodies may hold personal data, and a monotonic clock means nothing to another process.
 _NOT_PICKLED = frozenset({"body", "headers", "sent_monotonic"})
 
 
-def _rebuild(kind: type[APIError], message: str, state: dict[str, Any]) -> APIError:
-    error = kind.__new__(kind, message)
-    error.args = (message,)
-    error.__dict__.update(state)
-    return error
-
-
 class APIConnectionError(APIError):
-    """No answer came.
+    """No response was received.
 
     Attributes:
-        sent: whether any of the request may have been written, in any attempt. `False` is certain.
+        sent: whether any part of the request may have been written, in any attempt. `False` is certain.
     """
 
     sent: bool = True
 
 
 class APITimeoutError(APIConnectionError):
-    """No answer came in time."""
+    """No response was received in time."""
 
 
 class APIStatusError(APIError):
-    """The server answered with an error.
+    """The server responded with an error status.
 
     Attributes:
         code: the vendor's code, if the body has one.
-        vendor_message: the vendor's message, with what is sensitive masked.
+        vendor_message: the vendor's message, with sensitive values masked.
         retry_after: seconds that the server asks to wait, if it does.
     """
 
-    status_code: int  # pyright: ignore[reportIncompatibleVariableOverride]  # here an answer always came
+    status_code: int  # pyright: ignore[reportIncompatibleVariableOverride]  # here a response was received
     code: str | None = None
     vendor_message: str | None = None
     retry_after: float | None = None
 
 
 class BadRequestError(APIStatusError):
-    """400: the server refuses the request as it is."""
+    """400: the request is malformed or not allowed."""
 
 
 class AuthenticationError(APIStatusError):
-    """401: the credentials are missing, wrong or expired."""
+    """401, or a documented code that says so: the credentials are missing, wrong or expired."""
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the credentials do not suffice. SmarterProctoring also answers so to an invalid or expired token."""
+    """403: the credentials lack the permission."""
 
 
 class NotFoundError(APIStatusError):
-    """404: there is no such thing."""
+    """404: the resource does not exist."""
 
 
 class ConflictError(APIStatusError):
-    """409: the state of the thing does not allow it."""
+    """409: the state of the resource does not allow the request."""
 
 
 class UnprocessableEntityError(APIStatusError):
-    """422: the request is understood and refused."""
+    """422: the server understood the request and refused it."""
 
 
 class RateLimitError(APIStatusError):
@@ -218,11 +213,11 @@ class ResponseDecodeError(APIError):
 
 
 class IncompleteResultError(APIError):
-    """A report ends before its announced total, has more rows than that, or sends the same pages again.
+    """Paging ended before the announced total, returned more rows than that, or returned the same pages again.
 
     Attributes:
         total: the number of rows that the server announced; 0 if it announced none.
-        received: the number of rows up to where it ended, those before the first offset included.
+        received: the number of rows up to there, including those before the first offset.
     """
 
     total: int = 0
@@ -232,10 +227,10 @@ class IncompleteResultError(APIError):
 class ReportWarning(UserWarning):
     """A report seems to have changed while it was read: rows may be missing or duplicated.
 
-    They are returned as they came.
+    They are returned as received.
 
     Attributes:
-        offset: of the page on which it showed.
+        offset: of the page that showed it.
     """
 
     def __init__(self, message: str, offset: int) -> None:
@@ -247,14 +242,14 @@ class ReportWarning(UserWarning):
 
 
 class OutcomeUnknownError(APIError):
-    """A call that must not be repeated may have gone through, and nothing says whether it did.
+    """A request that is not idempotent may have been processed, and nothing shows whether it was.
 
-    Do not send it again before reading back what happened. The cause is chained as `__cause__`.
+    Do not retry it before reading back what happened. The cause is chained as `__cause__`.
 
     Attributes:
-        status_code: the status, if an answer came.
-        arguments: the arguments that were sent, without those of sensitive fields.
-        sent_at: when it was sent, in seconds since the epoch by the local clock.
+        status_code: the status, if a response was received.
+        arguments: the arguments that were sent, without sensitive ones.
+        sent_at: when the request was last sent, in seconds since the epoch by the local clock.
         sent_monotonic: the same on the monotonic clock of this process; `None` after unpickling.
     """
 
@@ -274,8 +269,8 @@ STATUS_ERRORS: dict[int, type[APIStatusError]] = {
 }
 
 
-def status_error(status_code: int) -> type[APIStatusError]:
-    """The class of the error that a status stands for."""
+def error_class(status_code: int) -> type[APIStatusError]:
+    """Return the error class of a status."""
     return InternalServerError if status_code >= 500 else STATUS_ERRORS.get(status_code, APIStatusError)
 
 

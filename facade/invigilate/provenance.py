@@ -6,20 +6,22 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from ._apis import APIS
+
 
 def read(*packages: str) -> dict[str, dict[str, Any]]:
-    """Read what generated packages say of their origin.
+    """Read the provenance that generated packages carry.
 
     Args:
-        packages: generated packages, those of a downstream SDK included; by default the two of this SDK.
+        packages: names of generated packages, including those of a downstream SDK; by default all of this SDK.
 
     Returns:
         For each package: `specification` (`file`, `sha256`), `generator` (`name`, `version`, `options`), `templates`
-        (`sha256`, of what `sha256sum *` prints in the folder of templates) and `formatter` (`name`, `version`).
+        (`sha256` of the output of `sha256sum *` in the folder of templates) and `formatter` (`name`, `version`).
 
     Raises:
-        FileNotFoundError: if a package does not say.
+        FileNotFoundError: if a package carries none.
         ModuleNotFoundError: if a package is not installed.
     """
-    wanted = packages or ("smarterproctoring_client", "ispring_learn_client")
-    return {name: json.loads(files(name).joinpath("provenance.json").read_text(encoding="utf-8")) for name in wanted}
+    names = packages or tuple(api.package for api in APIS)
+    return {name: json.loads(files(name).joinpath("provenance.json").read_text(encoding="utf-8")) for name in names}

@@ -1,36 +1,32 @@
-"""The OpenAPI documents that this SDK is generated from, as they are shipped with it.
+"""The OpenAPI documents that this SDK is generated from, shipped with it.
 
-They serve generators of other languages, mock servers, and the sandbox.
+Use them with generators for other languages and with mock servers; the sandbox uses them too.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Literal
 
-SpecName = Literal["smarterproctoring", "ispring-learn"]
+from ._apis import APIS
 
-_PACKAGES: dict[SpecName, str] = {
-    "smarterproctoring": "smarterproctoring_client",
-    "ispring-learn": "ispring_learn_client",
-}
+_PACKAGES = {api.spec: api.package for api in APIS}
 
-NAMES: tuple[SpecName, ...] = tuple(_PACKAGES)
-"""The names that `read` takes."""
+NAMES = tuple(_PACKAGES)
+"""The names that `read` accepts."""
 
 
-def read(name: SpecName) -> str:
+def read(name: str) -> str:
     """Read a specification.
 
     Args:
-        name: `"smarterproctoring"` or `"ispring-learn"`.
+        name: one of `NAMES`.
 
     Returns:
-        An OpenAPI 3.1 document as YAML text.
+        An OpenAPI 3.1 document in YAML.
 
     Raises:
         ValueError: if there is no specification of that name.
     """
     if name not in _PACKAGES:
-        raise ValueError(f"no specification is called {name!r}; there are {', '.join(NAMES)}")
+        raise ValueError(f"no specification named {name!r}: expected one of {', '.join(NAMES)}")
     return files(_PACKAGES[name]).joinpath("openapi.yaml").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What can be said of a booking whose answer was lost, once the session has been read back.
+"""What a session that is read back shows of a booking whose outcome is unknown.
 
-A verdict is a judgement of what is visible, never a permission to send the call again. Whether a card was charged
-cannot be read back at all: no documented answer shows it.
+A verdict describes what is visible; it never permits a retry. Whether a card was charged cannot be read back at all: no
+documented response shows it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,25 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ._policy import http_date
-from ._timestamps import parse_timestamp
-from .errors import InvalidArgumentError, InvalidTimestampError, InvigilateError, OutcomeUnknownError
+from invigilate._binding import Runner
+from invigilate._policy import http_date
+from invigilate._timestamps import parse_timestamp
+from invigilate._values import Steps
+from invigilate.errors import (
+    APIError,
+    InvalidArgumentError,
+    InvalidTimestampError,
+    InvigilateError,
+    OutcomeUnknownError,
+)
+from smarterproctoring_client.api.exam_sessions import get_exam_session
 
 _CLOCKS = 60.0
 """Seconds that clocks may differ by."""
 _SAME_DAY = 86_400.0
 """Seconds: a server may round times to minutes, hours or dates, or show local times as UTC."""
 
-# What a call asks for, and where it should then stand in the session. Only the equal names are documented.
+# The arguments of a request, and the fields of the session that should then show them. Only equal names are documented.
 _FIELDS = {
     "appointment_date_time": "appointmentDate",
     "appointment_start_date_time": "appointmentDate",
@@ -32,7 +41,7 @@ _FIELDS = {
     "exam_locale": "examLocale",
 }
 _TIMES = frozenset({"appointmentDate", "appointmentEndDate"})
-# Identifiers of a session, and the arguments that asked for it; the first is the session's own.
+# SIDs of a session, and the arguments that requested it; the first is the session's own.
 _IDENTIFIERS = {"sid": "session_sid", "examSid": "exam_sid", "installSid": "install_sid"}
 _INFERRED = {
     "appointmentDate": "appointmentDate shows the requested time",
@@ -48,26 +57,26 @@ SCHEDULE, RESCHEDULE, CANCEL = "scheduleExamSession", "rescheduleExamSession", "
 
 
 class Verdict(Enum):
-    """What is visible of a call whose outcome is unknown."""
+    """What is visible of a request whose outcome is unknown."""
 
     APPLIED = "APPLIED"
-    """The requested values stand in the session, and there is evidence that they are new."""
+    """The session shows the requested values, and there is evidence that they are new."""
     NOT_VISIBLE = "NOT_VISIBLE"
-    """They do not stand there. That is no proof: the call may still be applied later, and was perhaps applied and is
-    not shown yet. It is no permission to send the call again."""
+    """The session does not show them. That proves nothing: the request may be applied later, or may have been applied
+    and not be visible yet. It does not permit a retry."""
     UNDETERMINED = "UNDETERMINED"
     """What is visible proves neither."""
 
 
 class Compared(NamedTuple):
-    """One requested value and what stands in the session.
+    """A requested value and what the session shows.
 
     Attributes:
-        argument: the argument of the call.
-        field: the documented name of the session's member.
-        requested: what was asked for.
-        found: what stands there now; `None` if nothing does.
-        matches: whether it is the same; times are compared as instants.
+        argument: the argument of the request.
+        field: the documented name of the session's field.
+        requested: what was requested.
+        found: what the session shows now; `None` if nothing.
+        matches: whether both are the same; times are compared as instants.
     """
 
     argument: str
@@ -78,14 +87,14 @@ class Compared(NamedTuple):
 
 
 class CheckResult(NamedTuple):
-    """What reading back a session says.
+    """What reading back a session shows.
 
     Attributes:
         verdict: see `Verdict`.
         reason: why, in a sentence.
-        session: the session as it was read, or `None` if it could not be, or another one came.
+        session: the session as read, or `None` if it could not be read or is another one.
         compared: the requested values beside those found.
-        inferred: what the verdict takes for granted although no page documents it.
+        inferred: what the verdict relies on although no page documents it.
     """
 
     verdict: Verdict
@@ -98,51 +107,62 @@ class CheckResult(NamedTuple):
         return f"<CheckResult {self.verdict.value}: {self.reason}>"
 
 
+def check(client: Runner, error: OutcomeUnknownError, before: Any) -> Steps[CheckResult]:
+    """Read the session of an error back, and judge it; see `ExamSessions.check`."""
+    sids = session_of(error)
+    try:
+        response = yield from client.steps(get_exam_session.describe(**sids))
+        response.parsed  # noqa: B018  # a response that cannot be decoded is one that cannot be read
+    except APIError as failure:
+        return unreadable(error.operation, failure)
+    return result(error, response, before)
+
+
 def session_of(error: OutcomeUnknownError) -> dict[str, Any]:
-    """Get the identifiers of the session that an error is about.
+    """Return the SIDs of the session that an error is about.
 
     Raises:
         InvalidArgumentError: if it is not about an exam session.
     """
-    given: Any = error
+    passed: Any = error
     names = ("install_sid", "exam_sid", "session_sid")
     if (
-        not isinstance(given, OutcomeUnknownError)
+        not isinstance(passed, OutcomeUnknownError)
         or error.operation not in {SCHEDULE, RESCHEDULE, CANCEL}
         or any(name not in error.arguments for name in names)
     ):
         expected = "the OutcomeUnknownError of schedule, reschedule or cancel"
-        shown = f"{type(given).__name__} of {getattr(given, 'operation', None) or 'no operation'}"
+        shown = f"{type(passed).__name__} of {getattr(passed, 'operation', None) or 'no operation'}"
         raise InvalidArgumentError("error", expected, shown)
     return {name: error.arguments[name] for name in names}
 
 
 def result(error: OutcomeUnknownError, response: Any, before: Any) -> CheckResult:
-    """Judge the raw answer of reading the session back.
+    """Judge the raw response of reading the session back.
 
     Args:
-        error: what the call raised.
+        error: what the request raised.
         response: the `RawResponse` of the session.
-        before: the session as it stood before the call, as a model or mapping; or `None`.
+        before: the session as it was before the request, as a model or mapping; or `None`.
 
     Raises:
         InvalidArgumentError: if `before` is neither.
     """
     session = response.parsed
-    stood: Any = before.to_dict() if hasattr(before, "to_dict") else before
-    if stood is not None and not hasattr(stood, "keys"):
-        raise InvalidArgumentError("before", "a session, as a model or a mapping", type(stood).__name__)
+    earlier: Any = before.to_dict() if hasattr(before, "to_dict") else before
+    if earlier is not None and not hasattr(earlier, "keys"):
+        raise InvalidArgumentError("before", "a session, as a model or a mapping", type(earlier).__name__)
     sent_at = error.sent_at
     stamp = http_date(response.headers.get("date", ""))
     # By the server's clock if possible; the `Date` of a stored response is of another time.
     if stamp is not None and error.sent_monotonic is not None and "age" not in response.headers:
-        sent_at = stamp - (response.sent_at - error.sent_monotonic)
+        sent_at = stamp - (response.sent_monotonic - error.sent_monotonic)
     now = session.to_dict()
     verdict, reason, compared, inferred = judge(
         error.operation or "",
         error.arguments,
         now,
-        before=stood,
+        before=earlier,
         sent_from=None if sent_at is None else sent_at - _CLOCKS,
     )
     found = session if other_session(error.arguments, now) is None else None
@@ -150,28 +170,28 @@ def result(error: OutcomeUnknownError, response: Any, before: Any) -> CheckResul
 
 
 def unreadable(operation: str | None, error: InvigilateError) -> CheckResult:
-    """The result when the session of an operation cannot be read back."""
+    """Return the result for a session that cannot be read back."""
     what = "neither the session nor whether a card was charged can" if operation == SCHEDULE else "the session cannot"
     reason = f"{what} be read back: {error}"
     return CheckResult(Verdict.UNDETERMINED, reason, None, (), ())
 
 
-def other_session(asked: Mapping[str, Any], session: Mapping[str, Any]) -> str | None:
-    """Say why a session is not certainly the one that was asked for.
+def other_session(requested: Mapping[str, Any], session: Mapping[str, Any]) -> str | None:
+    """Return why a session is not certainly the one that was requested.
 
     Args:
-        asked: `session_sid`, and `exam_sid` and `install_sid` if they are known.
-        session: the session that came, by documented names.
+        requested: `session_sid`, and `exam_sid` and `install_sid` if known.
+        session: the session received, by documented names.
 
     Returns:
-        The reason, or `None` if the session shows the SID that was asked for, and no other exam or install.
+        The reason, or `None` if the session shows the requested SID, and no other exam or install.
     """
     if not isinstance(session.get("sid"), str):
-        return "the response does not say which session it is of: it has no `sid`"
+        return "the response does not name its session: it has no `sid`"
     for field, argument in _IDENTIFIERS.items():
-        wanted, came = asked.get(argument), session.get(field)
+        wanted, came = requested.get(argument), session.get(field)
         if wanted is not None and came is not None and came != wanted:
-            return f"the response is of another session than was asked for: it has another `{field}`"
+            return f"the response is of another session than requested: it has another `{field}`"
     return None
 
 
@@ -186,12 +206,12 @@ def judge(
     """Judge a session that was read back.
 
     Args:
-        operation: the operationId of the call whose outcome is unknown.
-        arguments: what it asked for.
+        operation: the operationId of the request whose outcome is unknown.
+        arguments: what it requested.
         session: the session now, by documented names.
-        before: the session as it stood before the call, if the caller read it. It counts only if it is the same
+        before: the session as it was before the request, if the caller read it. It counts only if it is the same
             session, and waited for a booking or was booked.
-        sent_from: a moment well before the call was sent, in seconds since the epoch, if that is known.
+        sent_from: a moment well before the request was sent, in seconds since the epoch, if known.
 
     Returns:
         The verdict, why, the values compared, and what is inferred.
@@ -207,7 +227,7 @@ def judge(
     )
     if before is None or before.get("status") not in _KNOWN or other_session(arguments, before) is not None:
         before = {}
-    # What was last changed before the call stands there for another reason, however new it is to the caller.
+    # Values that were changed before the request was sent have another cause, however new they are to the caller.
     changed = _instant(session.get("dateScheduled" if operation == SCHEDULE else "editDate"))
     stale = changed is not None and sent_from is not None and changed < sent_from
     case = _Case(operation, compared, session, before, stale)
@@ -232,27 +252,27 @@ class _Case(NamedTuple):
         status = self.session.get("status")
         shown = f"the session is {status!r:.60}"
         if not self.compared:
-            return Verdict.UNDETERMINED, "the call asked for nothing that a session shows", []
+            return Verdict.UNDETERMINED, "the request has no value that a session shows", []
         missing = [item for item in self.compared if not item.matches]
         unclear = [item.field for item in missing if _like(item.field, item.requested, item.found, _SAME_DAY) is None]
         if unclear:
             return Verdict.UNDETERMINED, f"{shown}, with a value that may be the requested {', '.join(unclear)}", []
         if missing:
             names = ", ".join(item.field for item in missing)
-            # What is there in part, or is neither as requested nor as before, may be what became of the call.
+            # Values that match in part, or neither the request nor before, may be an effect of the request.
             doubt = self.moved() or any(item.matches and item.field not in self.before for item in self.compared)
             if doubt or status not in _KNOWN or (status == _BOOKED and self.operation == SCHEDULE):
                 return Verdict.UNDETERMINED, f"{shown}, with another {names} than requested", []
             return Verdict.NOT_VISIBLE, f"{shown}, without the requested {names}", []
         if status != _BOOKED:
-            return Verdict.UNDETERMINED, f"the requested values stand there, and {shown}", []
+            return Verdict.UNDETERMINED, f"the session shows the requested values, and {shown}", []
         if self.stale:
-            return Verdict.UNDETERMINED, "the requested values stand there, from before the call was sent", []
+            return Verdict.UNDETERMINED, "the session shows the requested values since before the request was sent", []
         booked_since = self.operation == SCHEDULE and self.before.get("status") == _WAITING
         if booked_since or self.moved():
-            return Verdict.APPLIED, "the requested values stand there, and did not before", []
-        known = "stood there before" if self.before else "stand there, and nothing shows that they are new"
-        return Verdict.UNDETERMINED, f"the requested values {known}", []
+            return Verdict.APPLIED, "the session shows the requested values, and did not before", []
+        known = "it did before, too" if self.before else "nothing shows that they are new"
+        return Verdict.UNDETERMINED, f"the session shows the requested values, and {known}", []
 
     def cancelled(self) -> tuple[Verdict, str, list[str]]:
         status = self.session.get("status")
@@ -260,12 +280,12 @@ class _Case(NamedTuple):
             return Verdict.NOT_VISIBLE, "the session is still 'Scheduled'", []
         if status == "Cancelled" and self.before.get("status") == _BOOKED and not self.stale:
             # Reports document this status; sessions do not.
-            taken = ["the status of a cancelled session is Cancelled"]
+            taken = ["the status of a canceled session is Cancelled"]
             return Verdict.APPLIED, "the session is 'Cancelled', and was 'Scheduled' before", taken
-        return Verdict.UNDETERMINED, f"the session is {status!r:.60}, and no page says what cancelling leads to", []
+        return Verdict.UNDETERMINED, f"the session is {status!r:.60}, and no page says what canceling leads to", []
 
     def moved(self) -> bool:
-        """Whether any value that was asked for was certainly another before; rows of lists do not show all of them."""
+        """Whether any requested value was certainly another before; rows of lists do not show all of them."""
         return any(
             _like(item.field, item.found, self.before[item.field], _CLOCKS) is False
             for item in self.compared
@@ -278,7 +298,7 @@ def _compare(argument: str, field: str, requested: Any, found: Any) -> Compared:
 
 
 def _like(field: str, one: Any, other: Any, margin: float) -> bool | None:
-    """Whether two values are the same; `None` if they may be, in other words, or as a time less than a margin apart."""
+    """Whether two values are the same; `None` if they may be: other spacing or case, or times within the margin."""
     if one == other:
         return True
     if one is None or other is None:
@@ -288,7 +308,7 @@ def _like(field: str, one: Any, other: Any, margin: float) -> bool | None:
         return None if same else False
     first, second = _instant(one), _instant(other)
     if first is None or second is None:
-        # Without an offset, as a date, as a number: in some zone or unit it may be the same instant.
+        # Without a UTC offset, as a date or a number: in some zone or unit it may be the same instant.
         return None
     return first == second or (None if abs(first - second) < margin else False)
 

@@ -1,0 +1,127 @@
+"""The clients for iSpring Learn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from invigilate._binding import Async, Lazy, Sync
+from invigilate._clients import AsyncClient, Backend, BaseClient, SyncClient, check_base_url, setting
+from invigilate._credentials import TokenCredentials
+from invigilate._values import MAX_RESPONSE_BYTES, Credentials
+from invigilate.errors import ConfigurationError
+
+from . import resources as r
+from .credentials import ClientCredentials
+
+if TYPE_CHECKING:
+    import ssl
+
+    from invigilate._http.transport import AsyncTransport, SyncTransport  # noqa: F401  # as base class arguments below
+
+X = TypeVar("X")
+
+BASE_URL = "https://api-learn.ispringlearn.com"
+
+
+class _Base(BaseClient, Generic[X]):
+    job_training: Lazy[r.JobTraining[Sync], r.JobTraining[Async]] = Lazy(r.JobTraining)
+    access_tokens: Lazy[r.AccessTokens[Sync], r.AccessTokens[Async]] = Lazy(r.AccessTokens)
+
+    def __init__(
+        self,
+        access_token: str | None = None,
+        *,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        account_url: str | None = None,
+        base_url: str | None = None,
+        timeout: float | None = 30.0,
+        max_retries: int = 2,
+        deadline: float | None = None,
+        check_sids: bool = True,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        allow_insecure_http: bool = False,
+        proxy: str | None = None,
+        verify: bool | str | ssl.SSLContext = True,
+        transport: X | None = None,
+        http_backend: Backend = "httpx",
+    ) -> None:
+        if access_token is not None and (client_id is not None or client_secret is not None):
+            raise ConfigurationError("access_token: contradicts `client_id` and `client_secret`. Pass one or the other")
+        # Explicit client credentials win over a token of the environment.
+        token = access_token if client_id is not None else setting(access_token, "ISPRING_ACCESS_TOKEN")
+        identity, secret = setting(client_id, "ISPRING_CLIENT_ID"), setting(client_secret, "ISPRING_CLIENT_SECRET")
+        credentials: Credentials
+        if token is not None:
+            credentials = TokenCredentials(token, name="access_token")
+        elif identity is not None and secret is not None:
+            credentials = ClientCredentials(identity, secret)
+        else:
+            raise ConfigurationError(
+                "no credentials: pass `access_token=`, or `client_id=` and `client_secret=`; or set "
+                "ISPRING_ACCESS_TOKEN, or ISPRING_CLIENT_ID and ISPRING_CLIENT_SECRET"
+            )
+        account = setting(account_url, "ISPRING_ACCOUNT_URL")
+        if account is not None:
+            check_base_url(account, allow_insecure_http=True, name="account_url")
+        super().__init__(
+            credentials,
+            setting(base_url, "ISPRING_BASE_URL") or BASE_URL,
+            {"account_url": account},
+            timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
+            check_sids=check_sids,
+            max_response_bytes=max_response_bytes,
+            allow_insecure_http=allow_insecure_http,
+            proxy=proxy,
+            verify=verify,
+            transport=transport,
+            http_backend=http_backend,
+        )
+
+    @property
+    def account_url(self) -> str | None:
+        """The URL of the account, sent with each request that does not name another."""
+        return self._defaults["account_url"]
+
+
+class ISpringLearn(_Base["SyncTransport"], SyncClient):
+    """Synchronous client for the iSpring Learn API.
+
+    With client credentials, access tokens are fetched when needed, kept until shortly before they expire, and renewed
+    once when the server refuses one.
+
+    Args:
+        access_token: an access token, used as it is and not renewed. Defaults to the environment variable
+            `ISPRING_ACCESS_TOKEN`.
+        client_id: client ID of an API key. Defaults to the environment variable `ISPRING_CLIENT_ID`.
+        client_secret: its secret. Defaults to the environment variable `ISPRING_CLIENT_SECRET`.
+        account_url: URL of the account, as in `https://myaccount.ispringlearn.com`; sent with each request if set.
+            Defaults to the environment variable `ISPRING_ACCOUNT_URL`.
+        base_url: URL of the API. Defaults to the environment variable `ISPRING_BASE_URL`, or else to
+            `https://api-learn.ispringlearn.com`; accounts on ispring.com or in Europe need another.
+        timeout: seconds to connect, and for each read and write; `None` for no limit.
+        max_retries: the largest number of retries. Requests that are not idempotent are retried only if no part of
+            them was written.
+        deadline: seconds for a request with all its retries, or for a pager with all its pages; `None` for no limit.
+        check_sids: has no effect, since no SIDs are documented for this API.
+        max_response_bytes: the largest response body, in bytes after decompression; 64 MiB by default. A larger one
+            raises `ResponseDecodeError`, or `OutcomeUnknownError` for a request that is not idempotent.
+        allow_insecure_http: allow plain http beyond this machine.
+        proxy: URL of a proxy; by default that of the environment.
+        verify: `False`, a file of CA certificates, or an SSL context, instead of the usual certificates.
+        transport: a transport of httpx (or of the `http_backend`), for tests. It opens its own connections: it cannot
+            be combined with `proxy` or `verify`, and `connections` does not count them.
+        http_backend: `"httpx2"` uses httpx2 instead of httpx for URLs, proxies, certificates and transports; it trusts
+            the certificates of the system. Needs the extra `httpx2`.
+
+    Raises:
+        ConfigurationError: if the client cannot work as configured.
+
+    Documentation: https://ispringhelpdocs.com/ispring-learn/access-token-86770677.html
+    """
+
+
+class AsyncISpringLearn(_Base["AsyncTransport"], AsyncClient):
+    """Asynchronous client for the iSpring Learn API, for asyncio and trio; see `ISpringLearn`."""
