@@ -1,6 +1,6 @@
 """A pytest plugin: the sandbox, and clients of it, as fixtures.
 
-pytest finds it by itself once `invigilate[sandbox]` is installed. It imports nothing before a fixture is used.
+pytest finds it once `invigilate[sandbox]` is installed. It imports nothing before a fixture is used.
 
 ```python
 def test_booking(invigilate_client, invigilate_sandbox):
@@ -39,12 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def invigilate_sandbox(pytestconfig: pytest.Config) -> Generator[Sandbox]:
-    """A server for SmarterProctoring and iSpring Learn on loopback, with fresh state for each test."""
+    """A sandbox on loopback, with fresh state for each test."""
     try:
         from invigilate.sandbox import Sandbox
     except ImportError as error:
         pytest.fail(
-            f"invigilate_sandbox cannot be made: {error}. It needs: pip install 'invigilate[sandbox]'",
+            f"invigilate_sandbox cannot be created: {error}. It needs: pip install 'invigilate[sandbox]'",
             pytrace=False,
         )
     rows: Any = pytestconfig.getoption("invigilate_report_rows")
@@ -88,10 +88,10 @@ def ispring_async_client(invigilate_sandbox: Sandbox) -> AsyncISpringLearn:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Let a test that is a coroutine close its async clients.
+    """Have a test that is a coroutine close its async clients.
 
-    Connections can only be closed in the event loop that they were made in. Which plugin runs that loop, and whether
-    it still runs when fixtures are torn down, differs; the test itself is always in it.
+    Connections can only be closed in the event loop that opened them. Which plugin runs that loop, and whether it still
+    runs when fixtures are torn down, differs; the test itself always runs in it.
     """
     names = [name for name in _ASYNC_CLIENTS if name in getattr(item, "fixturenames", ())]
     if not (names and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj)):

@@ -1,4 +1,4 @@
-"""Serves a sandbox until it is told to stop: `python -m invigilate.sandbox --help`."""
+"""Serves a sandbox until it is stopped: `python -m invigilate.sandbox --help`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from types import FrameType
 
 from . import BEHAVIOURS, Behaviour, Sandbox
 from .behaviours import behaviour_of
 from .faults import Fault
 from .faults.command import parse, table
+from .registry import shipped
+from .times import Clock, now
 
 _MOST_ROWS = 1_000_000
+_LARGEST_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "python -m invigilate.sandbox") -> int:
     """Run the command.
 
     Args:
-        arguments: the command line, by default the process's own.
-        program: what it was called as.
+        arguments: the command line, by default that of the process.
+        program: name of the program in messages.
 
     Returns:
         The exit status.
@@ -41,13 +45,25 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m invig
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    sandbox = Sandbox(
-        seed=options.seed,
-        report_rows=options.report_rows,
-        port=options.port,
-        ispring_port=options.ispring_port,
-        behaviour=options.behaviour,
-    )
+    try:
+        sandbox = Sandbox(
+            seed=options.seed,
+            report_rows=options.report_rows,
+            open_sessions=options.open_sessions,
+            max_limit=options.max_limit,
+            token_lifetime=options.token_lifetime,
+            expired_token=options.expired_token,
+            behaviour=options.behaviour,
+            strict=options.strict,
+            apis=options.apis,
+            ports=dict(options.port),
+            control_port=options.control_port,
+            idle_timeout=options.idle_timeout,
+            clock=options.clock,
+        )
+    except (OSError, ValueError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
     try:
         for operation, fault in options.fault:
             sandbox.faults.add(operation, fault)
@@ -67,38 +83,77 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m invig
 
 
 def parser(program: str = "python -m invigilate.sandbox") -> argparse.ArgumentParser:
-    """Make the parser of the command line."""
-    made = argparse.ArgumentParser(
+    """Build the parser of the command line."""
+    titles = " and ".join(entry.title for entry in shipped())
+    built = argparse.ArgumentParser(
         prog=program,
-        description="Serves SmarterProctoring and iSpring Learn on 127.0.0.1, with made-up data, until Ctrl-C.",
+        description=f"Serves {titles} on 127.0.0.1, with made-up data, until Ctrl-C.",
     )
-    made.add_argument("--port", type=_number(65535), default=0, metavar="N", help="of SmarterProctoring")
-    made.add_argument("--ispring-port", type=_number(65535), default=0, metavar="N", help="of iSpring Learn")
-    made.add_argument("--seed", type=int, default=7, metavar="N", help="decides all data")
-    made.add_argument("--report-rows", type=_number(_MOST_ROWS), default=240, metavar="N", help="default 240")
-    made.add_argument("--json", action="store_true", help="print one line of JSON")
-    made.add_argument(
+    add = built.add_argument
+    add(
+        "--port",
+        action="append",
+        default=[],
+        type=_port,
+        metavar="API=N",
+        help=f"port of an API ({', '.join(entry.key for entry in shipped())}); can be repeated",
+    )
+    add("--control-port", type=_number(0, _LARGEST_PORT), default=0, metavar="N", help="port of the control endpoint")
+    add("--apis", metavar="FILE", help="TOML file with further APIs")
+    add("--seed", type=int, default=7, metavar="N", help="decides all data (7)")
+    add("--report-rows", type=_number(0, _MOST_ROWS), default=240, metavar="N", help="rows in the report (240)")
+    add("--open-sessions", type=_number(1, _MOST_ROWS), default=200, metavar="N", help="sessions to schedule (200)")
+    add("--max-limit", type=_number(1, _MOST_ROWS), default=1000, metavar="N", help="largest page (1000)")
+    add("--token-lifetime", type=_seconds, default=1800, metavar="SECONDS", help="of access tokens (1800)")
+    add("--expired-token", type=int, choices=(401, 403), help="issue an expired token, refused with this status")
+    add("--behaviour", type=_behaviour, default="default", metavar="NAME", help=f"{', '.join(BEHAVIOURS)}, joined by +")
+    add("--no-strict", dest="strict", action="store_false", help="do not check the sandbox's own responses")
+    add("--idle-timeout", type=_seconds, default=60, metavar="SECONDS", help="closes idle connections (60)")
+    add("--clock", type=_clock, default=now, metavar="TIME", help="fixed time of changes, such as 2026-09-01T08:00:00Z")
+    add(
         "--fault",
         action="append",
         default=[],
         type=_fault,
         metavar="OPERATION:FAULT,OPTION=VALUE,...",
-        help='as in "scheduleExamSession:drop_answer,times=1" or "*:html_502,probability=0.05"; can be repeated',
+        help='as in "scheduleExamSession:drop_response,times=1" or "*:html_502,probability=0.05"; can be repeated',
     )
-    made.add_argument("--list-faults", action="store_true", help="print all faults and their options")
-    made.add_argument(
-        "--behaviour", type=_behaviour, default="default", metavar="NAME", help=f"{', '.join(BEHAVIOURS)}, joined by +"
-    )
-    return made
+    add("--list-faults", action="store_true", help="print all faults and their options")
+    add("--json", action="store_true", help="print one line of JSON")
+    return built
 
 
-def _number(most: int) -> Callable[[str], int]:
+def _number(least: int, most: int) -> Callable[[str], int]:
     def number(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > most:
-            raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {most:,}")
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most:,}")
         return int(text)
 
     return number
+
+
+def _port(text: str) -> tuple[str, int]:
+    key, equals, number = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError("expected API=N")
+    return key, _number(0, _LARGEST_PORT)(number)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text) or float(text) == 0:
+        raise argparse.ArgumentTypeError("expected seconds above 0")
+    return float(text)
+
+
+def _clock(text: str) -> Clock:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = datetime.min
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("expected a time with a UTC offset, such as 2026-09-01T08:00:00Z")
+    fixed = moment.astimezone(UTC)
+    return lambda: fixed
 
 
 def _fault(text: str) -> tuple[str, Fault]:
@@ -115,43 +170,18 @@ def _behaviour(text: str) -> Behaviour:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _environment(sandbox: Sandbox) -> dict[str, str]:
-    return {
-        "SMARTERPROCTORING_BASE_URL": sandbox.smarterproctoring_url,
-        "SMARTERPROCTORING_TOKEN": sandbox.token,
-        "SMARTERPROCTORING_INSTALL_SID": sandbox.install_sid,
-        "ISPRING_BASE_URL": sandbox.ispring_url,
-        "ISPRING_CLIENT_ID": sandbox.client_id,
-        "ISPRING_CLIENT_SECRET": sandbox.client_secret,
-        "ISPRING_ACCOUNT_URL": sandbox.account_url,
-    }
-
-
-def _known(sandbox: Sandbox) -> dict[str, str]:
-    return {
-        "exam_sid": sandbox.exam_sid,
-        "session_sid": sandbox.session_sid,
-        "enrollment_sid": sandbox.enrollment_sid,
-        "user_sid": sandbox.user_sid,
-        "course_sid": sandbox.course_sid,
-        "offering_sid": sandbox.offering_sid,
-        "section_sid": sandbox.section_sid,
-        "exam_configuration_sid": sandbox.exam_configuration_sid,
-        "time_zone_sid": sandbox.time_zone_sid,
-        "integration_sid": sandbox.integration_sid,
-        "other_install_sid": sandbox.other_install_sid,
-        "checklist_id": sandbox.checklist_id,
-    }
-
-
 def _as_exports(sandbox: Sandbox) -> str:
-    exports = (f"export {name}={shlex.quote(value)}" for name, value in _environment(sandbox).items())
+    exports = (f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment.items())
     comments = (f"# {name}: {value}" for name, value in _known(sandbox).items())
     return "\n".join([*exports, *comments])
 
 
 def _as_json(sandbox: Sandbox) -> str:
-    return json.dumps({"environment": _environment(sandbox), **_known(sandbox)})
+    return json.dumps({"environment": sandbox.environment, "urls": sandbox.base_urls, **_known(sandbox)})
+
+
+def _known(sandbox: Sandbox) -> dict[str, str]:
+    return {"control_url": sandbox.control_url, **sandbox.identifiers}
 
 
 if __name__ == "__main__":

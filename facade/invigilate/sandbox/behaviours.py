@@ -1,6 +1,6 @@
 """Ways in which a server may behave that no page documents: all of them are invented.
 
-They differ in what a session looks like when it is read back, and so serve to judge those who draw conclusions from it.
+They differ in what a session looks like when it is read back, and serve to test code that draws conclusions from that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
+from .inventions import infer
+
 _MINUTE = timedelta(minutes=1)
+EVERY_INVENTION = frozenset({"*"})
+CONTRARY = "contrary"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,17 +22,18 @@ class Behaviour:
     """How a server behaves.
 
     Args:
-        approval: whether a booking has to be approved first: it stands at Pending Approval then, and becomes Scheduled
-            later, or never.
+        approval: whether a booking has to be approved first: it is Pending Approval then, and becomes Scheduled later,
+            or never.
         approved_after_reads: number of reads that still show Pending Approval.
-        approved_after: seconds for which it stays so.
+        approved_after: seconds for which it stays Pending Approval.
         visible_after_reads: number of reads that do not show a booking or a move yet.
         visible_after: seconds for which reads do not show it.
-        scheduled_before: share of the sessions that stand scheduled since an hour ago with the very values that a
+        scheduled_before: share of the sessions that have been scheduled since an hour ago with the very values that a
             request to schedule or to reschedule them asks for. The seed decides which.
-        cancelled_to: status of a session that was cancelled.
+        cancelled_to: status of a session that was canceled.
         rounds_times: whether appointments are kept in whole minutes.
         touches_edit_date: whether something unrelated sets a session's editDate before each read of it.
+        contrary: names of the inventions in `INVENTED` whose contrary reading applies; `"*"` stands for all.
     """
 
     approval: Literal["none", "later", "never"] = "none"
@@ -40,11 +45,17 @@ class Behaviour:
     cancelled_to: Literal["Cancelled", "Needs Proctor"] = "Cancelled"
     rounds_times: bool = False
     touches_edit_date: bool = False
+    contrary: frozenset[str] = frozenset()
 
     @property
     def is_late(self) -> bool:
         """Whether reads show changes late."""
         return self.visible_after_reads > 0 or self.visible_after > 0
+
+    def flips(self, invention: str) -> bool:
+        """Whether the contrary reading of an invention applies. The current response rests on the invention."""
+        infer(invention)
+        return invention in self.contrary or "*" in self.contrary
 
     def appointment(self, moment: datetime) -> datetime:
         """The time of an appointment as the server keeps it."""
@@ -55,24 +66,30 @@ class Behaviour:
         return whole + _MINUTE if moment - whole >= _MINUTE / 2 and whole.year < 9999 else whole
 
     def with_(self, other: Self) -> Self:
-        """This behaviour with everything that another one changes."""
+        """This behavior with everything that another one changes."""
         changes = {
             each.name: value
             for each in dataclasses.fields(other)
             if (value := getattr(other, each.name)) != each.default
         }
+        if self.contrary:
+            changes["contrary"] = self.contrary | other.contrary
         return dataclasses.replace(self, **changes)
 
 
 BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
-    "default": (Behaviour(), "A change is made at once, and seen by the next read."),
+    "default": (Behaviour(), "A change is made at once, and the next read shows it."),
+    CONTRARY: (
+        Behaviour(contrary=EVERY_INVENTION),
+        "Each invention that has a contrary reading takes it. `contrary:NAME` flips a single one.",
+    ),
     "approval_later": (
         Behaviour(approval="later"),
-        "A booking stands at Pending Approval, and becomes Scheduled after two reads.",
+        "A booking is Pending Approval, and becomes Scheduled after two reads.",
     ),
     "approval_never": (
         Behaviour(approval="never"),
-        "A booking stands at Pending Approval, and stays there.",
+        "A booking is Pending Approval, and stays so.",
     ),
     "late_by_reads": (
         Behaviour(visible_after_reads=2),
@@ -84,11 +101,11 @@ BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
     ),
     "scheduled_before": (
         Behaviour(scheduled_before=0.5),
-        "Half of the sessions stand scheduled already, with the very values that will be asked for.",
+        "Half of the sessions are scheduled already, with the very values that a request will ask for.",
     ),
-    "cancelled_to_needs_proctor": (
+    "canceled_to_needs_proctor": (
         Behaviour(cancelled_to="Needs Proctor"),
-        "A session that is cancelled waits for a booking again.",
+        "A canceled session waits for a booking again.",
     ),
     "rounded_times": (Behaviour(rounds_times=True), "Appointments are rounded to whole minutes."),
     "touched_edit_date": (
@@ -99,17 +116,19 @@ BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
 """Behaviours by name, with what they do."""
 
 
-def behaviour_of(given: Behaviour | str) -> Behaviour:
-    """A behaviour, or the one that has a name; names joined by `+` are combined.
+def behaviour_of(value: Behaviour | str) -> Behaviour:
+    """Return a behavior as it is, or by its name; names joined by `+` are combined.
 
     Raises:
-        ValueError: if there is none of that name.
+        ValueError: there is no behavior of that name.
     """
-    if isinstance(given, Behaviour):
-        return given
+    if isinstance(value, Behaviour):
+        return value
     combined = Behaviour()
-    for name in given.split("+"):
-        if name not in BEHAVIOURS:
-            raise ValueError(f"there is no behaviour {name!r}; there are {', '.join(BEHAVIOURS)}")
-        combined = combined.with_(BEHAVIOURS[name][0])
+    for name in value.split("+"):
+        behaviour, colon, invention = name.partition(":")
+        if behaviour not in BEHAVIOURS or (colon and behaviour != CONTRARY):
+            raise ValueError(f"unknown behavior {name!r}; expected one of {', '.join(BEHAVIOURS)}")
+        found = Behaviour(contrary=frozenset({invention})) if colon else BEHAVIOURS[behaviour][0]
+        combined = combined.with_(found)
     return combined

@@ -1,4 +1,4 @@
-"""The specifications, read once per process, and the operations in them."""
+"""OpenAPI documents, parsed once per process, and the operations in them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import yaml
 
-from invigilate import specs
-
-ApiName = Literal["smarterproctoring", "ispring-learn"]
+from .json_values import is_array, is_object
+from .registry import ApiEntry
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -20,7 +19,7 @@ _loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class OperationEntry:
-    """Where an operation stands in its document.
+    """The location of an operation in its document.
 
     Attributes:
         operation_id: its operationId.
@@ -37,20 +36,29 @@ class OperationEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """One specification."""
+    """The spec of one API."""
 
-    name: ApiName
+    name: str
     content: dict[str, Any]
     operations: tuple[OperationEntry, ...]
 
     def resolve(self, node: dict[str, Any]) -> dict[str, Any]:
-        """A part of the document, or what it refers to."""
+        """A node of the document, or what it refers to."""
         found: Any = node
-        if "$ref" in node:
-            found = self.content
-            for part in str(node["$ref"]).removeprefix("#/").split("/"):
+        while "$ref" in found:
+            reference, found = str(found["$ref"]), self.content
+            for part in reference.removeprefix("#/").split("/"):
                 found = found[part.replace("~1", "/").replace("~0", "~")]
         return cast("dict[str, Any]", found)
+
+    def operation(self, entry: OperationEntry) -> dict[str, Any]:
+        """The operation object of an entry."""
+        return cast("dict[str, Any]", self.content["paths"][entry.template][entry.method.lower()])
+
+    def parameters(self, entry: OperationEntry) -> list[dict[str, Any]]:
+        """The parameters of an operation, those of its path included."""
+        nodes = (self.operation(entry), self.content["paths"][entry.template])
+        return [self.resolve(each) for node in nodes for each in node.get("parameters", ())]
 
     def find(self, path: str) -> list[tuple[OperationEntry, dict[str, str]]]:
         """The operations at a path, with the path's variables, still percent-encoded."""
@@ -59,30 +67,50 @@ class Document:
         fewest = min((len(variables) for _, variables in found), default=0)
         return [(entry, variables) for entry, variables in found if len(variables) == fewest]
 
+    def by_id(self, operation_id: str | None) -> OperationEntry | None:
+        """The operation with an operationId."""
+        return next((entry for entry in self.operations if entry.operation_id == operation_id), None)
+
 
 @cache
-def load(name: ApiName) -> Document:
-    """Read a specification. The document is kept and shared; it must not be changed."""
-    content = _with_whole_patterns(yaml.load(specs.read(name), Loader=_loader))
-    # The server is this one, whatever host the specification names.
+def load(entry: ApiEntry) -> Document:
+    """Parse the spec of an API. The document is cached and shared; do not change it."""
+    content = _with_whole_patterns(yaml.load(entry.spec, Loader=_loader))
+    # The server is this one, whatever host the spec names.
     content["servers"] = [{"url": "/"}]
-    return Document(name, content, tuple(_operations(content)))
+    return Document(entry.key, content, tuple(_operations(content)))
+
+
+def walk(node: Any) -> Iterator[tuple[str | None, Any]]:
+    """Every value of a JSON document at any depth, with its key."""
+    pending: list[tuple[str | None, Any]] = [(None, node)]
+    while pending:
+        name, value = pending.pop()
+        yield name, value
+        if is_object(value):
+            pending += reversed(list(value.items()))
+        elif is_array(value):
+            pending += [(None, each) for each in reversed(value)]
 
 
 def _operations(content: dict[str, Any]) -> Iterator[OperationEntry]:
     for template, item in content["paths"].items():
-        parts = re.split(r"\{(\w+)\}", template)
+        parts = re.split(r"\{([^{}]+)\}", template)
+        names = parts[1::2]
+        if not all(name.isidentifier() for name in names):
+            raise ValueError(f"{template}: path parameters have to be identifiers")
         pattern = re.compile(
             "".join(f"(?P<{part}>[^/]+)" if position % 2 else re.escape(part) for position, part in enumerate(parts))
         )
         for method in _METHODS:
             if method in item:
-                yield OperationEntry(item[method]["operationId"], method.upper(), template, pattern)
+                operation_id = item[method].get("operationId", f"{method.upper()} {template}")
+                yield OperationEntry(operation_id, method.upper(), template, pattern)
 
 
 def _with_whole_patterns(node: Any) -> Any:
-    # In a JSON Schema `$` is the end. In Python it is also the place before a last line feed, so
-    # that a SID with a line feed would pass.
+    # In a JSON Schema `$` is the end. In Python it also matches before a trailing newline, so that a SID with a newline
+    # would pass.
     if isinstance(node, dict):
         return {
             key: re.sub(r"(?<!\\)\$\Z", r"\\Z", value)

@@ -1,17 +1,16 @@
-"""One request with its answer, and the moments at which somebody may intervene.
+"""One request with its response, and the moments at which an interceptor may step in.
 
-An exchange passes through the phases below. At each one the sandbox asks its interceptors, which
-may
+An exchange passes through the phases below. At each one the sandbox calls its interceptors, which may
 
 - rewrite `exchange.query` before VALIDATED;
-- put an `Answer` into `exchange.answer`: before APPLIED, nothing is applied then; at APPLIED, the
-  answer of the operation is replaced (it has been checked against the specification already);
+- set `exchange.response`: before APPLIED, nothing is applied then; at APPLIED, it replaces the operation's response
+  (which has been checked against the spec already);
 - call `exchange.apply()` themselves, now or later from another thread: it applies at most once;
-- raise `Hangup`, which ends the connection without an answer, with a TCP reset if so wanted;
-- put a function into `exchange.transmit`, which then writes the bytes in its own way;
+- raise `Hangup`, which ends the connection without a response, with a TCP reset if wanted;
+- set `exchange.transmit` to a function that writes the bytes in its own way;
 - wait with `exchange.connection.wait()`, which returns early when the sandbox is closing.
 
-The faults of `invigilate.sandbox.faults` are made of nothing else.
+The faults of `invigilate.sandbox.faults` use nothing else.
 """
 
 from __future__ import annotations
@@ -23,7 +22,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
-from .json_text import encode
+from .documents import Document
+from .json_values import encode
+from .problems import Problem
 
 
 class Phase(enum.Enum):
@@ -34,17 +35,17 @@ class Phase(enum.Enum):
     RECEIVED = "received"
     """The whole request was read."""
     VALIDATED = "validated"
-    """The request is allowed and valid. Refused ones do not come here."""
+    """The request is allowed and valid. Refused ones do not reach this phase."""
     APPLIED = "applied"
-    """The answer is ready; `exchange.applied` says whether the operation was carried out."""
-    ANSWERED = "answered"
-    """The answer was written to the socket."""
+    """The response is ready; `exchange.applied` says whether the operation was executed."""
+    SENT = "sent"
+    """The response was written to the socket."""
     OVER = "over"
-    """Nothing more will come of the exchange, whatever became of it. Nothing may be raised here."""
+    """The exchange has ended, one way or another. Interceptors must not raise here."""
 
 
 class Hangup(Exception):
-    """Ends the connection, with `reset` by a TCP reset."""
+    """Ends the connection; `reset` chooses a TCP reset."""
 
     def __init__(self, *, reset: bool = False) -> None:
         super().__init__("the connection ends here")
@@ -52,20 +53,20 @@ class Hangup(Exception):
 
 
 @dataclass(slots=True)
-class Answer:
-    """An answer: a status, headers, and a body of bytes."""
+class Response:
+    """A status, headers, and a body of bytes."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
-    def json(cls, data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-        """An answer whose body is JSON."""
+    def json(cls, data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """A response whose body is JSON."""
         return cls(status, encode(data), {"Content-Type": "application/json", **(headers or {})})
 
     def to_bytes(self, *, close: bool, bodiless: bool = False) -> bytes:
-        """The answer as it goes over the wire; `Content-Length` is added unless it was set."""
+        """The response as it goes over the wire; `Content-Length` is added unless it was set."""
         try:
             reason = HTTPStatus(self.status).phrase
         except ValueError:
@@ -91,26 +92,28 @@ class Connection(Protocol):
         """Write bytes to the socket."""
 
     def wait(self, seconds: float) -> bool:
-        """Do nothing for a while; true when the sandbox is closing."""
+        """Sleep; true when the sandbox is closing."""
         ...
 
 
 @dataclass(eq=False)
 class Exchange:
-    """One request with what becomes of it.
+    """One request and its response.
 
     Attributes:
-        api: name of the API.
+        api: key of the API.
         method: HTTP method.
         path: path as it was sent.
         query: query as it was sent.
-        headers: headers by lower-case name; of a repeated one, the values joined with a comma.
+        headers: headers by lower-case name; values of a repeated one are joined with a comma.
         connection: the connection that it came on.
-        operation_id: operation in the specification, None when path or method are unknown.
+        document: the spec of the API.
+        refuse: builds an error response in the shape of the API.
+        operation_id: operation in the spec, None when path or method are unknown.
         body: the request's body; empty until RECEIVED.
-        answer: the answer, once there is one.
-        applied: whether the operation was carried out.
-        transmit: writes the answer's bytes, in place of `connection.send`.
+        response: the response, once there is one.
+        applied: whether the operation was executed.
+        transmit: writes the bytes of the response, in place of `connection.send`.
     """
 
     api: str
@@ -119,21 +122,23 @@ class Exchange:
     query: str
     headers: Mapping[str, str]
     connection: Connection
+    document: Document
+    refuse: Callable[[Problem], Response]
     operation_id: str | None = None
     body: bytes = b""
-    answer: Answer | None = None
+    response: Response | None = None
     applied: bool = False
     transmit: Callable[[bytes], None] | None = None
-    _operation: Callable[[], Answer] | None = None
-    _result: Answer | None = None
+    _operation: Callable[[], Response] | None = None
+    _result: Response | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def prepare(self, operation: Callable[[], Answer]) -> None:
-        """Say what `apply` shall do. Called by the sandbox at VALIDATED."""
+    def prepare(self, operation: Callable[[], Response]) -> None:
+        """Set what `apply` executes. Called by the sandbox at VALIDATED."""
         self._operation = operation
 
-    def apply(self) -> Answer:
-        """Carry the operation out, if that has not been done, and return its answer."""
+    def apply(self) -> Response:
+        """Execute the operation, unless that was done already, and return its response."""
         with self._lock:
             if self._result is None:
                 if self._operation is None:
@@ -144,10 +149,10 @@ class Exchange:
 
 
 class Interceptor(Protocol):
-    """Somebody who wants to intervene, such as a plan of faults."""
+    """Something that steps in, such as a plan of faults."""
 
     def connected(self, api: str) -> None:
         """A client has connected, and nothing was read from it. May raise `Hangup`."""
 
     def reached(self, phase: Phase, exchange: Exchange) -> None:
-        """An exchange has reached a phase. May do what the module's text says."""
+        """An exchange has reached a phase. May do what the module's docstring says."""

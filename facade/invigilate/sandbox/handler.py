@@ -1,16 +1,17 @@
-"""Reads requests and writes answers; http.server parses their heads.
+"""Reads requests and writes responses; http.server parses the heads.
 
-Bodies and writing are done here, so that an interceptor can misbehave on the real socket.
+Bodies are read and responses written here, so that an interceptor can misbehave on the real socket.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from .exchange import Answer, Exchange, Phase
+from .exchange import Connection, Exchange, Phase, Response
 from .problems import INVALID_INPUT, Problem
 from .records import RecordedRequest
 
@@ -22,18 +23,22 @@ LONGEST_LINE = 65_536
 
 
 class Service(Protocol):
-    """What answers requests: an `Api` of any state."""
+    """What responds to requests: an `Api`, or the control endpoint."""
 
     base_url: str
-    """Address that the API is reached at."""
+    """URL that it is reached at."""
 
     @property
     def name(self) -> str:
-        """Name of the API."""
+        """Key of the API."""
         ...
 
     def connected(self) -> None:
         """A client has connected."""
+
+    def open(self, method: str, path: str, query: str, headers: Mapping[str, str], connection: Connection) -> Exchange:
+        """Begin an exchange."""
+        ...
 
     def identify(self, exchange: Exchange) -> None:
         """Find the operation."""
@@ -41,17 +46,17 @@ class Service(Protocol):
     def reach(self, phase: Phase, exchange: Exchange) -> None:
         """A phase is reached."""
 
-    def respond(self, exchange: Exchange) -> Answer:
-        """Make the answer."""
+    def respond(self, exchange: Exchange) -> Response:
+        """Build the response."""
         ...
 
-    def refuse(self, problem: Problem) -> Answer:
-        """Make an answer out of a problem."""
+    def refuse(self, problem: Problem, *inferred: str) -> Response:
+        """Build the response for a problem."""
         ...
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Parses requests. One lives as long as its connection."""
+    """Parses the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -59,16 +64,16 @@ class Handler(BaseHTTPRequestHandler):
     def __init__(self, connection: ClientConnection, client: socket.socket, address: Any) -> None:
         self._client = connection
         self._service = connection.listener.service
-        # Nothing that is used here asks for the server.
+        # The base class stores the server; nothing used here reads it.
         super().__init__(client, address, cast(Any, None))
 
     def finish(self) -> None:
-        """Close the files; the socket is closed by the connection."""
+        """Close the files; the connection closes the socket."""
         with contextlib.suppress(OSError):
             super().finish()
 
     def handle_one_request(self) -> None:
-        """Read one request and answer it."""
+        """Read one request and respond to it."""
         self.close_connection = True
         self.raw_requestline = self.rfile.readline(LONGEST_LINE + 1)
         if not self.raw_requestline or not self._client.begin():
@@ -81,23 +86,18 @@ class Handler(BaseHTTPRequestHandler):
                 self._exchange()
         finally:
             self._client.end()
+            # The sandbox may have begun to close while the response was under way.
+            self.close_connection = self.close_connection or self._client.listener.ends_connections
 
     def _exchange(self) -> None:
         path, _, query = self.path.partition("?")
-        if path.startswith("http://"):  # as a client writes it that takes this for a proxy
+        if path.startswith("http://"):  # from a client that takes this for a proxy
             path = "/" + path.split("/", 3)[3] if path.count("/") > 2 else "/"
-        exchange = Exchange(
-            api=self._service.name,
-            method=self.command,
-            path=path,
-            query=query,
-            headers=self._headers(),
-            connection=self._client,
-        )
+        exchange = self._service.open(self.command, path, query, self._headers(), self._client)
         recorded = False
 
         def record(status: int | None) -> None:
-            # Before anything is written: whoever has the answer finds the request in the list.
+            # Before anything is written, so that a client with its response finds the request in the journal.
             nonlocal recorded
             if not recorded:
                 recorded = True
@@ -111,16 +111,17 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 exchange.body = self._body()
             except Problem as problem:
-                # Where the next request begins is not known now.
+                # It is unclear now where the next request begins.
                 self.close_connection = self._client.unread = True
-                answer = self._service.refuse(problem)
+                response = self._service.refuse(problem, "unreadable-request")
             else:
-                answer = self._service.respond(exchange)
+                self._client.respond()
+                response = self._service.respond(exchange)
             self.close_connection = close = self.close_connection or self._client.listener.ends_connections
-            data = answer.to_bytes(close=close, bodiless=exchange.method == "HEAD")
-            record(answer.status)
+            data = response.to_bytes(close=close, bodiless=exchange.method == "HEAD")
+            record(response.status)
             (exchange.transmit or self._client.send)(data)
-            self._service.reach(Phase.ANSWERED, exchange)
+            self._service.reach(Phase.SENT, exchange)
         finally:
             record(None)
             self._service.reach(Phase.OVER, exchange)
@@ -143,7 +144,7 @@ class Handler(BaseHTTPRequestHandler):
             return b""
         length = lengths.pop()
         if lengths or not (length.isascii() and length.isdigit()):
-            raise Problem(400, INVALID_INPUT, "Content-Length is no number.")
+            raise Problem(400, INVALID_INPUT, "Content-Length is not a number.")
         return self._read(self._allowed(int(length)))
 
     def _chunks(self) -> bytes:
@@ -152,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
             line = self.rfile.readline(LONGEST_LINE)
             digits = line.partition(b";")[0].strip()
             try:
-                # int() takes signs, blanks and underscores as well.
+                # int() accepts signs, blanks and underscores as well.
                 size = int(digits, 16) if digits.isalnum() else -1
             except ValueError:
                 size = -1
@@ -176,15 +177,15 @@ class Handler(BaseHTTPRequestHandler):
     def _read(self, length: int) -> bytes:
         data = self.rfile.read(length)
         if len(data) < length:
-            # Half a request is no request: the client went away while it was sending.
+            # The client went away while it was sending: half a request is ignored.
             raise ConnectionAbortedError
         return data
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse a request whose head cannot be read, in the shape of the API's errors."""
         self.close_connection = self._client.unread = True
-        answer = self._service.refuse(Problem(int(code), INVALID_INPUT, message or "The request cannot be read."))
-        self._client.send(answer.to_bytes(close=True))
+        problem = Problem(int(code), INVALID_INPUT, message or "The request cannot be read.")
+        self._client.send(self._service.refuse(problem, "unreadable-request").to_bytes(close=True))
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: requests are recorded, and nothing of them belongs on a terminal."""
+        """Log nothing: requests are recorded, and do not belong on a terminal."""

@@ -1,7 +1,7 @@
 """Listens on loopback, with one thread per connection.
 
-Accepting and closing are done here, so that the listening socket can be closed for a while, and so that the end is
-prompt.
+Accepting and closing are implemented here, so that the listening socket can be closed for a while, and so that closing
+is prompt.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Listener:
     """One listening socket with its connections.
 
     Args:
-        service: who answers.
+        service: what responds.
         port: port to listen on, 0 for a free one.
         requests: where the requests are recorded.
-        idle_timeout: seconds after which a connection is closed on which nothing happens.
+        idle_timeout: seconds after which an idle connection is closed.
     """
 
     def __init__(
@@ -63,25 +63,25 @@ class Listener:
 
     @property
     def ends_connections(self) -> bool:
-        """Whether connections end with the exchange that is under way."""
+        """Whether connections end with their current exchange."""
         return self.closing.is_set() or self._refusing.is_set()
 
     def refuse(self, seconds: float) -> None:
-        """Refuse connections for a while, from the moment this returns, and end the idle ones."""
+        """Refuse connections for a while, from when this returns, and end the idle ones."""
         if not self.closing.is_set():
             self._refuse_until = time.monotonic() + seconds
             self._waker.send(b"x")
             self._refusing.wait(_PATIENCE)
 
     def reopen(self) -> None:
-        """Listen again, from the moment this returns."""
+        """Listen again, from when this returns."""
         if not self.closing.is_set():
             self._refuse_until = 0.0
             self._waker.send(b"x")
             self._listening.wait(_PATIENCE)
 
     def stop(self) -> None:
-        """Stop listening, and end all connections but those with an exchange under way."""
+        """Stop listening, and end all connections but those whose request is being responded to."""
         if self.closing.is_set():
             return
         self.closing.set()
@@ -89,10 +89,13 @@ class Listener:
         self._thread.join()
         for each in (self._socket, self._wake, self._waker):
             each.close()
-        self._end_idle_connections()
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            connection.close_unless_responding()
 
     def join(self, deadline: float) -> None:
-        """Give exchanges under way until the deadline, on the monotonic clock, and end them then."""
+        """Wait for exchanges under way until the deadline, on the monotonic clock, and end them then."""
         with self._lock:
             connections = dict(self._connections)
         for connection, thread in connections.items():
@@ -120,7 +123,7 @@ class Listener:
 
     def _refuse(self) -> None:
         self._socket.close()
-        # Bound and not listening: connections are refused, and nobody else gets the port.
+        # Bound and not listening: connections are refused, and no other process gets the port.
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((LOOPBACK, self.port))
@@ -180,7 +183,7 @@ class ClientConnection:
     def __init__(self, listener: Listener, client: socket.socket, address: Any) -> None:
         client.setblocking(True)
         client.settimeout(listener.idle_timeout)
-        # An answer is written at once, so there is nothing to wait for.
+        # A response is written at once, so there is nothing to wait for.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         self.listener = listener
         self.exchanges = 0
@@ -188,7 +191,7 @@ class ClientConnection:
         """Whether the client may still be sending when the connection ends."""
         self._socket = client
         self._address = address
-        self._busy = False
+        self._busy = self._responding = False
         self._lock = threading.Lock()
 
     def send(self, data: bytes) -> None:
@@ -196,11 +199,11 @@ class ClientConnection:
         self._socket.sendall(data)
 
     def wait(self, seconds: float) -> bool:
-        """Do nothing for a while; true when the sandbox is closing."""
+        """Sleep; true when the sandbox is closing."""
         return self.listener.closing.wait(seconds)
 
     def serve(self) -> None:
-        """Read and answer requests until either side ends the connection."""
+        """Read and respond to requests until either side ends the connection."""
         reset = False
         try:
             self.listener.service.connected()
@@ -208,42 +211,53 @@ class ClientConnection:
         except Hangup as hangup:
             reset = hangup.reset
         except OSError:
-            pass  # the client has gone, or kept silent for too long
+            pass  # the client has gone, or was silent for too long
         finally:
             with contextlib.suppress(OSError):
                 if reset:
-                    # Lingering for no time makes the close a reset.
+                    # A linger time of zero turns the close into a reset.
                     linger = struct.pack("ii", 1, 0)
                     self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 else:
                     self._socket.shutdown(socket.SHUT_WR)
-                    if self.unread:
+                    if self.unread and not self.listener.closing.is_set():
                         self._drain()
             self._socket.close()
 
     def _drain(self) -> None:
-        # Closing with unread bytes resets the connection, and the client would lose the answer.
+        # Closing with unread bytes resets the connection, and the client would lose the response.
         self._socket.settimeout(_DRAINING)
         deadline = time.monotonic() + _DRAINING
         while self._socket.recv(LONGEST_LINE) and time.monotonic() < deadline:
             pass
 
     def begin(self) -> bool:
-        """Say that a request has begun; false when the sandbox is closing or refuses connections."""
+        """Note that a request has begun; false when the sandbox is closing or refuses connections."""
         with self._lock:
             self._busy = not self.listener.ends_connections
             return self._busy
 
-    def end(self) -> None:
-        """Say that an exchange is over."""
+    def respond(self) -> None:
+        """Note that a request was read to its end."""
         with self._lock:
-            self._busy = False
+            self._responding = True
+
+    def end(self) -> None:
+        """Note that an exchange is over."""
+        with self._lock:
+            self._busy = self._responding = False
             self.exchanges += 1
 
     def close_when_idle(self) -> None:
         """End the connection now if no exchange is under way."""
         with self._lock:
             if not self._busy:
+                self.shut_down()
+
+    def close_unless_responding(self) -> None:
+        """End the connection now, unless a request was read to its end and its response is under way."""
+        with self._lock:
+            if not self._responding:
                 self.shut_down()
 
     def shut_down(self) -> None:

@@ -1,4 +1,4 @@
-"""Refusals: what an operation raises in place of an answer."""
+"""Refusals: what an operation raises instead of returning a response."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ INVALID_TOKEN = "INVALIDTOKEN"
 CONFLICT = "RESOURCECONFLICT"
 WRONG_METHOD = "UNSUPPORTEDHTTPVERB"
 DEFECT = "SANDBOXDEFECT"
+FAULT = "SANDBOXFAULT"
 
 
 class Problem(Exception):
-    """A request that is refused, with the status and the code of the refusal."""
+    """A refused request, with the status and the code of the refusal. Each API renders it in its own shape."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -25,15 +26,15 @@ class Problem(Exception):
 
 
 def invalid(message: str) -> Problem:
-    """What was sent is not what is documented."""
+    """The input is not what is documented."""
     return Problem(400, INVALID_INPUT, message)
 
 
 def missing(what: str) -> Problem:
-    """Something named in the path does not exist."""
+    """Something named in the request does not exist."""
     return Problem(404, NOT_FOUND, f"{what} was not found.")
 
 
 def conflict(message: str) -> Problem:
-    """The request does not fit the state that a thing is in."""
+    """The request does not fit the current state."""
     return Problem(409, CONFLICT, message)

@@ -1,4 +1,4 @@
-"""What the sandbox remembers for those who test with it: charges, requests and its own defects."""
+"""What the sandbox records for tests: charges, requests and its own defects."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One payment. It knows neither card token nor voucher code, so that none ends up in a log.
+    """One payment, without card token and voucher code, so that neither ends up in a log.
 
     Attributes:
         install_sid: install of the session.
         session_sid: session that was paid for.
-        amount: what was charged to the card; 0 when a voucher paid.
+        amount: charge to the card; 0 when a voucher paid, below 0 for a refund.
         currency: currency of the amount, `USD` when the request named none.
         at: when it was charged.
-        voucher: whether a voucher paid in place of a card.
+        voucher: whether a voucher paid instead of a card.
     """
 
     install_sid: str
@@ -36,15 +36,15 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request that came. Headers and body are not kept: they hold secrets.
+    """One request. Headers and body are not kept: they hold secrets.
 
     Attributes:
-        api: `"smarterproctoring"` or `"ispring-learn"`.
+        api: key of the API.
         method: HTTP method.
         path: path as it was sent, without the query.
         query: query as it was sent, without the question mark.
-        operation_id: operation in the specification, or None when there is none.
-        status: status of the answer, or None when no answer was sent.
+        operation_id: operation in the spec, or None when there is none.
+        status: status of the response, or None when none was sent.
     """
 
     api: str
@@ -57,7 +57,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A mistake of the sandbox itself: a crash, or an answer that is not as documented."""
+    """A mistake of the sandbox itself: a crash, or a response that is not as documented."""
 
     api: str
     operation_id: str | None
@@ -65,7 +65,7 @@ class Defect:
 
 
 class Journal(Sequence[Record], Generic[Record]):
-    """A list that many threads add to. Reading it reads a moment's copy."""
+    """A list that many threads append to. Reading it reads a copy."""
 
     def __init__(self, maximum: int | None = None) -> None:
         self._records: deque[Record] = deque(maxlen=maximum)
@@ -77,7 +77,7 @@ class Journal(Sequence[Record], Generic[Record]):
             self._records.append(record)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all records."""
         with self._lock:
             self._records.clear()
 
@@ -109,7 +109,7 @@ class Journal(Sequence[Record], Generic[Record]):
 
 
 class Ledger(Journal[Charge]):
-    """All charges, in the order in which they were made."""
+    """All charges, in order."""
 
     def of_session(self, session_sid: str) -> list[Charge]:
         """The charges for one session. More than one with an amount is a double charge."""

@@ -1,21 +1,35 @@
-"""What the sandbox can do wrong on request, on the real socket.
+"""Faults: what the sandbox does wrong on request, on the real socket.
 
 ```python
 from invigilate.sandbox import Sandbox, faults
 
 with Sandbox(seed=7) as sandbox:
-    sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1))
+    sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1))
     with sandbox.faults.during("*", faults.html_502(probability=0.1)):
         ...
     print(sandbox.faults.fired.counts)
 ```
 
-All faults take `times`, `after` and `probability`; see `Fault`. `FAULTS` says what there is.
+All faults take `times`, `after` and `probability`; see `Fault`. `FAULTS` lists them.
 """
 
 from __future__ import annotations
 
-from .answers import (
+from .connections import (
+    ApplyLate,
+    CloseWithoutResponse,
+    DropResponse,
+    Outage,
+    Refuse,
+    ResetAfterReading,
+    ResetBeforeReading,
+    ResetOnConnect,
+    Stall,
+)
+from .fired import FiredFault, FiredFaults
+from .pages import CapLimit, EmptyPage, PagesGrow, PagesShift, PagesShrink, WrongResults, WrongTotal
+from .plan import Fault, Faults, Planned
+from .responses import (
     EmptyBody,
     ExtraFields,
     Html502,
@@ -29,20 +43,6 @@ from .answers import (
     Unavailable,
     WrongTypes,
 )
-from .connections import (
-    ApplyLate,
-    CloseUnanswered,
-    DropAnswer,
-    Outage,
-    Refuse,
-    ResetAfterReading,
-    ResetBeforeReading,
-    ResetOnConnect,
-    Stall,
-)
-from .fired import FiredFault, FiredFaults
-from .pages import CapLimit, EmptyPage, PagesGrow, PagesShift, PagesShrink, WrongResults, WrongTotal
-from .plan import Fault, Faults, Planned
 from .transmission import BrokenGzip, DuplicateClose, SlowHeaders, Trickle, Truncate, WrongLength
 
 refuse = Refuse
@@ -50,8 +50,8 @@ reset_on_connect = ResetOnConnect
 reset_before_reading = ResetBeforeReading
 reset_after_reading = ResetAfterReading
 outage = Outage
-drop_answer = DropAnswer
-close_unanswered = CloseUnanswered
+drop_response = DropResponse
+close_without_response = CloseWithoutResponse
 apply_late = ApplyLate
 stall = Stall
 trickle = Trickle
@@ -80,11 +80,12 @@ pages_shrink = PagesShrink
 pages_grow = PagesGrow
 pages_shift = PagesShift
 
-KINDS: dict[str, type[Fault]] = {
-    kind.kind: kind
-    for kind in (
-        refuse, reset_on_connect, reset_before_reading, reset_after_reading, outage, drop_answer, close_unanswered,
-        apply_late, stall, trickle, slow_headers, truncate, wrong_length, broken_gzip, duplicate_close, html_502,
+TYPES: dict[str, type[Fault]] = {
+    each.name: each
+    for each in (
+        refuse, reset_on_connect, reset_before_reading, reset_after_reading, outage, drop_response,
+        close_without_response, apply_late, stall, trickle, slow_headers, truncate, wrong_length, broken_gzip,
+        duplicate_close, html_502,
         html_520, status, too_many_requests, unavailable, redirect, empty_body, not_json, wrong_types, nulls,
         extra_fields, new_enum_values, cap_limit, wrong_total, wrong_results, empty_page, pages_shrink, pages_grow,
         pages_shift,
@@ -92,12 +93,12 @@ KINDS: dict[str, type[Fault]] = {
 }  # fmt: skip
 """All faults by name."""
 
-FAULTS: dict[str, str] = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in KINDS.items()}
+FAULTS: dict[str, str] = {name: (each.__doc__ or "").splitlines()[0] for name, each in TYPES.items()}
 """What each fault does, by its name."""
 
 __all__ = [
     "FAULTS",
-    "KINDS",
+    "TYPES",
     "Fault",
     "Faults",
     "FiredFault",
@@ -106,8 +107,8 @@ __all__ = [
     "apply_late",
     "broken_gzip",
     "cap_limit",
-    "close_unanswered",
-    "drop_answer",
+    "close_without_response",
+    "drop_response",
     "duplicate_close",
     "empty_body",
     "empty_page",

@@ -1,11 +1,11 @@
-"""Faults of connections: what becomes of a request when the connection ends, or nothing comes for a while."""
+"""Faults of connections: they end, are refused, or stay silent for a while."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from invigilate.sandbox.exchange import Answer, Exchange, Hangup, Phase
+from invigilate.sandbox.exchange import Exchange, Hangup, Phase, Response
 
 from .plan import Fault, Turn
 
@@ -14,17 +14,17 @@ from .plan import Fault, Turn
 class Refuse(Fault):
     """Closes the listening socket for `seconds` as soon as it is added, so that connections are refused.
 
-    It takes the name of an API or `*`, and none of the other options. Idle connections are ended. Taking the fault out
-    of the plan opens the socket again.
+    It takes the key of an API or `*`, and none of the other options. Idle connections are ended. Removing the fault
+    from the plan opens the socket again.
     """
 
-    kind: ClassVar[str] = "refuse"
+    name: ClassVar[str] = "refuse"
     to_connections: ClassVar[bool] = True
     seconds: float = 1.0
 
     def __post_init__(self) -> None:
         if (self.times, self.after, self.probability) != (None, 0, 1.0):
-            raise ValueError("refuse begins when it is added; of the options it takes seconds only")
+            raise ValueError("refuse begins when it is added; seconds is its only option")
 
     def window(self) -> float:
         """See `Fault`."""
@@ -33,9 +33,9 @@ class Refuse(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class ResetOnConnect(Fault):
-    """Resets a connection as soon as it is made. It takes the name of an API or `*`, and counts connections."""
+    """Resets a connection as soon as it is established. It takes the key of an API or `*`, and counts connections."""
 
-    kind: ClassVar[str] = "reset_on_connect"
+    name: ClassVar[str] = "reset_on_connect"
     to_connections: ClassVar[bool] = True
 
 
@@ -43,7 +43,7 @@ class ResetOnConnect(Fault):
 class ResetBeforeReading(Fault):
     """Resets the connection once the head of the request was read, and before its body is."""
 
-    kind: ClassVar[str] = "reset_before_reading"
+    name: ClassVar[str] = "reset_before_reading"
     phase: ClassVar[Phase] = Phase.ANNOUNCED
 
     def suits(self, exchange: Exchange) -> bool:
@@ -59,7 +59,7 @@ class ResetBeforeReading(Fault):
 class ResetAfterReading(ResetBeforeReading):
     """Resets the connection once the whole request was read; nothing is applied."""
 
-    kind: ClassVar[str] = "reset_after_reading"
+    name: ClassVar[str] = "reset_after_reading"
     phase: ClassVar[Phase] = Phase.RECEIVED
 
 
@@ -67,7 +67,7 @@ class ResetAfterReading(ResetBeforeReading):
 class Outage(Fault):
     """Resets the connection and refuses new ones for `seconds`: a server that restarts. Applies first if `applied`."""
 
-    kind: ClassVar[str] = "outage"
+    name: ClassVar[str] = "outage"
     seconds: float = 0.5
     applied: bool = False
 
@@ -80,10 +80,10 @@ class Outage(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DropAnswer(Fault):
-    """Applies the change, and resets the connection in place of the answer."""
+class DropResponse(Fault):
+    """Applies the change, and resets the connection instead of responding."""
 
-    kind: ClassVar[str] = "drop_answer"
+    name: ClassVar[str] = "drop_response"
 
     def act(self, turn: Turn) -> None:
         """See `Fault`."""
@@ -91,10 +91,10 @@ class DropAnswer(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CloseUnanswered(Fault):
-    """Applies the change, and closes the connection properly in place of the answer."""
+class CloseWithoutResponse(Fault):
+    """Applies the change, and closes the connection properly instead of responding."""
 
-    kind: ClassVar[str] = "close_unanswered"
+    name: ClassVar[str] = "close_without_response"
 
     def act(self, turn: Turn) -> None:
         """See `Fault`."""
@@ -103,15 +103,15 @@ class CloseUnanswered(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class ApplyLate(Fault):
-    """Applies the change `delay` seconds later; at once the connection is reset or closed, or a 504 is given.
+    """Applies the change `delay` seconds later, after resetting or closing the connection, or responding 504.
 
-    `sandbox.faults.settle()` waits until it is applied, `sandbox.faults.apply_now()` does not wait.
+    `sandbox.faults.settle()` waits until it is applied; `sandbox.faults.apply_now()` applies it at once.
     """
 
-    kind: ClassVar[str] = "apply_late"
+    name: ClassVar[str] = "apply_late"
     phase: ClassVar[Phase] = Phase.VALIDATED
     delay: float = 0.2
-    answer: Literal["reset", "close", "504"] = "reset"
+    response: Literal["reset", "close", "504"] = "reset"
 
     def suits(self, exchange: Exchange) -> bool:
         """See `Fault`."""
@@ -120,17 +120,17 @@ class ApplyLate(Fault):
     def act(self, turn: Turn) -> None:
         """See `Fault`."""
         turn.apply_late(self.delay)
-        if self.answer != "504":
-            raise Hangup(reset=self.answer == "reset")
+        if self.response != "504":
+            raise Hangup(reset=self.response == "reset")
         page = b"<html><head><title>504 Gateway Time-out</title></head></html>"
-        turn.exchange.answer = Answer(504, page, {"Content-Type": "text/html"})
+        turn.exchange.response = Response(504, page, {"Content-Type": "text/html"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stall(Fault):
-    """Says nothing for `seconds`, before the change is applied or (`applied`) after it, and then answers as always."""
+    """Waits for `seconds`, before the change is applied or (`applied`) after it, and then responds as usual."""
 
-    kind: ClassVar[str] = "stall"
+    name: ClassVar[str] = "stall"
     seconds: float = 30.0
     applied: bool = False
 

@@ -1,4 +1,4 @@
-"""What is remembered of faults that were done."""
+"""The record of faults that fired."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _RECORDED = 10_000
 
 @dataclass(slots=True)
 class FiredFault:
-    """One fault that was done.
+    """One fault that fired.
 
     Attributes:
-        api: the API.
-        operation_id: the operation; None for a connection, and for a path that there is not.
-        kind: name of the fault.
-        applied: whether the operation was carried out, by now.
+        api: key of the API.
+        operation_id: the operation; None for a connection, and for an unknown path.
+        name: name of the fault.
+        applied: whether the operation has been executed by now.
     """
 
     api: str
     operation_id: str | None
-    kind: str
+    name: str
     applied: bool
 
 
 class FiredFaults(Journal[FiredFault]):
-    """The last 10,000 faults that were done, and the number of all."""
+    """The last 10,000 faults that fired, and the number of all."""
 
     def __init__(self) -> None:
         super().__init__(_RECORDED)
@@ -38,24 +38,24 @@ class FiredFaults(Journal[FiredFault]):
         """Add a record."""
         super().add(record)
         with self._lock:
-            self._counts[record.kind, record.operation_id] += 1
+            self._counts[record.name, record.operation_id] += 1
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all records."""
         super().clear()
         with self._lock:
             self._counts.clear()
 
     @property
     def counts(self) -> Counter[tuple[str, str | None]]:
-        """How often each kind was done to each operation: `counts["drop_answer", "scheduleExamSession"]`."""
+        """How often each fault fired for each operation: `counts["drop_response", "scheduleExamSession"]`."""
         with self._lock:
             return self._counts.copy()
 
-    def total(self, kind: str | None = None, operation_id: str | None = None) -> int:
-        """How often faults were done, of one kind or of all, to one operation or to all."""
+    def total(self, name: str | None = None, operation_id: str | None = None) -> int:
+        """How often a fault, or all of them, fired for one operation, or for all."""
         return sum(
             number
             for (each, operation), number in self.counts.items()
-            if kind in (None, each) and operation_id in (None, operation)
+            if name in (None, each) and operation_id in (None, operation)
         )

@@ -7,22 +7,22 @@ from hashlib import blake2b
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from invigilate.sandbox.documents import load
+from invigilate.sandbox.documents import Document
 from invigilate.sandbox.exchange import Exchange, Phase
-from invigilate.sandbox.json_text import is_array, is_object
+from invigilate.sandbox.json_values import is_array, is_object
 
-from .answers import answer, answered
-from .plan import APIS, Fault, Turn
+from .plan import Fault, Turn
+from .responses import data_of, replace_data
 
 
 def _is_page(exchange: Exchange) -> bool:
-    data = answered(exchange) if exchange.applied else None
+    data = data_of(exchange) if exchange.applied else None
     return is_object(data) and is_array(data.get("results"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Fault):
-    """What is done to a page."""
+    """Done to a page of a list."""
 
     def suits(self, exchange: Exchange) -> bool:
         """See `Fault`."""
@@ -30,9 +30,9 @@ class Page(Fault):
 
     def act(self, turn: Turn) -> None:
         """See `Fault`."""
-        page: dict[str, Any] = answered(turn.exchange)
+        page: dict[str, Any] = data_of(turn.exchange)
         self.change(turn, page)
-        answer(turn.exchange, page)
+        replace_data(turn.exchange, page)
 
     def change(self, turn: Turn, page: dict[str, Any]) -> None:
         """Change the page."""
@@ -40,41 +40,41 @@ class Page(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongTotal(Page):
-    """Leaves out `total`, or makes it null, a number with a fraction, or a text."""
+    """Omits `total`, or turns it into null, a number with a fraction, or a string."""
 
-    kind: ClassVar[str] = "wrong_total"
-    value: Literal["missing", "null", "float", "text"] = "missing"
+    name: ClassVar[str] = "wrong_total"
+    value: Literal["missing", "null", "float", "string"] = "missing"
 
     def change(self, turn: Turn, page: dict[str, Any]) -> None:
         """See `Page`."""
         total = page.pop("total")
         if self.value != "missing":
-            page["total"] = {"null": None, "float": float(total), "text": str(total)}[self.value]
+            page["total"] = {"null": None, "float": float(total), "string": str(total)}[self.value]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrongResults(Page):
-    """Leaves out `results`, or makes them null, an object, or a text."""
+    """Omits `results`, or turns them into null, an object, or a string."""
 
-    kind: ClassVar[str] = "wrong_results"
-    value: Literal["missing", "null", "object", "text"] = "missing"
+    name: ClassVar[str] = "wrong_results"
+    value: Literal["missing", "null", "object", "string"] = "missing"
 
     def change(self, turn: Turn, page: dict[str, Any]) -> None:
         """See `Page`."""
         rows = page.pop("results")
         if self.value != "missing":
-            page["results"] = {"null": None, "object": {"rows": rows}, "text": "none"}[self.value]
+            page["results"] = {"null": None, "object": {"rows": rows}, "string": "none"}[self.value]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmptyPage(Page):
-    """Gives a page without rows though `total` says that there are some."""
+    """Returns a page without rows, although `total` announces some."""
 
-    kind: ClassVar[str] = "empty_page"
+    name: ClassVar[str] = "empty_page"
 
     def suits(self, exchange: Exchange) -> bool:
         """See `Fault`."""
-        return _is_page(exchange) and bool(answered(exchange)["results"])
+        return _is_page(exchange) and bool(data_of(exchange)["results"])
 
     def change(self, turn: Turn, page: dict[str, Any]) -> None:
         """See `Page`."""
@@ -83,9 +83,9 @@ class EmptyPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class CapLimit(Page):
-    """Gives at most `limit` rows a page, whatever was asked for."""
+    """Returns at most `limit` rows per page, whatever was requested."""
 
-    kind: ClassVar[str] = "cap_limit"
+    name: ClassVar[str] = "cap_limit"
     limit: int = 10
 
     def reached(self, phase: Phase, turn: Turn) -> None:
@@ -118,12 +118,12 @@ class Moving(Page):
         super().reached(phase, turn)
 
     def start(self, offset: int, moved: int) -> int:
-        """Where in the real list the page begins."""
+        """Where the page begins in the real list."""
         return offset
 
     def act(self, turn: Turn) -> None:
         """See `Fault`."""
-        page: dict[str, Any] = answered(turn.exchange)
+        page: dict[str, Any] = data_of(turn.exchange)
         if page["results"]:
             turn.planned.memory["row"] = page["results"][-1]
         offset, limit = turn.notes["window"]
@@ -135,12 +135,12 @@ class Moving(Page):
             exchange = turn.exchange
             query = _with_window(exchange.query, end, limit)
             page["next"] = f"http://{exchange.headers.get('host', '')}{exchange.path}?{query}"
-        answer(turn.exchange, page)
+        replace_data(turn.exchange, page)
 
     def view(
         self, turn: Turn, page: dict[str, Any], offset: int, limit: int, moved: int
     ) -> tuple[list[Any], int]:  # fmt: skip
-        """The rows of the page, and how many there are in all."""
+        """The rows of the page, and the number of all rows."""
         raise NotImplementedError
 
 
@@ -148,7 +148,7 @@ class Moving(Page):
 class PagesShrink(Moving):
     """Removes `rows` rows from the front of the list after each page, at most `most`, so that readers miss some."""
 
-    kind: ClassVar[str] = "pages_shrink"
+    name: ClassVar[str] = "pages_shrink"
 
     def start(self, offset: int, moved: int) -> int:
         """See `Moving`."""
@@ -163,14 +163,14 @@ class PagesShrink(Moving):
 class PagesGrow(Moving):
     """Adds `rows` rows at the end of the list after each page, at most `most`."""
 
-    kind: ClassVar[str] = "pages_grow"
+    name: ClassVar[str] = "pages_grow"
 
     def view(self, turn: Turn, page: dict[str, Any], offset: int, limit: int, moved: int) -> tuple[list[Any], int]:
         """See `Moving`."""
         rows, total = page["results"], page["total"]
         if offset + len(rows) >= total:
             first = max(0, offset - total)
-            rows = [*rows, *(_made_up(turn, number) for number in range(first, moved))][:limit]
+            rows = [*rows, *(_invented_row(turn, number) for number in range(first, moved))][:limit]
         return rows, total + moved
 
 
@@ -178,7 +178,7 @@ class PagesGrow(Moving):
 class PagesShift(Moving):
     """Inserts `rows` rows at the front of the list after each page, at most `most`, so that readers see some twice."""
 
-    kind: ClassVar[str] = "pages_shift"
+    name: ClassVar[str] = "pages_shift"
 
     def start(self, offset: int, moved: int) -> int:
         """See `Moving`."""
@@ -186,20 +186,20 @@ class PagesShift(Moving):
 
     def view(self, turn: Turn, page: dict[str, Any], offset: int, limit: int, moved: int) -> tuple[list[Any], int]:
         """See `Moving`."""
-        # The newest stands first.
-        new = [_made_up(turn, moved - 1 - number) for number in range(offset, moved)]
+        # The newest comes first.
+        new = [_invented_row(turn, moved - 1 - number) for number in range(offset, moved)]
         return [*new, *page["results"]][:limit], page["total"] + moved
 
 
-def _made_up(turn: Turn, number: int) -> Any:
+def _invented_row(turn: Turn, number: int) -> Any:
     row: dict[str, Any] = turn.planned.memory.get("row", {})
     digits = blake2b(str(number).encode(), key=turn.planned.key, digest_size=16).hexdigest()
     return {**row, "sid": f"{str(row.get('sid', 'ES'))[:2]}{digits}"}
 
 
 def _window(exchange: Exchange) -> tuple[int, int] | None:
-    """Offset and limit of a request for a page; None for others, and for wrong ones, which are refused."""
-    default = _default_limit(exchange.operation_id)
+    """Offset and limit of a request for a page; None for others, and for invalid ones, which are refused."""
+    default = _default_limit(exchange.document, exchange.operation_id)
     asked = dict(parse_qsl(exchange.query))
     try:
         return None if default is None else (int(asked.get("offset", 0)), int(asked.get("limit", default)))
@@ -212,15 +212,10 @@ def _with_window(query: str, offset: int, limit: int) -> str:
     return urlencode([*others, ("offset", offset), ("limit", limit)])
 
 
-def _default_limit(operation_id: str | None) -> int | None:
-    """The limit without which an operation gives a page; None when it gives none."""
-    for api in APIS:
-        document = load(api)
-        for entry in document.operations:
-            if entry.operation_id == operation_id:
-                operation = document.content["paths"][entry.template][entry.method.lower()]
-                for parameter in operation.get("parameters", ()):
-                    found = document.resolve(parameter)
-                    if found["name"] == "limit":
-                        return int(found["schema"].get("default", 50))
+def _default_limit(document: Document, operation_id: str | None) -> int | None:
+    """The limit that applies when none is sent; None when the operation does not page."""
+    entry = document.by_id(operation_id)
+    for parameter in () if entry is None else document.parameters(entry):
+        if parameter["name"] == "limit":
+            return int(parameter["schema"].get("default", 50))
     return None

@@ -1,26 +1,23 @@
-"""The plan: which fault is due for which request, and what was done.
+"""The plan: which fault is due for which request, and which fired.
 
-A fault is a description, without state. Once it has been added it becomes a `Planned`, which counts; when it is due for
-a request, the two meet in a `Turn`.
+A fault is a description, without state. Adding it creates a `Planned`, which counts; a `Turn` is a planned fault that
+is due for one request.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from hashlib import blake2b
 from typing import Any, ClassVar, Protocol
 
-from invigilate.sandbox.documents import ApiName, load
+from invigilate.sandbox.documents import Document
 from invigilate.sandbox.exchange import Exchange, Hangup, Phase
 
 from .fired import FiredFault, FiredFaults
-
-APIS: tuple[ApiName, ...] = ("smarterproctoring", "ispring-learn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +25,12 @@ class Fault:
     """Something that the sandbox does wrong.
 
     Args:
-        times: how often, without end by default.
-        after: number of requests that are left alone first.
+        times: how often; unlimited by default.
+        after: number of requests to leave alone first.
         probability: share of the requests that it is done to. The seed of the sandbox decides which.
     """
 
-    kind: ClassVar[str]
+    name: ClassVar[str]
     """Its name in records, on the command line and in `FAULTS`."""
     phase: ClassVar[Phase] = Phase.APPLIED
     """When it is done."""
@@ -46,7 +43,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if (self.times is not None and self.times < 1) or self.after < 0 or not 0 < self.probability <= 1:
-            raise ValueError("times is at least 1, after at least 0, and probability above 0 and at most 1")
+            raise ValueError("times has to be at least 1, after at least 0, and probability above 0 and at most 1")
 
     def reached(self, phase: Phase, turn: Turn) -> None:
         """Follow an exchange that it is due for."""
@@ -55,7 +52,7 @@ class Fault:
             self.act(turn)
 
     def suits(self, exchange: Exchange) -> bool:
-        """Whether it can be done to an exchange that has reached its phase; by default, to those carried out."""
+        """Whether it can be done to an exchange in its phase; by default, if the operation was executed."""
         return exchange.applied
 
     def act(self, turn: Turn) -> None:
@@ -63,7 +60,7 @@ class Fault:
         raise NotImplementedError
 
     def window(self) -> float | None:
-        """For how long it closes the listening socket at the moment at which it is added; None for most faults."""
+        """Seconds for which it closes the listening socket once it is added; None for most faults."""
         return None
 
 
@@ -82,39 +79,41 @@ class Planned:
     """A fault that was added, with its counts.
 
     Attributes:
-        operation: an operationId, the name of an API, or `*`.
-        fault: what is to be done.
+        operation: an operationId, the key of an API, or `*`.
+        fault: the fault.
         key: decides the draws.
-        fired: how often it was done so far.
-        memory: what the fault notes from one time to the next.
+        id: its number, unique in the sandbox.
+        fired: how often it has fired.
+        memory: what the fault keeps from one time to the next.
     """
 
     operation: str
     fault: Fault
     key: bytes
+    id: int = 0
     fired: int = 0
     memory: dict[str, Any] = field(default_factory=dict[str, Any])
     _taken: int = 0
     _seen: Counter[str | None] = field(default_factory=Counter[str | None])
 
     def matches(self, api: str, operation_id: str | None) -> bool:
-        """Whether it is meant for an operation."""
+        """Whether it applies to an operation."""
         return self.operation in ("*", api, operation_id)
 
     def is_due(self, operation_id: str | None) -> bool:
-        """Count a request, and say whether the fault is due for it."""
+        """Count a request. Returns whether the fault is due for it."""
         number = self._seen.total()
         nth = self._seen[operation_id]
         self._seen[operation_id] += 1
         fault = self.fault
         if number < fault.after or (fault.times is not None and self._taken >= fault.times):
             return False
-        # Drawn for the n-th request of the operation, so that threads which race each other change nothing.
+        # Drawn for the n-th request of the operation, so that races between threads change nothing.
         draw = blake2b(f"{operation_id}/{nth}".encode(), key=self.key, digest_size=8).digest()
         return int.from_bytes(draw) < fault.probability * 2**64
 
     def take(self, change: int = 1) -> None:
-        """Take one time, or give it back."""
+        """Use one time up, or return it."""
         self._taken += change
 
 
@@ -129,16 +128,16 @@ class Turn:
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def fire(self) -> None:
-        """Say that the fault is done now."""
+        """Record that the fault fires now."""
         exchange = self.exchange
-        self.record = FiredFault(exchange.api, exchange.operation_id, self.planned.fault.kind, exchange.applied)
+        self.record = FiredFault(exchange.api, exchange.operation_id, self.planned.fault.name, exchange.applied)
         self.faults.note(self.planned, self.record)
 
     def wait(self, seconds: float) -> None:
-        """Do nothing for a while.
+        """Sleep.
 
         Raises:
-            Hangup: when the sandbox is closing.
+            Hangup: the sandbox is closing.
         """
         if self.exchange.connection.wait(seconds):
             raise Hangup
@@ -149,7 +148,7 @@ class Turn:
             self.record.applied = self.exchange.applied
 
     def apply_late(self, delay: float) -> None:
-        """Carry the operation out later, whatever becomes of the connection."""
+        """Execute the operation later, whatever happens to the connection."""
 
         def work() -> None:
             self.exchange.apply()
@@ -162,15 +161,17 @@ class Faults:
     """What the sandbox is to do wrong: `sandbox.faults`.
 
     At most one fault is done to a request: of those that are due, the one that was added first. A fault that is due and
-    cannot be done (there is no answer to drop when the request was refused) waits for the next request.
+    cannot be done (a refused request has no response to drop) waits for the next request.
 
     Attributes:
-        fired: what was done.
+        fired: the faults that fired.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, documents: Mapping[str, Document]) -> None:
         self.fired = FiredFaults()
         self._seed = seed
+        self._documents = documents
+        self._next_id = 1
         self._plan: list[Planned] = []
         self._added = 0
         self._turns: dict[Exchange, Turn] = {}
@@ -182,27 +183,30 @@ class Faults:
         """Plan a fault.
 
         Args:
-            operation: an operationId, the name of an API (`"smarterproctoring"`, `"ispring-learn"`), or `"*"`.
+            operation: an operationId, the key of an API, or `"*"`.
             fault: one of `invigilate.sandbox.faults`.
 
         Raises:
-            ValueError: if there is no such operation, or the fault is done to connections, which have none.
+            ValueError: there is no such operation, or the fault is done to connections, which have none.
         """
-        if operation != "*" and operation not in APIS:
-            if operation not in operation_ids():
-                raise ValueError(f"there is no operation {operation!r}; there are {', '.join(operation_ids())}, *")
+        if operation != "*" and operation not in self._documents:
+            known = [entry.operation_id for each in self._documents.values() for entry in each.operations]
+            if operation not in known:
+                expected = ", ".join([*known, *self._documents, "*"])
+                raise ValueError(f"unknown operation {operation!r}; expected one of {expected}")
             if fault.to_connections:
-                raise ValueError(f"{fault.kind} is done to connections: it takes the name of an API, or *")
+                raise ValueError(f"{fault.name} is done to connections: it takes the key of an API, or *")
         with self._lock:
             self._added += 1
-            planned = Planned(operation, fault, f"{self._seed}/{self._added}".encode())
+            planned = Planned(operation, fault, f"{self._seed}/{self._added}".encode(), self._next_id)
+            self._next_id += 1
             self._plan.append(planned)
             switches = dict(self._switches)
         self._begin([planned], switches)
         return planned
 
     def remove(self, planned: Planned) -> None:
-        """Take a fault out of the plan; what it began to do is finished."""
+        """Remove a fault from the plan. An exchange that it is under way in is not affected."""
         with self._lock:
             self._plan = [each for each in self._plan if each is not planned]
             switches = dict(self._switches)
@@ -212,7 +216,7 @@ class Faults:
                     switch.reopen()
 
     def clear(self) -> None:
-        """Remove all faults. The records stay; faults that are added later get the draws of the first again."""
+        """Remove all faults. The records stay; faults that are added later repeat the draws of the first."""
         for planned in self.planned:
             self.remove(planned)
         with self._lock:
@@ -220,7 +224,7 @@ class Faults:
 
     @contextmanager
     def during(self, operation: str, fault: Fault) -> Generator[Planned]:
-        """Plan a fault for the time of a `with` statement; see `add`."""
+        """Plan a fault for the duration of a `with` statement; see `add`."""
         planned = self.add(operation, fault)
         try:
             yield planned
@@ -229,34 +233,40 @@ class Faults:
 
     @property
     def planned(self) -> list[Planned]:
-        """The faults of the plan, in the order in which they were added."""
+        """The faults of the plan, in order."""
         with self._lock:
             return list(self._plan)
 
     def settle(self, timeout: float = 10.0) -> bool:
-        """Wait until nothing is left that is to be applied late; false when the time was too short."""
+        """Wait until everything that is applied late has been applied; false on timeout."""
         with self._lock:
             return self._lock.wait_for(lambda: not self._late, timeout)
 
     def apply_now(self) -> None:
-        """Apply at once what is to be applied late."""
+        """Apply at once what would be applied late."""
         with self._lock:
             waiting = list(self._late.items())
         for timer, work in waiting:
             timer.cancel()
             self._finish(timer, work)
 
-    # What follows is called by the sandbox and by faults.
+    # The rest is called by the sandbox and by faults.
 
     def attach(self, switches: dict[str, Switch]) -> None:
-        """Begin: the sandbox listens now."""
+        """Begin: the sandbox is listening."""
         with self._lock:
             self._switches = switches
             plan = list(self._plan)
         self._begin(plan, switches)
 
+    def reset(self) -> None:
+        """Remove all faults and records, and drop what would be applied late."""
+        self.clear()
+        self.close()
+        self.fired.clear()
+
     def close(self) -> None:
-        """Forget what is to be applied late: the sandbox ends."""
+        """Drop what would be applied late."""
         with self._lock:
             for timer in self._late:
                 timer.cancel()
@@ -267,7 +277,7 @@ class Faults:
         """See `Interceptor`."""
         planned = self._choose(api, None, connecting=True)
         if planned is not None:
-            self.note(planned, FiredFault(api, None, planned.fault.kind, applied=False))
+            self.note(planned, FiredFault(api, None, planned.fault.name, applied=False))
             raise Hangup(reset=True)
 
     def reached(self, phase: Phase, exchange: Exchange) -> None:
@@ -289,7 +299,7 @@ class Faults:
                 del self._turns[exchange]
 
     def note(self, planned: Planned, record: FiredFault) -> None:
-        """Record that a fault is done."""
+        """Record that a fault fires."""
         with self._lock:
             planned.fired += 1
         self.fired.add(record)
@@ -301,7 +311,7 @@ class Faults:
             switch.refuse(seconds)
 
     def later(self, delay: float, work: Callable[[], None]) -> None:
-        """Do something later."""
+        """Run a function later."""
         timer = threading.Timer(delay, lambda: self._finish(timer, work))
         timer.daemon = True
         with self._lock:
@@ -312,7 +322,7 @@ class Faults:
         with self._lock:
             if timer not in self._late:
                 return
-        # Still counted as late while it works: `settle` waits for its end. Applying twice does nothing.
+        # Counted as late while it runs, since `settle` waits for its end. Applying twice does nothing.
         try:
             work()
         finally:
@@ -327,7 +337,7 @@ class Faults:
                 fault = planned.fault
                 if fault.to_connections != connecting or fault.window() is not None:
                     continue
-                # Each fault counts every request, also those that another one is done to.
+                # Each fault counts every request, those of other faults included.
                 if planned.matches(api, operation_id) and planned.is_due(operation_id) and chosen is None:
                     chosen = planned
             if chosen is not None:
@@ -347,11 +357,5 @@ class Faults:
                 continue
             for api, switch in switches.items():
                 if planned.matches(api, None):
-                    self.note(planned, FiredFault(api, None, planned.fault.kind, applied=False))
+                    self.note(planned, FiredFault(api, None, planned.fault.name, applied=False))
                     switch.refuse(seconds)
-
-
-@cache
-def operation_ids() -> tuple[str, ...]:
-    """All operations of both APIs."""
-    return tuple(entry.operation_id for name in APIS for entry in load(name).operations)

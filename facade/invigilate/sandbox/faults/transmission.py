@@ -1,4 +1,4 @@
-"""Faults of writing: the right answer, badly put on the wire."""
+"""Faults of writing: the right response, badly put on the wire."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gzip
 from dataclasses import dataclass
 from typing import ClassVar
 
-from invigilate.sandbox.exchange import Answer, Exchange, Hangup
+from invigilate.sandbox.exchange import Exchange, Hangup, Response
 
 from .plan import Fault, Turn
 
@@ -15,11 +15,11 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 @dataclass(frozen=True, kw_only=True)
 class Transmission(Fault):
-    """What is done to any answer, to refusals as well."""
+    """Done to any response, refusals included."""
 
     def suits(self, exchange: Exchange) -> bool:
         """See `Fault`."""
-        return exchange.answer is not None
+        return exchange.response is not None
 
 
 def _send_slowly(turn: Turn, data: bytes, chunk: int, interval: float) -> None:
@@ -32,7 +32,7 @@ def _send_slowly(turn: Turn, data: bytes, chunk: int, interval: float) -> None:
 class Trickle(Transmission):
     """Writes `chunk` bytes every `interval` seconds: the head too, or (`headers=False`) only the body."""
 
-    kind: ClassVar[str] = "trickle"
+    name: ClassVar[str] = "trickle"
     chunk: int = 16
     interval: float = 0.01
     headers: bool = True
@@ -52,7 +52,7 @@ class Trickle(Transmission):
 class SlowHeaders(Transmission):
     """Writes the head `chunk` bytes every `interval` seconds, and then the body at once."""
 
-    kind: ClassVar[str] = "slow_headers"
+    name: ClassVar[str] = "slow_headers"
     chunk: int = 8
     interval: float = 0.02
 
@@ -71,7 +71,7 @@ class SlowHeaders(Transmission):
 class Truncate(Transmission):
     """Writes only this `share` of the body that Content-Length promises, and closes the connection, or resets it."""
 
-    kind: ClassVar[str] = "truncate"
+    name: ClassVar[str] = "truncate"
     share: float = 0.5
     reset: bool = False
 
@@ -89,30 +89,30 @@ class Truncate(Transmission):
 
     def suits(self, exchange: Exchange) -> bool:
         """See `Fault`."""
-        return exchange.answer is not None and exchange.answer.body != b""
+        return exchange.response is not None and exchange.response.body != b""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrongLength(Transmission):
     """Promises `by` bytes more than there are, and closes then; or fewer (below 0), and keeps the connection."""
 
-    kind: ClassVar[str] = "wrong_length"
+    name: ClassVar[str] = "wrong_length"
     by: int = -5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.by == 0:
-            raise ValueError("by is above 0 or below it")
+            raise ValueError("by must not be 0")
 
     def suits(self, exchange: Exchange) -> bool:
         """See `Fault`."""
-        return exchange.answer is not None and len(exchange.answer.body) + self.by >= 0
+        return exchange.response is not None and len(exchange.response.body) + self.by >= 0
 
     def act(self, turn: Turn) -> None:
         """See `Fault`."""
-        answer = turn.exchange.answer
-        assert answer is not None
-        answer.headers["Content-Length"] = str(len(answer.body) + self.by)
+        response = turn.exchange.response
+        assert response is not None
+        response.headers["Content-Length"] = str(len(response.body) + self.by)
 
         def transmit(data: bytes) -> None:
             turn.exchange.connection.send(data)
@@ -124,26 +124,26 @@ class WrongLength(Transmission):
 
 @dataclass(frozen=True, kw_only=True)
 class BrokenGzip(Transmission):
-    """Says that the body is gzip, and damages it."""
+    """Declares the body as gzip, and damages it."""
 
-    kind: ClassVar[str] = "broken_gzip"
+    name: ClassVar[str] = "broken_gzip"
 
     def act(self, turn: Turn) -> None:
         """See `Fault`."""
-        answer = turn.exchange.answer
-        assert answer is not None
-        data = bytearray(gzip.compress(answer.body, mtime=0))
-        # Behind the head of 10 bytes, a block of a type that there is not.
+        response = turn.exchange.response
+        assert response is not None
+        data = bytearray(gzip.compress(response.body, mtime=0))
+        # After the head of 10 bytes, a block of a type that does not exist.
         data[10] = 0xFF
-        headers = {**answer.headers, "Content-Encoding": "gzip"}
-        turn.exchange.answer = Answer(answer.status, bytes(data), headers)
+        headers = {**response.headers, "Content-Encoding": "gzip"}
+        turn.exchange.response = Response(response.status, bytes(data), headers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateClose(Transmission):
     """Writes `Connection: close` twice, and closes the connection."""
 
-    kind: ClassVar[str] = "duplicate_close"
+    name: ClassVar[str] = "duplicate_close"
 
     def act(self, turn: Turn) -> None:
         """See `Fault`."""

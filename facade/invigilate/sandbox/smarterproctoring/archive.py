@@ -1,8 +1,7 @@
-"""The sessions that a report of any length consists of, made from their position when needed.
+"""The sessions of a report of any length, computed from their position when needed.
 
-A row is a function of the seed and its position, so a page costs its own rows only. Filters and
-sorts need the few properties below of all rows; these are made once, when first asked for, and kept
-as columns (100,000 rows are some 3 MB).
+A row is a function of the seed and its position, so a page costs its own rows only. Filters and sorts need the few
+values below of all rows; these are computed once, when first needed, and kept as columns (100,000 rows take some 3 MB).
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .catalogue import USERS, Catalogue
-from .identifiers import Mint
-from .times import to_milliseconds
+from invigilate.sandbox.identifiers import Mint
+from invigilate.sandbox.times import to_milliseconds
+
+from .catalog import USERS, Catalog
 
 SERVICE_TYPES = (
     "automated", "automated-with-review", "live", "virtual-test-center", "proctoru",
@@ -23,7 +23,7 @@ SERVICE_TYPES = (
 STATUSES = ("Scheduled", "Closed", "Cancelled")
 SCHEDULED, CLOSED, CANCELLED = range(3)
 NEVER = -(1 << 60)
-"""Stands for null in columns of times: earlier than any time that a `datetime` can hold."""
+"""Null in columns of times: earlier than any time that a `datetime` can hold."""
 
 # Cumulated shares, of 256, of the service types.
 _SERVICE_LIMITS = (56, 96, 152, 180, 204, 222, 246, 256)
@@ -63,7 +63,7 @@ class ArchiveRow(NamedTuple):
 
 
 class _Sitting(NamedTuple):
-    """What the sessions of an exam have in common."""
+    """What the sessions of an exam have in common; the duration in milliseconds."""
 
     first_day: int
     slots: int
@@ -73,28 +73,28 @@ class _Sitting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What filters and sorts look at, by position."""
+    """The values that filters and sorts need, by position."""
 
-    service: bytes
-    status: bytes
+    service: array[int]
+    status: array[int]
     exam: array[int]
     user: array[int]
     appointment: array[int]
     closed: array[int]
-    billable: bytes
+    billable: array[int]
 
 
 class Archive:
-    """The sessions of an install that nobody booked through this sandbox."""
+    """The sessions of an install that were not booked through this sandbox."""
 
-    def __init__(self, mint: Mint, catalogue: Catalogue, size: int) -> None:
+    def __init__(self, mint: Mint, catalog: Catalog, size: int) -> None:
         self.size = size
         self._mint = mint
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._columns: Columns | None = None
         self._by_sitting: dict[tuple[int, int], list[int]] | None = None
         self._lock = threading.Lock()
-        self._sittings = _sittings(catalogue)
+        self._sittings = _sittings(catalog)
 
     def sid(self, position: int) -> str:
         """The SID of a session."""
@@ -105,15 +105,25 @@ class Archive:
         position = self._mint.index_of("ES", "archive", sid)
         return position if position is not None and position < self.size else None
 
-    def sids_of(self, exam: int, user: int) -> list[str]:
-        """The SIDs of a person's sessions of an exam."""
+    def prepare(self) -> None:
+        """Build what `sids_of` needs. With many rows it takes seconds, so call it without the install's lock."""
         columns = self.columns
         with self._lock:
             if self._by_sitting is None:
-                self._by_sitting = {}
+                found: dict[tuple[int, int], list[int]] = {}
                 for position, key in enumerate(zip(columns.exam, columns.user, strict=True)):
-                    self._by_sitting.setdefault(key, []).append(position)
-            return [self.sid(position) for position in self._by_sitting.get((exam, user), ())]
+                    found.setdefault(key, []).append(position)
+                self._by_sitting = found
+
+    def sids_of(self, exam: int, user: int) -> list[str]:
+        """The SIDs of a person's sessions of an exam."""
+        if self._by_sitting is None:
+            self.prepare()
+        return [self.sid(position) for position in (self._by_sitting or {}).get((exam, user), ())]
+
+    def minutes(self, position: int) -> float:
+        """The duration of a session, whatever became of its exam since."""
+        return self._sittings[self.row(position).exam].duration / _MINUTE
 
     def row(self, position: int) -> ArchiveRow:
         """One session."""
@@ -128,7 +138,7 @@ class Archive:
         reason = None
         billable = chance % 16 != 1
         if status == CLOSED:
-            # A few sessions are closed without anybody having noted when.
+            # A few sessions are closed without a date.
             if chance >= 6:
                 closed = appointment + duration - (bits >> 104 & 0xFFFF) * 10
             reason = _CLOSED_REASONS[chance % 4]
@@ -150,32 +160,32 @@ class Archive:
 
     @property
     def columns(self) -> Columns:
-        """The columns, made at the first call."""
+        """The columns. Computing them takes seconds with many rows, so ask without the install's lock."""
         with self._lock:
             if self._columns is None:
                 self._columns = self._make_columns()
             return self._columns
 
     def _make_columns(self) -> Columns:
-        rows = [self.row(position) for position in range(self.size)]
-        return Columns(
-            service=bytes(row[0] for row in rows),
-            status=bytes(row[1] for row in rows),
-            exam=array("H", (row[2] for row in rows)),
-            user=array("H", (row[3] for row in rows)),
-            appointment=array("q", (row[4] for row in rows)),
-            closed=array("q", (row[5] for row in rows)),
-            billable=bytes(row[7] for row in rows),
-        )
+        columns = Columns(array("B"), array("B"), array("H"), array("H"), array("q"), array("q"), array("B"))
+        for row in map(self.row, range(self.size)):
+            columns.service.append(row.service)
+            columns.status.append(row.status)
+            columns.exam.append(row.exam)
+            columns.user.append(row.user)
+            columns.appointment.append(row.appointment)
+            columns.closed.append(row.closed)
+            columns.billable.append(row.billable)
+        return columns
 
 
-def _sittings(catalogue: Catalogue) -> list[_Sitting]:
+def _sittings(catalog: Catalog) -> list[_Sitting]:
     sittings: list[_Sitting] = []
-    last = len(catalogue.offerings) - 1
-    for exam in catalogue.exams:
+    last = len(catalog.offerings) - 1
+    for exam in catalog.exams:
         offering = exam.course.offering
         if offering.start is None or offering.end is None:
-            raise ValueError("a new catalogue has dates for all its offerings")
+            raise ValueError("a new catalog has dates for all its offerings")
         sittings.append(
             _Sitting(
                 first_day=to_milliseconds(offering.start),
@@ -188,7 +198,7 @@ def _sittings(catalogue: Catalogue) -> list[_Sitting]:
 
 
 def _spread(limits: tuple[int, ...]) -> bytes:
-    """A table that turns a byte into a choice, with the shares that the limits say."""
+    """A table that maps a byte to a choice, with shares according to the limits."""
     return bytes(next(choice for choice, limit in enumerate(limits) if number < limit) for number in range(256))
 
 

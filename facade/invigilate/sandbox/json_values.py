@@ -1,4 +1,4 @@
-"""JSON as strictly as its standard has it: no NaN, no repeated members, exact decimal fractions."""
+"""JSON as strictly as its standard has it: no NaN, no duplicate keys, exact decimal fractions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def decode(data: bytes, **_parameters: str) -> Any:
     """Read JSON. Fractions become `Decimal`, since they can be money.
 
     Raises:
-        ValueError: if it is not JSON.
+        ValueError: it is not JSON.
     """
     try:
         return _decoder.decode(data.decode("utf-8"))
@@ -29,10 +29,10 @@ def decode(data: bytes, **_parameters: str) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A copy of what `decode` gave that `encode` can write: with floating-point numbers in place of `Decimal`.
+    """Copy a value from `decode`, with floats in place of `Decimal`, so that `encode` can write it.
 
     Raises:
-        ValueError: if a number is too large for that.
+        ValueError: a number is too large for a float.
     """
     if is_object(value):
         return {name: plain(each) for name, each in value.items()}
@@ -47,26 +47,26 @@ def plain(value: Any) -> Any:
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether it is an object of JSON."""
+    """Whether a value is a JSON object."""
     return isinstance(value, dict)
 
 
 def is_array(value: object) -> TypeGuard[list[Any]]:
-    """Whether it is an array of JSON."""
+    """Whether a value is a JSON array."""
     return isinstance(value, list)
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("an object names a member twice")
-    return members
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return fields
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_members, parse_float=Decimal, parse_constant=_refuse)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_refuse)
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ascii_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))

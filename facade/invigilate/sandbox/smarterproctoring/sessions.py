@@ -1,4 +1,4 @@
-"""Exam sessions: what is remembered of one, how it changes, and how the API shows it."""
+"""Exam sessions: their state, how it changes, and how the API shows it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from invigilate.sandbox.behaviours import Behaviour
+from invigilate.sandbox.inventions import infer
+from invigilate.sandbox.problems import Problem, conflict, invalid
+from invigilate.sandbox.times import Clock, parse, to_milliseconds, write
+
 from .archive import NEVER, SERVICE_TYPES, STATUSES
-from .behaviours import Behaviour
-from .catalogue import Exam, User
-from .problems import conflict, invalid
-from .times import Clock, parse, to_milliseconds, write
+from .catalog import Exam, User
 
 NEEDS_PROCTOR = "Needs Proctor"
 SCHEDULED = "Scheduled"
@@ -20,7 +22,7 @@ PENDING_APPROVAL = "Pending Approval"
 CLOSED = "Closed"
 CANCELLED = "Cancelled"
 REMOVED = "removed-by-limited-scope"
-"""Why a session is cancelled whose enrollment has lost the exam, as documented."""
+"""The documented reason of a session that is canceled because its enrollment has lost the exam."""
 
 # No page says which session type becomes which service type of the report.
 SERVICE_OF_TYPE: dict[str | None, str] = {
@@ -77,8 +79,10 @@ class Session:
     message_sid: str | None = None
     proctor: dict[str, Any] = field(default_factory=dict[str, Any])
     place: dict[str, Any] = field(default_factory=dict[str, Any])
+    minutes: float | None = None
+    """Duration of the appointment, fixed when it was booked."""
     position: int | None = None
-    """Place in the report, once the session is in it."""
+    """Position in the report, once the session is in it."""
 
     @property
     def service_type(self) -> str:
@@ -92,11 +96,11 @@ class Session:
 
     @property
     def is_active(self) -> bool:
-        """Whether the session is neither closed nor cancelled."""
+        """Whether the session is neither closed nor canceled."""
         return self.status not in (CLOSED, CANCELLED)
 
     def copy(self) -> Session:
-        """The session as it is now."""
+        """A copy of the session as it is now."""
         twin = copy.copy(self)
         twin.proctor, twin.place = dict(self.proctor), dict(self.place)
         return twin
@@ -105,10 +109,14 @@ class Session:
         """Book the session.
 
         Raises:
-            Problem: if it is booked already, or over.
+            Problem: it is booked already, or over.
         """
-        if self.status != NEEDS_PROCTOR:
-            raise conflict(f"The session is {self.status}, so it cannot be scheduled.")
+        infer("bookable-status")
+        if self.status in (SCHEDULED, PENDING_APPROVAL):
+            if not behaviour.flips("second-booking"):
+                raise self._refusal("scheduled", behaviour)
+        elif self.status != NEEDS_PROCTOR:
+            raise self._refusal("scheduled", behaviour)
         start = _time(body, "appointmentDateTime")
         moment = clock()
         self._book(start, None, behaviour)
@@ -132,11 +140,14 @@ class Session:
         """Move a booked session.
 
         Raises:
-            Problem: if it is not booked.
+            Problem: it is not booked.
         """
         if self.status != SCHEDULED:
-            raise conflict(f"The session is {self.status}, so it cannot be rescheduled.")
-        start = _time(body, "appointmentStartDateTime") or _time(body, "appointmentDateTime")
+            raise self._refusal("rescheduled", behaviour)
+        names = ["appointmentStartDateTime", "appointmentDateTime"]
+        if behaviour.flips("reschedule-time"):
+            names.reverse()
+        start = _time(body, names[0]) or _time(body, names[1])
         end = _time(body, "appointmentEndDateTime")
         if start is not None or end is not None:
             self._book(start or self.appointment, end, behaviour)
@@ -144,30 +155,31 @@ class Session:
         self.edited = clock()
 
     def cancel(self, reason: str | None, clock: Clock, behaviour: Behaviour) -> None:
-        """Call a booked session off.
+        """Cancel a booked session.
 
         Raises:
-            Problem: if it is not booked.
+            Problem: it is not booked.
         """
         if self.status != SCHEDULED:
-            raise conflict(f"The session is {self.status}, so it cannot be cancelled.")
-        if behaviour.cancelled_to == NEEDS_PROCTOR:
+            raise self._refusal("cancelled", behaviour)
+        if behaviour.flips("canceled-status") or behaviour.cancelled_to == NEEDS_PROCTOR:
             self.status, self.reason = NEEDS_PROCTOR, None
-            self.appointment = self.appointment_end = self.approved = None
+            self.appointment = self.appointment_end = self.approved = self.minutes = None
             self.edited = clock()
         else:
-            self.withdraw(reason, clock)
+            self.withdraw(reason, clock, behaviour)
 
-    def withdraw(self, reason: str | None, clock: Clock) -> None:
-        """Cancel the session, whatever its state is."""
-        self.status, self.reason, self.billable = CANCELLED, reason, False
+    def withdraw(self, reason: str | None, clock: Clock, behaviour: Behaviour) -> None:
+        """Cancel the session, whatever its status is."""
+        self.status, self.reason = CANCELLED, reason
+        self.billable = self.billable and behaviour.flips("canceled-billable")
         self.cancelled = self.edited = clock()
 
     def close(self, clock: Clock) -> None:
-        """Let the booked session be over.
+        """Close the booked session.
 
         Raises:
-            Problem: if it is not booked.
+            Problem: it is not booked.
         """
         if self.status != SCHEDULED:
             raise conflict(f"The session is {self.status}, so it cannot be closed.")
@@ -186,13 +198,18 @@ class Session:
         }
 
     def _book(self, start: datetime | None, end: datetime | None, behaviour: Behaviour) -> None:
-        if end is None and start is not None:
+        self.minutes = self.exam.minutes
+        if end is None and start is not None and not behaviour.flips("appointment-end"):
             try:
-                end = start + timedelta(minutes=self.exam.minutes)
+                end = start + timedelta(minutes=self.minutes)
             except OverflowError:
                 raise invalid("The appointment would end after the year 9999.") from None
         self.appointment = None if start is None else behaviour.appointment(start)
         self.appointment_end = None if end is None else behaviour.appointment(end)
+
+    def _refusal(self, change: str, behaviour: Behaviour) -> Problem:
+        message = f"The session is {self.status}, so it cannot be {change}."
+        return invalid(message) if behaviour.flips("conflict-status") else conflict(message)
 
     def _note(self, body: Mapping[str, Any]) -> None:
         self.notes = body.get("notes", self.notes)
@@ -202,7 +219,7 @@ class Session:
         self.place.update({name: body[name] for name in _PLACE if name in body})
 
     def columns(self) -> tuple[int, int, int, int, int, int, int]:
-        """What the report's filters and sorts look at, in the order of its columns."""
+        """The values that the report's filters and sorts need, in the order of its columns."""
         return (
             SERVICE_TYPES.index(self.service_type),
             STATUSES.index(self.status),
@@ -230,7 +247,10 @@ class Session:
         )
 
     def details(self) -> dict[str, object]:
-        """The session with the 67 documented members."""
+        """The session with the 67 documented fields."""
+        infer("session-fields")
+        if self.status == SCHEDULED:
+            infer("closing")
         course = self.exam.course
         return {
             "sid": self.sid,
@@ -246,7 +266,7 @@ class Session:
             "status": self.status,
             "statusReason": self.reason,
             "accessKey": self.access_key,
-            "duration": self.exam.minutes,
+            "duration": self.exam.minutes if self.minutes is None else self.minutes,
             "sessionType": self.type,
             "schedulingModule": self.type,
             "proctorReviewProcessSid": None,

@@ -1,22 +1,23 @@
-"""The people, the settings and the exam configurations of an install."""
+"""Operations on users, settings and exam configurations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from .catalogue import Exam, User
+from invigilate.sandbox.inventions import infer
+from invigilate.sandbox.json_values import plain
+from invigilate.sandbox.problems import conflict, invalid, missing
+from invigilate.sandbox.times import write
+from invigilate.sandbox.validation import Call
+
+from .catalog import Exam, User
 from .configurations import Configuration, from_update
 from .installs import Install
-from .json_text import plain
-from .problems import conflict, invalid, missing
-from .proctoring import OPERATIONS, ProctoringState
-from .times import write
-from .validation import Call
+from .state import OPERATIONS, ProctoringState, successful
 
 TIME_ZONE = "America/Chicago"
-_IDENTIFIERS = {"lmsId": "lms", "apiId": "api", "externalId": "external"}
-# Members of the profile that requests can set; a password is taken and never shown.
+# Fields of the profile that requests can set; a password is accepted and never shown.
 _FACTS = (
     "preferredEmail", "homePhone", "mobilePhone", "currencyCode", "timeZoneSid", "latitude", "longitude", "username",
     "enabled", "sisId",
@@ -25,56 +26,62 @@ _FACTS = (
 
 @OPERATIONS.register("createUser")
 def create_user(state: ProctoringState, call: Call) -> object:
-    """Add a person."""
+    """Create a user."""
     install = state.find_install(call)
     body: dict[str, Any] = call.body
     with install.lock:
         _refuse_taken(install, body, None)
         facts = _facts(body)
-        user = install.catalogue.add_user(body["firstName"], body["lastName"], body["email"], state.clock())
+        user = install.catalog.add_user(body["firstName"], body["lastName"], body["email"], state.clock())
         user.facts.update(facts)
         # `exernalId` is how the request spells it.
-        for name, kind in (("lmsId", "lms"), ("exernalId", "external")):
+        for name, system in (("lmsId", "lms"), ("exernalId", "external")):
             if name in body:
-                user.ids[kind] = body[name]
+                user.ids[system] = body[name]
         return profile(install, user)
 
 
 @OPERATIONS.register("updateAdminUser")
 def update_admin_user(state: ProctoringState, call: Call) -> object:
-    """Change a person. What is not sent stays."""
+    """Update a user."""
     install = state.find_install(call)
     body: dict[str, Any] = call.body
     with install.lock:
         user = _user(install, call)
         _refuse_taken(install, body, user)
+        if install.behaviour.flips("partial-update"):
+            user.facts.clear()
         user.facts.update(_facts(body))
         user.first_name = body.get("firstName", user.first_name)
         user.last_name = body.get("lastName", user.last_name)
         user.email = body.get("email", user.email)
         user.edited = state.clock()
-        user.summarise()
-    return "Successful"
+        user.summarize()
+    return successful(install)
 
 
 @OPERATIONS.register("getUserProfile")
 def get_user_profile(state: ProctoringState, call: Call) -> object:
-    """What is known of a person."""
+    """Return the profile of a user."""
     install = state.find_install(call)
     with install.lock:
         return profile(install, _user(install, call))
 
 
 def profile(install: Install, user: User) -> dict[str, object]:
-    """A person with the 31 documented members."""
+    """A user with the 31 documented fields."""
+    infer("user-fields")
     facts = user.facts
+    username = facts.get("username")
+    if username is None and not install.behaviour.flips("default-username"):
+        username = user.email
     return {
         "sid": user.sid,
         "firstName": user.first_name,
         "lastName": user.last_name,
         "email": user.email,
         "preferredEmail": facts.get("preferredEmail"),
-        "username": facts.get("username", user.email),
+        "username": username,
         "smarterIdEnrollmentSid": None,
         "mobilePhone": facts.get("mobilePhone"),
         "homePhone": facts.get("homePhone"),
@@ -112,7 +119,7 @@ def _facts(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _user(install: Install, call: Call) -> User:
-    user = install.catalogue.user(call.path["userSid"])
+    user = install.catalog.user(call.path["userSid"])
     if user is None:
         raise missing("The user")
     return user
@@ -120,7 +127,9 @@ def _user(install: Install, call: Call) -> User:
 
 def _refuse_taken(install: Install, body: Mapping[str, Any], but: User | None) -> None:
     email, username = body.get("email"), body.get("username")
-    for other in install.catalogue.users:
+    if install.behaviour.flips("taken-email"):
+        return
+    for other in install.catalog.users:
         if other is but:
             continue
         if email is not None and other.email.lower() == email.lower():
@@ -131,14 +140,15 @@ def _refuse_taken(install: Install, body: Mapping[str, Any], but: User | None) -
 
 @OPERATIONS.register("getInstallSettings")
 def get_install_settings(state: ProctoringState, call: Call) -> object:
-    """How the install is set up. Nothing documented changes it."""
+    """Return the settings of the install."""
+    infer("settings")
     install = state.find_install(call)
-    founded = write(install.catalogue.offerings[0].created)
+    founded = write(install.catalog.offerings[0].created)
     return {
         "sid": install.sid,
         "deploymentSid": install.mint.sid("AD", "deployment"),
         "applicationSid": None,
-        "defaultCourseOfferingSid": install.catalogue.offerings[-1].sid,
+        "defaultCourseOfferingSid": install.catalog.offerings[-1].sid,
         "name": "Example University",
         "defaultCurrencyCode": "USD",
         "defaultTimezone": TIME_ZONE,
@@ -176,7 +186,7 @@ def get_install_settings(state: ProctoringState, call: Call) -> object:
 
 @OPERATIONS.register("getExamConfiguration")
 def get_exam_configuration(state: ProctoringState, call: Call) -> object:
-    """The rules of an exam."""
+    """Return a configuration of an exam."""
     install = state.find_install(call)
     with install.lock:
         return _configuration(install, call).details()
@@ -184,21 +194,21 @@ def get_exam_configuration(state: ProctoringState, call: Call) -> object:
 
 @OPERATIONS.register("updateExamConfiguration")
 def update_exam_configuration(state: ProctoringState, call: Call) -> object:
-    """Change the rules of an exam. What is not sent stays; the answer is the configuration."""
+    """Update a configuration of an exam."""
     install = state.find_install(call)
     with install.lock:
         configuration = _configuration(install, call)
         facts = from_update(call.body)
         enrollment = facts.get("enrollmentSid")
-        if enrollment is not None and enrollment not in install.catalogue.enrollments:
+        if enrollment is not None and enrollment not in install.catalog.enrollments:
             raise missing("The enrollment")
         configuration.change(facts)
         return configuration.details()
 
 
 def _configuration(install: Install, call: Call) -> Configuration:
-    exam: Exam | None = install.catalogue.exam(call.path["examSid"])
-    if install.catalogue.course(call.path["courseSid"]) is None:
+    exam: Exam | None = install.catalog.exam(call.path["examSid"])
+    if install.catalog.course(call.path["courseSid"]) is None:
         raise missing("The course")
     if exam is None or exam.course.sid != call.path["courseSid"]:
         raise missing("The exam")

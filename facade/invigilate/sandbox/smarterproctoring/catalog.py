@@ -1,6 +1,6 @@
-"""The courses, exams and people of an install: fixed texts, with identifiers from the seed, and what is added later.
+"""The courses, exams and people of an install: fixed names, with identifiers from the seed, and what is added later.
 
-All people are fictitious, and all addresses end in example.com.
+All people are fictitious, and all e-mail addresses end in example.com.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from .identifiers import Mint
+from invigilate.sandbox.identifiers import Mint
 
 _SUBJECTS = (
     ("BIO-110", "Human Anatomy", ("Midterm Exam", "Bones and Muscles", "Final Exam")),
@@ -38,9 +38,15 @@ _LAST_NAMES = (
     "Exampleton", "Fictional", "Madeupsen", "Placeholder", "Samplewood", "Testworth",
 )  # fmt: skip
 USERS = len(_FIRST_NAMES) * len(_LAST_NAMES)
-"""Number of people from the start."""
+"""Number of people in the initial data."""
 COURSES = sum(len(subjects) for *_, subjects in _TERMS)
-"""Number of courses from the start."""
+"""Number of courses in the initial data."""
+OFFERINGS = len(_TERMS)
+"""Number of course offerings."""
+FIRST_COURSE = COURSES - len(_TERMS[-1][-1])
+"""Position of the first course of the last offering."""
+FIRST_EXAM = 3 * FIRST_COURSE
+"""Position of its first exam."""
 _FOUNDED = datetime(2025, 8, 1, 9, tzinfo=UTC)
 
 
@@ -59,7 +65,7 @@ class Offering:
     last_activity: datetime
 
     def summary(self) -> dict[str, object]:
-        """The offering as other things show it."""
+        """The offering as other responses show it."""
         return {"sid": self.sid, "title": self.title}
 
 
@@ -68,8 +74,8 @@ class Course:
     """A course in one offering.
 
     Attributes:
-        ids: its identifiers in other systems, by kind.
-        summary: what other things show of it. It is replaced and never changed, since answers share it.
+        ids: its identifiers in other systems, by system.
+        summary: what other responses show of it. It is replaced and never changed, since responses share it.
     """
 
     index: int
@@ -81,11 +87,11 @@ class Course:
     summary: dict[str, object] = field(default_factory=dict[str, object], repr=False)
 
     def __post_init__(self) -> None:
-        """Make the summary."""
-        self.summarise()
+        """Build the summary."""
+        self.summarize()
 
-    def summarise(self) -> None:
-        """Make the summary anew, after a change."""
+    def summarize(self) -> None:
+        """Rebuild the summary, after a change."""
         self.summary = {"sid": self.sid, "title": self.title, "code": self.code}
 
 
@@ -94,11 +100,11 @@ class Exam:
     """An exam of a course.
 
     Attributes:
-        ids: its identifiers in other systems, by kind.
+        ids: its identifiers in other systems, by system.
         limited: whether only the enrollments that it is assigned to take it.
         assigned: these enrollments, by SID.
-        facts: further members that provisioning gave it.
-        summary: what other things show of it. It is replaced and never changed, since answers share it.
+        facts: further fields from provisioning.
+        summary: what other responses show of it. It is replaced and never changed, since responses share it.
     """
 
     index: int
@@ -113,11 +119,11 @@ class Exam:
     summary: dict[str, object] = field(default_factory=dict[str, object], repr=False)
 
     def __post_init__(self) -> None:
-        """Make the summary."""
-        self.summarise()
+        """Build the summary."""
+        self.summarize()
 
-    def summarise(self) -> None:
-        """Make the summary anew, after a change."""
+    def summarize(self) -> None:
+        """Rebuild the summary, after a change."""
         self.summary = {"sid": self.sid, "title": self.title}
 
 
@@ -126,9 +132,9 @@ class User:
     """A person of the install.
 
     Attributes:
-        ids: identifiers in other systems, by kind.
-        facts: further members of the profile, by documented name.
-        summary: what other things show of the person. It is replaced and never changed, since answers share it.
+        ids: identifiers in other systems, by system.
+        facts: further fields of the profile, by documented name.
+        summary: what other responses show of the person. It is replaced and never changed, since responses share it.
     """
 
     index: int
@@ -143,11 +149,11 @@ class User:
     summary: dict[str, object] = field(default_factory=dict[str, object], repr=False)
 
     def __post_init__(self) -> None:
-        """Make the summary."""
-        self.summarise()
+        """Build the summary."""
+        self.summarize()
 
-    def summarise(self) -> None:
-        """Make the summary anew, after a change."""
+    def summarize(self) -> None:
+        """Rebuild the summary, after a change."""
         self.summary = {
             "sid": self.sid,
             "firstName": self.first_name,
@@ -167,13 +173,13 @@ class Enrollment:
     role: str = "learner"
 
 
-class Catalogue:
+class Catalog:
     """Everything of an install that no session changes.
 
-    Everybody who is there from the start is enrolled in every course that is. Each course has two sections.
+    All initial people are enrolled in all initial courses. Each course has two sections.
 
     Attributes:
-        version: number of changes to titles and of things added, so far.
+        version: number of changes to titles and of additions so far.
     """
 
     def __init__(self, mint: Mint) -> None:
@@ -187,7 +193,7 @@ class Catalogue:
         self._courses_by_sid = {course.sid: course for course in self.courses}
         self._users_by_sid = {user.sid: user for user in self.users}
         self._offerings_by_sid = {offering.sid: offering for offering in self.offerings}
-        # Made when it is first needed: most sandboxes never ask for the enrollments from the start.
+        # Created when first needed: most sandboxes never use the initial enrollments.
         self._enrollments: dict[str, Enrollment] | None = None
 
     def exam(self, sid: str) -> Exam | None:
@@ -211,13 +217,13 @@ class Catalogue:
         """All enrollments, by SID."""
         if self._enrollments is None:
             courses = [course for course in self.courses if course.index < COURSES]
-            everybody = [user for user in self.users if user.index < USERS]
-            made = (self._enrollment(user, course) for course in courses for user in everybody)
-            self._enrollments = {each.sid: each for each in made}
+            people = [user for user in self.users if user.index < USERS]
+            created = (self._enrollment(user, course) for course in courses for user in people)
+            self._enrollments = {each.sid: each for each in created}
         return self._enrollments
 
     def enrollment_sid(self, user: User, course: Course) -> str:
-        """The SID that a person's enrollment in a course has, or would have."""
+        """The SID of a person's enrollment in a course, whether or not there is one."""
         if user.index < USERS:
             return self._mint.sid("EN", "enrollment", course.index * USERS + user.index)
         return self._mint.sid("EN", f"enrollment/{course.index}", user.index)

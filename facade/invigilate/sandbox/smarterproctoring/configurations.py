@@ -1,4 +1,4 @@
-"""The configurations of exams: what is kept of one, and how requests change it."""
+"""The configurations of exams, and how requests change them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .catalogue import Exam
-from .identifiers import Mint
-from .json_text import is_object, plain
-from .problems import invalid
-from .times import parse
+from invigilate.sandbox.identifiers import Mint
+from invigilate.sandbox.inventions import infer
+from invigilate.sandbox.json_values import is_object, plain
+from invigilate.sandbox.problems import invalid
+from invigilate.sandbox.times import parse
+
+from .catalog import Exam
 
 PRIMARY = "primary"
+_LONGEST_DURATION = 366 * 24 * 60
 _ITEMS = (
     "BathroomBreak", "BlankPaper", "Calculator", "Dictionary", "Earplugs", "FormulaSheet", "Notes", "Textbook",
     "Websites",
 )  # fmt: skip
 _TIMES = ("examOpenDate", "examCloseDate", "scheduleOpenDate", "scheduleCloseDate")
-# In requests and in answers the same thing has two names.
+# The same field has two names in requests and in responses.
 _NAMES = {"refConfigSid": "referenceExamConfigurationSid"}
 
 
@@ -29,9 +32,9 @@ class Configuration:
     Attributes:
         sid: SID of the configuration.
         exam: the exam.
-        type: whether it is for everybody or for some.
-        api_id: what its maker calls it.
-        facts: the other members, by the names that answers have.
+        type: whether it applies to all enrollments or to one.
+        api_id: its identifier in the system that created it.
+        facts: the other fields, by their names in responses.
     """
 
     sid: str
@@ -41,7 +44,8 @@ class Configuration:
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def details(self) -> dict[str, object]:
-        """The configuration with the documented members, and those that an update added."""
+        """The configuration with the documented fields, and those that an update added."""
+        infer("configuration-fields")
         course = self.exam.course
         return {
             "sid": self.sid,
@@ -79,7 +83,7 @@ class Configuration:
         }
 
     def change(self, facts: Mapping[str, Any]) -> bool:
-        """Take over members; what is not among them stays. Whether anything is otherwise than before."""
+        """Change fields; the others stay. Returns whether anything changed."""
         before = self.details()
         self.facts.update(facts)
         if self.type == PRIMARY and "duration" in facts:
@@ -88,21 +92,21 @@ class Configuration:
 
 
 class Configurations:
-    """The configurations of an install's exams. Each exam has a primary one from the start."""
+    """The configurations of an install's exams. Each exam has a primary one."""
 
     def __init__(self, mint: Mint) -> None:
         self._mint = mint
-        self._made: dict[str, list[Configuration]] = {}
+        self._by_exam: dict[str, list[Configuration]] = {}
         self._added = 0
 
     def of(self, exam: Exam) -> list[Configuration]:
         """The configurations of an exam, the primary one first."""
-        if exam.sid not in self._made:
-            self._made[exam.sid] = [Configuration(self._mint.sid("EC", "configuration", exam.index), exam)]
-        return self._made[exam.sid]
+        if exam.sid not in self._by_exam:
+            self._by_exam[exam.sid] = [Configuration(self._mint.sid("EC", "configuration", exam.index), exam)]
+        return self._by_exam[exam.sid]
 
     def find(self, exam: Exam, *, sid: str | None = None, api_id: str | None = None) -> Configuration | None:
-        """The configuration of an exam with a SID or with the identifier that its maker gave it."""
+        """The configuration of an exam with a SID, or with an identifier of the system that created it."""
         return next(
             (
                 each
@@ -112,36 +116,33 @@ class Configurations:
             None,
         )
 
-    def add(self, exam: Exam, kind: str, api_id: str | None) -> Configuration:
+    def add(self, exam: Exam, type_: str, api_id: str | None) -> Configuration:
         """Add a configuration to an exam."""
         sid = self._mint.sid("EC", "configuration/added", self._added)
         self._added += 1
-        made = Configuration(sid, exam, kind, api_id)
-        self.of(exam).append(made)
-        return made
+        added = Configuration(sid, exam, type_, api_id)
+        self.of(exam).append(added)
+        return added
 
 
 def from_update(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a request to update a configuration sends, by the names that answers have.
+    """The fields of a request to update a configuration, by their names in responses.
 
     Raises:
-        Problem: if a time is none, or a number makes no sense.
+        Problem: a time is malformed, or a number out of range.
     """
     for name in _TIMES:
         if name in body:
             parse(body[name], name)
-    facts = _plain(body)
-    for name in ("duration", "attempts"):
-        if name in facts and facts[name] <= 0:
-            raise invalid(f"{name} has to be positive.")
+    facts = _in_range(_plain(body))
     return {_NAMES.get(name, name): value for name, value in facts.items()}
 
 
 def from_provision(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """What provisioning sends of a configuration, by the names that answers have.
+    """The fields of a configuration in provisioning, by their names in responses.
 
     Raises:
-        Problem: if a time is none.
+        Problem: a time is malformed, or a number out of range.
     """
     facts: dict[str, Any] = {}
     for group, prefix in (("access", "exam"), ("scheduling", "schedule")):
@@ -162,7 +163,7 @@ def from_provision(configuration: Mapping[str, Any]) -> dict[str, Any]:
         if known in _ITEMS:
             facts[f"permitted{known}"] = True
             facts[f"permitted{known}Information"] = value.get("notes") if is_object(value) else None
-    return _plain(facts)
+    return _in_range(_plain(facts))
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,3 +171,13 @@ def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
         return {name: plain(each) for name, each in value.items()}
     except ValueError as error:
         raise invalid(f"{error}.") from None
+
+
+def _in_range(facts: dict[str, Any]) -> dict[str, Any]:
+    for name in ("duration", "attempts"):
+        value = facts.get(name)
+        if value is not None and not 0 < value <= (_LONGEST_DURATION if name == "duration" else value):
+            infer("configuration-ranges")
+            limit = f" and at most {_LONGEST_DURATION} minutes" if name == "duration" else ""
+            raise invalid(f"{name} has to be above 0{limit}.")
+    return facts

@@ -1,4 +1,4 @@
-"""An install: its catalogue, its sessions, and which of them stand in the report."""
+"""An install: its catalog, its sessions, and which of them are in the report."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from invigilate.sandbox.behaviours import Behaviour
+from invigilate.sandbox.identifiers import Mint
+from invigilate.sandbox.problems import missing
+from invigilate.sandbox.times import Clock, from_milliseconds, write_milliseconds
+
 from .archive import NEVER, SERVICE_TYPES, STATUSES, Archive
-from .behaviours import Behaviour
-from .catalogue import USERS, Catalogue, Course, Enrollment, Exam
+from .catalog import FIRST_COURSE, FIRST_EXAM, OFFERINGS, USERS, Catalog, Course, Enrollment, Exam
 from .configurations import Configurations
-from .identifiers import Mint
-from .problems import missing
-from .sessions import PENDING_APPROVAL, REMOVED, Session, report_row
-from .times import Clock, from_milliseconds, write_milliseconds
+from .sessions import NEEDS_PROCTOR, PENDING_APPROVAL, REMOVED, Session, report_row
 
 _BEFORE = timedelta(hours=1)
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """A change that was made and that reads do not show yet.
+    """A change that reads do not show yet.
 
     Attributes:
-        session: the session as it will be.
-        hidden: whether it is so already, and is only not seen; otherwise it has not come to that.
+        session: the session after the change.
+        hidden: whether the change has been made and is only not visible; otherwise it is still to come.
         reads: number of reads that still show the former state.
         due: the time before which it is not shown.
     """
@@ -38,29 +39,39 @@ class _Waiting:
 
 
 class Install:
-    """One application install. Whoever reads or changes its sessions holds `lock`.
+    """One application install. Callers that read or change its sessions hold `lock`.
 
     Attributes:
         sid: SID of the install.
-        catalogue: offerings, courses, exams and people.
+        catalog: offerings, courses, exams and people.
         configurations: the rules of the exams.
-        archive: the sessions that nobody has touched.
+        archive: the sessions that were booked before.
         lock: guards everything that can change.
-        live: by position in the report, the sessions that were touched.
-        version: number of changes so far that can be seen.
-        behaviour: what comes of changes, and when it is seen.
-        mint: makes its identifiers.
-        open_sessions: sessions that waited for a booking from the start, or since they were added.
+        live: by position in the report, the sessions that have changed.
+        version: number of visible changes so far.
+        behaviour: what changes lead to, and when they are visible.
+        mint: creates its identifiers.
+        open_sessions: sessions that were created without a booking.
     """
 
     def __init__(
-        self, seed: int, name: str, *, report_rows: int, open_sessions: int, clock: Clock, behaviour: Behaviour
+        self,
+        seed: int,
+        name: str,
+        *,
+        report_rows: int,
+        open_sessions: int,
+        clock: Clock,
+        behaviour: Behaviour,
+        sids: Mapping[str, str] | None = None,
     ) -> None:
+        """Create an install. Its first open session and all that belongs to it have the SIDs in `sids`, by prefix."""
         mint = Mint(seed, f"install/{name}")
+        _pin(mint, sids or {})
         self.sid = mint.sid("AI", "install")
-        self.catalogue = Catalogue(mint)
+        self.catalog = Catalog(mint)
         self.configurations = Configurations(mint)
-        self.archive = Archive(mint, self.catalogue, report_rows)
+        self.archive = Archive(mint, self.catalog, report_rows)
         self.lock = threading.RLock()
         self.live: dict[int, Session] = {}
         self.version = 0
@@ -68,7 +79,7 @@ class Install:
         self.clock = clock
         self.mint = mint
         self._added = 0
-        # Per session, in the order in which they will be seen.
+        # Per session, in the order in which they become visible.
         self._waiting: dict[str, list[_Waiting]] = {}
         self._gone: set[int] = set()
         self.open_sessions = [self._open_session(index) for index in range(open_sessions)]
@@ -84,10 +95,10 @@ class Install:
         return self.archive.size + self._added
 
     def read(self, exam_sid: str, session_sid: str) -> Session:
-        """The session of an exam as it is seen by someone who reads it.
+        """Read the session of an exam.
 
         Raises:
-            Problem: if there is no such exam, or it has no such session.
+            Problem: there is no such exam, or it has no such session.
         """
         self.settle()
         session = self._find(exam_sid, session_sid)
@@ -103,30 +114,28 @@ class Install:
 
     def learners(self, course: Course) -> list[Enrollment]:
         """The enrollments of a course that take exams."""
-        return [
-            each for each in self.catalogue.enrollments.values() if each.course is course and each.role == "learner"
-        ]
+        return [each for each in self.catalog.enrollments.values() if each.course is course and each.role == "learner"]
 
     def retitled(self) -> None:
-        """Say that a course or an exam has another title."""
-        self.catalogue.version += 1
+        """Note that a course or an exam has another title."""
+        self.catalog.version += 1
 
     def read_sittings(self, exam: Exam, enrollment: Enrollment) -> list[Session]:
-        """The sessions of an enrollment for an exam as someone sees them who reads them, in the order they came."""
+        """Read the sessions of an enrollment for an exam, in the order in which they were created."""
         self.settle()
         sids = self._sittings.get((exam.sid, enrollment.sid), ())
         found = [*self.archive.sids_of(exam.index, enrollment.user.index), *sids]
         return [self.read(exam.sid, sid) for sid in found]
 
     def assign(self, exam: Exam, enrollment: Enrollment) -> None:
-        """Give an enrollment a session of an exam, unless it has an active one."""
+        """Add a session of an exam for an enrollment, unless it has an active one."""
         self.settle()
         sids = self._sittings.get((exam.sid, enrollment.sid), ())
         if not any(self.latest(self._sessions[sid]).is_active for sid in sids):
             self._add_session(exam, enrollment)
 
     def fill(self, exam: Exam, enrollment: Enrollment) -> None:
-        """Give an enrollment a session of an exam that is due to it, unless it ever had one."""
+        """Add a session of an exam for an enrollment that takes it, unless it ever had one."""
         due = not exam.limited or enrollment.sid in exam.assigned
         if due and enrollment.role == "learner" and (exam.sid, enrollment.sid) not in self._sittings:
             self._add_session(exam, enrollment)
@@ -138,14 +147,14 @@ class Install:
         for sid in (*self.archive.sids_of(exam.index, enrollment.user.index), *sids):
             session = self.to_change(exam.sid, sid)
             if session.is_active:
-                session.withdraw(REMOVED, self.clock)
+                session.withdraw(REMOVED, self.clock, self.behaviour)
                 self.changed(session)
 
     def close(self, session_sid: str) -> bool:
-        """Close a session; whether there is one of that SID.
+        """Close a session. Returns whether there is one with that SID.
 
         Raises:
-            Problem: if it is not scheduled.
+            Problem: it is not scheduled.
         """
         self.settle()
         found = self._sessions.get(session_sid) or self._from_archive(session_sid)
@@ -157,20 +166,20 @@ class Install:
         return True
 
     def read_report(self) -> None:
-        """Say that the report is read now, which shows all sessions."""
+        """Note that the report is read now, which shows all sessions."""
         self.settle()
         for sid in self._waiting:
             self._count_read(sid)
 
     def to_change(self, exam_sid: str, session_sid: str) -> Session:
-        """The session of an exam as it really is. Whoever has changed it calls `changed`.
+        """A copy of the session of an exam as it really is; call `changed` after changing it.
 
         Raises:
-            Problem: if there is no such exam, or it has no such session.
+            Problem: there is no such exam, or it has no such session.
         """
         self.settle()
         session = self._find(exam_sid, session_sid)
-        # Readers may go on seeing the former state, so a copy is changed.
+        # Reads may still show the former state.
         return self.latest(session).copy()
 
     def latest(self, session: Session) -> Session:
@@ -179,7 +188,7 @@ class Install:
         return hidden[-1] if hidden else self._sessions.get(session.sid, session)
 
     def changed(self, session: Session, *, at_once: bool = False) -> None:
-        """Say what a session is from now on, and let it be seen when the behaviour says so, or at once."""
+        """Replace a session, visible when the behavior says so, or at once."""
         behaviour, due = self.behaviour, self.clock()
         waiting: list[_Waiting] = []
         if behaviour.is_late and not at_once:
@@ -197,10 +206,10 @@ class Install:
             self._waiting[session.sid] = waiting
 
     def book_before(self, exam_sid: str, session_sid: str, body: Mapping[str, Any], *, move: bool = False) -> None:
-        """Let a session stand since an hour ago as a request to schedule it (or to move it) asks. Nothing is charged.
+        """Have a session scheduled (or moved) an hour ago, as the body of a request asks. Nothing is charged.
 
         Raises:
-            Problem: if there is no such session, or it cannot be scheduled (or moved).
+            Problem: there is no such session, or it cannot be scheduled (or moved).
         """
 
         def before() -> datetime:
@@ -211,12 +220,12 @@ class Install:
         self.changed(session, at_once=True)
 
     def is_booked_before(self, session_sid: str) -> bool:
-        """Whether the behaviour and the seed say that a session was booked before."""
+        """Whether the behavior and the seed say that a session was booked before."""
         share = self.mint.number(f"before/{session_sid}") / (1 << 128)
         return share < self.behaviour.scheduled_before
 
     def settle(self) -> None:
-        """Let everything be seen whose time has come."""
+        """Show the changes that are due."""
         if not self._waiting:
             return
         now = self.clock()
@@ -231,7 +240,7 @@ class Install:
             waiting.reads -= 1
 
     def _find(self, exam_sid: str, session_sid: str) -> Session:
-        if self.catalogue.exam(exam_sid) is None:
+        if self.catalog.exam(exam_sid) is None:
             raise missing("The exam")
         session = self._sessions.get(session_sid) or self._from_archive(session_sid)
         if session is None or session.exam.sid != exam_sid:
@@ -255,8 +264,14 @@ class Install:
 
     @property
     def has_gaps(self) -> bool:
-        """Whether some session has left the report again."""
+        """Whether a session has left the report again."""
         return bool(self._gone)
+
+    @property
+    def bookable_sessions(self) -> list[Session]:
+        """The sessions that wait for a booking at this moment."""
+        self.settle()
+        return [session for session in self.open_sessions if self.latest(session).status == NEEDS_PROCTOR]
 
     def report_row(self, position: int) -> dict[str, object]:
         """The row at a position of the report."""
@@ -274,20 +289,20 @@ class Install:
             appointment=write_milliseconds(row.appointment),
             closed=None if row.closed == NEVER else write_milliseconds(row.closed),
             cancelled=None if row.cancelled == NEVER else write_milliseconds(row.cancelled),
-            exam=self.catalogue.exams[row.exam],
-            user=self.catalogue.users[row.user],
+            exam=self.catalog.exams[row.exam],
+            user=self.catalog.users[row.user],
         )
 
     def _open_session(self, index: int) -> Session:
-        # Sessions that wait are of the last term, spread over its exams.
-        offering = self.catalogue.offerings[-1]
-        exams = [exam for exam in self.catalogue.exams if exam.course.offering is offering]
+        # Open sessions are of the last term, spread over its exams.
+        offering = self.catalog.offerings[-1]
+        exams = [exam for exam in self.catalog.exams if exam.course.offering is offering]
         exam = exams[index % len(exams)]
-        user = self.catalogue.users[self.mint.number("open/user", index) % USERS]
+        user = self.catalog.users[self.mint.number("open/user", index) % USERS]
         return Session(
             install_sid=self.sid,
             sid=self.mint.sid("ES", "open", index),
-            enrollment_sid=self.catalogue.enrollment_sid(user, exam.course),
+            enrollment_sid=self.catalog.enrollment_sid(user, exam.course),
             exam=exam,
             user=user,
             created=offering.created,
@@ -314,13 +329,13 @@ class Install:
         if position is None:
             return None
         row = self.archive.row(position)
-        exam = self.catalogue.exams[row.exam]
-        user = self.catalogue.users[row.user]
-        appointment = from_milliseconds(row.appointment)
+        exam = self.catalog.exams[row.exam]
+        user = self.catalog.users[row.user]
+        appointment, minutes = from_milliseconds(row.appointment), self.archive.minutes(position)
         return Session(
             install_sid=self.sid,
             sid=sid,
-            enrollment_sid=self.catalogue.enrollment_sid(user, exam.course),
+            enrollment_sid=self.catalog.enrollment_sid(user, exam.course),
             exam=exam,
             user=user,
             created=appointment - timedelta(days=30),
@@ -331,9 +346,31 @@ class Install:
             service=SERVICE_TYPES[row.service],
             billable=row.billable,
             appointment=appointment,
-            appointment_end=appointment + timedelta(minutes=exam.minutes),
+            appointment_end=appointment + timedelta(minutes=minutes),
+            minutes=minutes,
             scheduled=appointment - timedelta(days=14),
             closed=None if row.closed == NEVER else from_milliseconds(row.closed),
             cancelled=None if row.cancelled == NEVER else from_milliseconds(row.cancelled),
             position=position,
         )
+
+
+def _pin(mint: Mint, sids: Mapping[str, str]) -> None:
+    user = mint.number("open/user", 0) % USERS
+    purposes = {
+        "AI": ("install", 0),
+        "ES": ("open", 0),
+        "EX": ("exam", FIRST_EXAM),
+        "EC": ("configuration", FIRST_EXAM),
+        "CU": ("course", FIRST_COURSE),
+        "CO": ("offering", OFFERINGS - 1),
+        "US": ("user", user),
+        "EN": ("enrollment", FIRST_COURSE * USERS + user),
+        "CS": ("section", FIRST_COURSE * 2 + user % 2),
+        "TZ": ("time-zone", 0),
+        "AD": ("deployment", 0),
+        "TS": ("proctor-type", 0),
+    }
+    for prefix, (purpose, index) in purposes.items():
+        if prefix in sids:
+            mint.pin(prefix, purpose, index, sids[prefix])

@@ -1,7 +1,8 @@
-"""iSpring Learn: its state, who may call, and one function per operation."""
+"""What the sandbox remembers of iSpring Learn, and one function per operation."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from .api import Operations
-from .identifiers import Mint
-from .problems import Problem
-from .times import write_day_first
-from .validation import Call
+from invigilate.sandbox.api import Control, Operations
+from invigilate.sandbox.behaviours import Behaviour
+from invigilate.sandbox.documents import Document, walk
+from invigilate.sandbox.identifiers import Mint
+from invigilate.sandbox.inventions import infer
+from invigilate.sandbox.options import Options
+from invigilate.sandbox.problems import Problem
+from invigilate.sandbox.validation import Call
 
 OPERATIONS: Operations[TrainingState] = Operations()
 
@@ -21,12 +25,12 @@ SESSIONS = 40
 # Points of each criterion, by group.
 _GROUPS = (
     ("Preparation", (("Is on time", 2), ("Has everything at hand", 3), ("Knows the safety rules", 5))),
-    ("Greeting", (("Greets the customer", 5), ("Listens before answering", 4), ("Asks what is needed", 3))),
+    ("Greeting", (("Greets the customer", 5), ("Listens before responding", 4), ("Asks what is needed", 3))),
     ("Performance", (("Works in the right order", 5), ("Leaves nothing out", 5), ("Is quick enough", 3))),
     ("Closing", (("Leaves the place tidy", 2), ("Reports what happened", 3))),
 )
 _HIDDEN = "Night Shift Handover (draft)"
-"""A checklist that nobody has been trained with."""
+"""A checklist without sessions."""
 _CHECKLISTS = (
     "Floor Sales Representative",
     "Forklift Safety",
@@ -36,6 +40,9 @@ _CHECKLISTS = (
 )
 _STATUSES = ("PASSED", "IN_PROGRESS", "NOT_STARTED", "PASSED")
 _FIRST_DAY = datetime(2026, 1, 12, 8, 30)
+_EXAMPLE = 4
+"""Position of the checklist, and of a completed session of it, that have the spec's example ID."""
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class Graded:
     Attributes:
         group: position of its group.
         criterion: position in the group.
-        points: what was earned; None when the criterion was skipped.
+        points: points earned; None when the criterion was skipped.
     """
 
     group: int
@@ -59,7 +66,7 @@ class Graded:
 
     @property
     def total_points(self) -> int | None:
-        """What could be earned; None when the criterion was skipped."""
+        """Points possible; None when the criterion was skipped."""
         return None if self.points is None else _GROUPS[self.group][1][self.criterion][1]
 
 
@@ -79,34 +86,42 @@ class TrainingSession:
     employee_id: str
     observer_id: str
 
-    def result(self) -> dict[str, object]:
+    def result(self, behaviour: Behaviour) -> dict[str, object]:
         """The session as the list shows it.
 
-        Nothing says how a value that does not exist yet comes, so both ways occur: a session that
-        has not started has nulls, and one in progress lacks the members.
+        No page says how a value that does not exist yet comes, so both ways occur: one status has nulls, and another
+        lacks the fields.
         """
+        month_first = behaviour.flips("day-first")
+        infer("result-sums")
         shown: dict[str, object] = {
             "checklistId": self.checklist_id,
             "checklistTitle": self.checklist_title,
             "sessionId": self.session_id,
             "sessionStatus": self.status,
-            "startDate": write_day_first(self.planned),
-            "actualStartDate": write_day_first(self.started),
-            "completionDate": write_day_first(self.completed),
+            "startDate": _written(self.planned, month_first),
+            "actualStartDate": _written(self.started, month_first),
+            "completionDate": _written(self.completed, month_first),
             **score(self.grades),
             **self.people(),
         }
-        if self.status == "IN_PROGRESS":
+        if self.status == ("NOT_STARTED" if behaviour.flips("missing-values") else "IN_PROGRESS"):
             return {name: value for name, value in shown.items() if value is not None}
         return shown
 
     def people(self) -> dict[str, object]:
-        """Who was observed, and by whom."""
+        """The person observed, and the observer."""
         return {"employeeId": self.employee_id, "observerId": self.observer_id}
 
 
+def _written(moment: datetime | None, month_first: bool) -> str | None:
+    """Write a time in the form of the documented sample: 24 hours, no zone."""
+    day = "%m-%d" if month_first else "%d-%m"
+    return None if moment is None else moment.strftime(f"{day}-%Y, %H:%M:%S")
+
+
 def score(grades: Iterable[Graded]) -> dict[str, object]:
-    """The sum of grades, in points and in percent; nulls when nothing was graded."""
+    """The sum of grades, in points and in percent; nulls without grades."""
     total = points = 0
     for grade in grades:
         # Both are null when the criterion was skipped.
@@ -119,29 +134,67 @@ def score(grades: Iterable[Graded]) -> dict[str, object]:
 
 
 class TrainingState:
-    """Everything that iSpring Learn remembers.
+    """The state of iSpring Learn.
 
     Attributes:
         client_id: client ID of the one API key.
         client_secret: its secret.
-        account_url: address of the account.
+        account_url: URL of the account.
         sessions: the training sessions.
+        behaviour: how the server behaves.
     """
 
-    def __init__(self, seed: int, *, token_lifetime: float) -> None:
-        self._mint = Mint(seed, "training")
+    def __init__(self, document: Document, options: Options) -> None:
+        self._mint = Mint(options.seed, "training")
+        self._pin_example(document)
+        self.behaviour = options.behaviour
         self.client_id = self._mint.uuid("client")
         self.client_secret = self._mint.secret("client")
         self.account_url = "https://sandbox-account.ispringlearn.com"
         self.sessions = list(_sessions(self._mint))
-        self.token_lifetime = token_lifetime
+        self.token_lifetime = options.token_lifetime
         self._lock = threading.Lock()
         self._issued = 0
-        # By token: when it expires, by a clock that nobody sets.
+        # By token: when it expires, on the monotonic clock.
         self._tokens: dict[str, float] = {}
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """See `State`."""
+        return {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "account_url": self.account_url,
+        }
+
+    @property
+    def identifiers(self) -> Mapping[str, str]:
+        """See `State`."""
+        return {"checklist_id": self.sessions[0].checklist_id}
+
+    @property
+    def controls(self) -> Mapping[str, Control]:
+        """See `State`."""
+        return {}
+
+    def anticipate(self, operation_id: str, call: Call) -> None:
+        """See `State`."""
+
+    def render_error(self, problem: Problem) -> dict[str, object]:
+        """See `State`."""
+        return {"code": problem.status, "message": problem.message}
+
+    def _pin_example(self, document: Document) -> None:
+        """Use the spec's example ID for a checklist, a completed session of it, a group and a criterion."""
+        example = next(_examples(document), None)
+        if example is not None:
+            self._mint.pin("", "checklist", _EXAMPLE, example)
+            self._mint.pin("", "session", _EXAMPLE, example)
+            self._mint.pin("", f"group/{example}", 0, example)
+            self._mint.pin("", f"criterion/{example}/0", 0, example)
+
     def group_id(self, checklist_id: str, group: int) -> str:
-        """The ID of a group of criteria, of which each checklist has its own."""
+        """The ID of a group of criteria; each checklist has groups of its own."""
         return self._mint.uuid(f"group/{checklist_id}", group)
 
     def criterion_id(self, checklist_id: str, group: int, criterion: int) -> str:
@@ -167,11 +220,11 @@ class TrainingState:
 
     @property
     def tokens_issued(self) -> int:
-        """Number of tokens that were handed out."""
+        """Number of tokens issued."""
         return self._issued
 
     def issue_token(self) -> str:
-        """Make a token."""
+        """Issue a token."""
         with self._lock:
             token = self._mint.secret("access", self._issued)
             self._issued += 1
@@ -179,30 +232,33 @@ class TrainingState:
             return token
 
     def revoke_tokens(self) -> None:
-        """Make all tokens invalid that were handed out."""
+        """Invalidate all tokens that were issued."""
         with self._lock:
             self._tokens.clear()
 
-    def authenticate(self, headers: Mapping[str, str]) -> None:
+    def authenticate(self, headers: Mapping[str, str], query: str, security: tuple[tuple[str, ...], ...]) -> None:
         """Check the Bearer token of a request, and the account if one is named.
 
         Raises:
-            Problem: if the token is missing, wrong or expired, or the account another one.
+            Problem: the token is missing, wrong or expired, or belongs to another account.
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         with self._lock:
             expires = self._tokens.get(token.strip(), 0.0)
         if scheme.lower() != "bearer" or time.monotonic() >= expires:
+            infer("credentials-refusal")
             raise Problem(401, "401", "The access token is missing, invalid or expired.")
-        if headers.get("x-auth-account-url", self.account_url) != self.account_url:
+        account = headers.get("x-auth-account-url", self.account_url)
+        if account != self.account_url and not self.behaviour.flips("account-check"):
             raise Problem(403, "403", "The token belongs to another account.")
 
 
 @OPERATIONS.register("createAccessToken")
 def create_access_token(state: TrainingState, call: Call) -> object:
-    """Exchange the client's credentials for a token."""
+    """Issue a token for client credentials."""
     sent = (call.body["client_id"], call.body["client_secret"])
     if sent != (state.client_id, state.client_secret):
+        infer("credentials-refusal")
         raise Problem(401, "401", "The client ID or the client secret is wrong.")
     return {
         "access_token": state.issue_token(),
@@ -213,34 +269,44 @@ def create_access_token(state: TrainingState, call: Call) -> object:
 
 @OPERATIONS.register("listSessionResults")
 def list_session_results(state: TrainingState, call: Call) -> object:
-    """All sessions that every given filter lets through."""
+    """Return all sessions that match every filter."""
     status = call.body.get("sessionStatus")
-    return [session.result() for session in _narrowed(state, call.body) if status is None or session.status == status]
+    return [
+        session.result(state.behaviour)
+        for session in _narrowed(state, call.body)
+        if status is None or session.status == status
+    ]
 
 
 @OPERATIONS.register("listChecklistSessions")
 def list_checklist_sessions(state: TrainingState, call: Call) -> object:
-    """All checklists that every given filter lets through, with the sessions that it lets through."""
-    wanted = call.body.get("checklistIds")
-    sessions = _narrowed(state, {"sessionIds": call.body["sessionIds"]} if "sessionIds" in call.body else {})
-    by_checklist: dict[tuple[str, str, str], list[str]] = {}
-    for session in sessions:
-        by_checklist.setdefault((session.checklist_id, session.checklist_title, "PUBLISHED"), []).append(
-            session.session_id
-        )
-    if "sessionIds" not in call.body:
-        by_checklist[state.hidden_checklist_id, _HIDDEN, "HIDDEN"] = []
-    return [
-        {"checklistId": checklist, "checklistTitle": title, "checklistStatus": status, "sessionIds": ids}
-        for (checklist, title, status), ids in by_checklist.items()
-        if wanted is None or checklist in wanted
-    ]
+    """Return all checklists that match every filter, with the sessions that match."""
+    infer("hidden-checklist")
+    checklists, ids = _filter(state, call.body, "checklistIds"), _filter(state, call.body, "sessionIds")
+    found: dict[str, dict[str, Any]] = {}
+    for session in state.sessions:
+        shown = found.setdefault(session.checklist_id, _checklist(session.checklist_id, session.checklist_title))
+        shown["sessionIds"].append(session.session_id)
+    hidden = state.hidden_checklist_id
+    found[hidden] = {**_checklist(hidden, _HIDDEN), "checklistStatus": "HIDDEN"}
+    rows = [row for row in found.values() if checklists is None or row["checklistId"] in checklists]
+    if ids is None:
+        return rows
+    matching = [row for row in rows if not ids.isdisjoint(row["sessionIds"])]
+    if state.behaviour.flips("narrowed-checklists"):
+        return matching
+    return [{**row, "sessionIds": [each for each in row["sessionIds"] if each in ids]} for row in matching]
+
+
+def _checklist(checklist_id: str, title: str) -> dict[str, Any]:
+    return {"checklistId": checklist_id, "checklistTitle": title, "checklistStatus": "PUBLISHED", "sessionIds": []}
 
 
 @OPERATIONS.register("listCriterionGroupResults")
 def list_criterion_group_results(state: TrainingState, call: Call) -> object:
-    """The results of completed sessions by group of criteria."""
-    groups = call.body.get("groupIds")
+    """Return the results of completed sessions by group of criteria."""
+    infer("result-sums")
+    groups = _filter(state, call.body, "groupIds")
     return [
         {
             "groupId": group_id,
@@ -258,8 +324,9 @@ def list_criterion_group_results(state: TrainingState, call: Call) -> object:
 
 @OPERATIONS.register("listCriterionResults")
 def list_criterion_results(state: TrainingState, call: Call) -> object:
-    """The results of completed sessions by criterion."""
-    groups, criteria = call.body.get("groupIds"), call.body.get("criterionIds")
+    """Return the results of completed sessions by criterion."""
+    infer("result-sums")
+    groups, criteria = _filter(state, call.body, "groupIds"), _filter(state, call.body, "criterionIds")
     rows: list[dict[str, object]] = []
     for session in _narrowed(state, call.body):
         for grade in session.grades:
@@ -283,14 +350,28 @@ def list_criterion_results(state: TrainingState, call: Call) -> object:
 
 
 def _narrowed(state: TrainingState, body: Mapping[str, Any]) -> list[TrainingSession]:
-    wanted = body.get("checklistId")
-    checklists = [wanted] if isinstance(wanted, str) else wanted
-    ids = body.get("sessionIds")
+    checklists, ids = _filter(state, body, "checklistId"), _filter(state, body, "sessionIds")
     return [
         session
         for session in state.sessions
         if (checklists is None or session.checklist_id in checklists) and (ids is None or session.session_id in ids)
     ]
+
+
+def _filter(state: TrainingState, body: Mapping[str, Any], name: str) -> frozenset[str] | None:
+    """The values of a filter; None when there is none."""
+    infer("training-filters")
+    value = body.get(name)
+    if value is None or (value == [] and state.behaviour.flips("empty-filter")):
+        return None
+    return frozenset([value] if isinstance(value, str) else value)
+
+
+def _examples(document: Document) -> Iterator[str]:
+    """The UUIDs of the spec's examples."""
+    for _, node in walk(document.content["paths"]):
+        if isinstance(node, str) and _UUID.fullmatch(node):
+            yield node
 
 
 def _sessions(mint: Mint) -> Iterator[TrainingSession]:
@@ -324,6 +405,6 @@ def _grades(mint: Mint, session: int) -> Iterator[Graded]:
     for group, (_, criteria) in enumerate(_GROUPS):
         for criterion, (_, most) in enumerate(criteria):
             chance = mint.number(f"grade/{session}/{group}", criterion)
-            # One in eight is skipped, and nobody earns less than about half.
+            # One in eight is skipped, and about half of the points are always earned.
             points = None if chance % 8 == 0 else most - (chance >> 8) % (most // 2 + 1)
             yield Graded(group, criterion, points)
