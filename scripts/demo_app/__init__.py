@@ -1,1 +1,1 @@
-"""The demo: a term in SmarterProctoring and iSpring Learn, told with real calls to the sandbox."""
+"""The demo: a term in SmarterProctoring and iSpring Learn, with real requests to the sandbox."""

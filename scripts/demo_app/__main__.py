@@ -18,19 +18,19 @@ _ROWS = 40_000
 
 
 def main() -> int:
-    """Run the command and give its exit status."""
+    """Run the command, and return its exit status."""
     options = _parser().parse_args()
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a letter gets a question mark, not a traceback.
+        # Characters that the terminal cannot encode become question marks.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        tell(options.rows, options.output)
+        run(options.rows, options.output)
     except KeyboardInterrupt:
         print("\ndemo: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has enough
+        sys.stderr.close()  # the reader closed the pipe
         return 0
     except (InvigilateError, OSError) as error:
         print(f"demo: {type(error).__name__}: {error}", file=sys.stderr)
@@ -38,12 +38,12 @@ def main() -> int:
     return 0
 
 
-def tell(rows: int, folder: Path) -> None:
-    """Tell the story.
+def run(rows: int, folder: Path) -> None:
+    """Run all chapters.
 
     Args:
-        rows: rows of the report before the story begins.
-        folder: where the report goes.
+        rows: rows of the report at the start.
+        folder: where the report is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     screen = Screen()
@@ -59,7 +59,7 @@ def tell(rows: int, folder: Path) -> None:
     ):
         screen.title(
             "A term with invigilate",
-            "SmarterProctoring and iSpring Learn are played by the sandbox on this machine; nothing leaves it.",
+            "The servers of SmarterProctoring and iSpring Learn are the sandbox on this machine; nothing leaves it.",
         )
         stage = set_stage(screen, sandbox, client, ispring, folder)
         for chapter in CHAPTERS:
@@ -70,18 +70,24 @@ def tell(rows: int, folder: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/demo",
-        description="Tells the story of a term, with real calls to the sandbox on this machine.",
+        description="Shows a term in SmarterProctoring and iSpring Learn, with real requests to the sandbox.",
     )
-    parser.add_argument("--rows", type=_count, default=_ROWS, metavar="N", help=f"of the report; {_ROWS:,} by default")
     parser.add_argument(
-        "--output", type=Path, default=_OUTPUT, metavar="FOLDER", help="where the report goes; demo-output by default"
+        "--rows", type=_count, default=_ROWS, metavar="N", help=f"rows of the report; {_ROWS:,} by default"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=_OUTPUT,
+        metavar="FOLDER",
+        help="where the report is written; demo-output by default",
     )
     return parser
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError("expected a whole number, 0 or more")
+        raise argparse.ArgumentTypeError("expected an integer of at least 0")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""The calls of the demo. Their source is what the demo shows, so what is shown is what ran."""
+"""The calls of the demo. The demo prints their source, so what is shown is what ran."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smarterproctoring_client.models import (
 
 
 def provision(client: SmarterProctoring, rules: Mapping[str, Any]) -> ProvisionResult:
-    """Make a course, a student in it and an exam."""
+    """Create a course, a student in it and an exam."""
     return client.provisioning.provision(
         course={
             "ids": {"external": "bio-110"},
@@ -56,16 +56,17 @@ def sessions(client: SmarterProctoring, enrollment_sid: str, exam_sid: str) -> l
     return client.exam_sessions.list_for_enrollment(
         enrollment_sid=enrollment_sid,
         exam_sid=exam_sid,
+        include_active=True,
     ).collect()
 
 
 def book(client: SmarterProctoring, exam_sid: str, session_sid: str, when: datetime) -> ExamSession:
-    """Book a session and pay for it."""
+    """Schedule a session and pay for it."""
     return client.exam_sessions.schedule(
         exam_sid=exam_sid,
         session_sid=session_sid,
         type_="b-virtual",
-        appointment_date_time=when,  # any time zone; it goes out in UTC
+        appointment_date_time=when,  # any time zone; sent in UTC
         amount=Decimal("25.00"),
         currency="USD",
         card_token="tok_sandbox_visa",
@@ -78,12 +79,12 @@ def read(client: SmarterProctoring, exam_sid: str, session_sid: str) -> ExamSess
 
 
 def look(client: SmarterProctoring, error: OutcomeUnknownError, before: ExamSession) -> CheckResult:
-    """Read back what became of a booking."""
+    """Read back the outcome of a request."""
     return client.exam_sessions.check(error, before=before)
 
 
 def onboard(client: SmarterProctoring, exam_sid: str, session_sid: str) -> OnboardingUrl:
-    """Get the address that the student is sent to."""
+    """Get the URL for the student."""
     return client.exam_sessions.onboarding_url(
         exam_sid=exam_sid,
         session_sid=session_sid,
@@ -91,7 +92,7 @@ def onboard(client: SmarterProctoring, exam_sid: str, session_sid: str) -> Onboa
 
 
 def move(client: SmarterProctoring, exam_sid: str, session_sid: str, when: datetime) -> str:
-    """Give a booked session another time."""
+    """Move a scheduled session to another time."""
     return client.exam_sessions.reschedule(
         exam_sid=exam_sid,
         session_sid=session_sid,
@@ -100,7 +101,7 @@ def move(client: SmarterProctoring, exam_sid: str, session_sid: str, when: datet
 
 
 def cancel(client: SmarterProctoring, exam_sid: str, session_sid: str) -> str:
-    """Call a booked session off."""
+    """Cancel a scheduled session."""
     return client.exam_sessions.cancel(
         exam_sid=exam_sid,
         session_sid=session_sid,
@@ -110,7 +111,7 @@ def cancel(client: SmarterProctoring, exam_sid: str, session_sid: str) -> str:
 
 
 def rename(client: SmarterProctoring, offering_sid: str, title: str) -> CourseOffering:
-    """Give a course offering another title."""
+    """Rename a course offering."""
     return client.course_offerings.update(
         offering_sid=offering_sid,
         title=title,

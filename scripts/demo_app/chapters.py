@@ -1,4 +1,4 @@
-"""The story of a term, one function for each chapter."""
+"""A term, one function for each chapter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from smarterproctoring_client.models import ExamSession, ServiceDistributionRow
 from . import calls
 from .screen import Screen
 
-# An offset and not a place, because a machine without a time-zone database shall run the demo, too.
+# An offset, because some machines have no time zone database.
 ZONE = timezone(timedelta(hours=-5))
 
 STATUSES = {"Closed": "green", "Scheduled": "cyan", "Cancelled": "yellow"}
@@ -49,13 +49,13 @@ with SmarterProctoring() as client:
     except OutcomeUnknownError as error:
         found = client.exam_sessions.check(error, before=before)
         if found.verdict is not Verdict.APPLIED:
-            print("do not book again, somebody has to look:", found.reason)
+            print("do not retry; check it by hand:", found.reason)
 """
 
 
 @dataclass
 class Stage:
-    """What the chapters play with."""
+    """What the chapters share."""
 
     screen: Screen
     sandbox: Sandbox
@@ -63,9 +63,9 @@ class Stage:
     ispring: ISpringLearn
     folder: Path
     booked: KnownSession
-    """The session that the story follows, once `provisioning` has made it."""
+    """The main session, once `provisioning` has created it."""
     other: KnownSession
-    """Another one, whose reply is lost and which is cancelled later."""
+    """Another one, whose response is lost and which is canceled later."""
     day: datetime
     """The day of the first appointment, at midnight in `ZONE`."""
 
@@ -89,7 +89,7 @@ def provisioning(stage: Stage) -> None:
     screen.table([("", False), ("SID", False), ("result", False)], [[name, p.sid, p.result] for name, p in parts])
     again = calls.provision(stage.client, rules)
     screen.gap()
-    screen.fact("once more", f"{again.course.result}, the same course: {again.course.sid == made.course.sid}")
+    screen.fact("second time", f"{again.course.result}, the same course: {again.course.sid == made.course.sid}")
     stage.booked = replace(
         stage.booked,
         exam_sid=made.exam.sid,
@@ -100,7 +100,7 @@ def provisioning(stage: Stage) -> None:
 
 
 def assigning(stage: Stage) -> None:
-    """Assign the exam to the student, and list the session that this makes."""
+    """Assign the exam to the student, and list the session that this creates."""
     screen, session = stage.screen, stage.booked
     screen.call(calls.assign)
     calls.assign(stage.client, session.exam_sid, session.enrollment_sid)
@@ -111,16 +111,16 @@ def assigning(stage: Stage) -> None:
 
 
 def booking(stage: Stage) -> None:
-    """Book an exam session, and pay for it."""
+    """Schedule an exam session, and pay for it."""
     screen, session = stage.screen, stage.booked
     when = stage.day + timedelta(hours=9, minutes=30)
     screen.call(calls.book)
-    answer = calls.book(stage.client, session.exam_sid, session.session_sid, when)
-    screen.fact("session", str(answer.sid))
-    screen.fact("exam", f"{_title(answer.exam)}, {_title(answer.course)}")
-    screen.fact("status", str(answer.status), "green")
-    screen.fact("asked for", f"{when:%Y-%m-%d %H:%M %Z}")
-    screen.fact("booked", f"{appointment(answer):%Y-%m-%d %H:%M} UTC")
+    session_booked = calls.book(stage.client, session.exam_sid, session.session_sid, when)
+    screen.fact("session", str(session_booked.sid))
+    screen.fact("exam", f"{_title(session_booked.exam)}, {_title(session_booked.course)}")
+    screen.fact("status", str(session_booked.status), "green")
+    screen.fact("requested", f"{when:%Y-%m-%d %H:%M %Z}")
+    screen.fact("scheduled", f"{appointment(session_booked):%Y-%m-%d %H:%M} UTC")
     screen.gap()
     ledger(stage)
 
@@ -132,15 +132,15 @@ def mistakes(stage: Stage) -> None:
     naive = datetime.combine(stage.day, time(9, 30))
     attempts: tuple[tuple[str, Callable[[], object]], ...] = (
         (
-            "Two identifiers exchanged:",
+            "Two identifiers swapped:",
             lambda: calls.book(client, session.session_sid, session.exam_sid, stage.day),
         ),
         (
-            "A local time that does not say where:",
+            "A local time without a UTC offset:",
             lambda: calls.book(client, session.exam_sid, session.session_sid, naive),
         ),
         (
-            "A filter that turned out empty, and would have meant everything:",
+            "An empty filter, which would select everything:",
             lambda: client.reports.service_distribution(service_types=[]),
         ),
     )
@@ -155,10 +155,10 @@ def mistakes(stage: Stage) -> None:
 
 
 def lost_reply(stage: Stage) -> None:
-    """Lose the answer to a booking that charges a card, and look what became of it."""
+    """Lose the response to a request that charges a card, and check its outcome."""
     screen, client, session = stage.screen, stage.client, stage.other
     before = calls.read(client, session.exam_sid, session.session_sid)
-    with stage.sandbox.faults.during("scheduleExamSession", faults.drop_answer()):
+    with stage.sandbox.faults.during("scheduleExamSession", faults.drop_response()):
         arrived = len(stage.sandbox.requests)
         try:
             calls.book(client, session.exam_sid, session.session_sid, stage.day + timedelta(hours=14))
@@ -166,7 +166,7 @@ def lost_reply(stage: Stage) -> None:
             lost = error
             screen.error(error)
     screen.gap()
-    screen.fact("sent", f"{len(stage.sandbox.requests) - arrived} request: it is not sent again", "green")
+    screen.fact("sent", f"{len(stage.sandbox.requests) - arrived} request: it is not retried", "green")
     screen.gap()
     screen.call(calls.look)
     found = calls.look(client, lost, before)
@@ -174,7 +174,7 @@ def lost_reply(stage: Stage) -> None:
     screen.fact("because", found.reason)
     screen.gap()
     screen.table(
-        [("documented name", False), ("asked for", False), ("found", False)],
+        [("field", False), ("requested", False), ("found", False)],
         [[item.field, str(item.requested), str(item.found)] for item in found.compared],
     )
     screen.gap()
@@ -184,18 +184,20 @@ def lost_reply(stage: Stage) -> None:
     ledger(stage)
     screen.gap()
     screen.say(
-        "Only the sandbox has a ledger. With the vendor, whether a card was charged cannot be read back: ask the "
-        "payment service. And a verdict of NOT_VISIBLE would be no permission to book again."
+        "The vendor's API does not show whether a card was charged: ask the payment service. And the verdict "
+        "NOT_VISIBLE does not permit a retry."
     )
 
 
 def onboarding(stage: Stage) -> None:
-    """Send the student to the exam."""
+    """Get the URL that starts the exam."""
     screen, session = stage.screen, stage.booked
     screen.call(calls.onboard)
-    answer = calls.onboard(stage.client, session.exam_sid, session.session_sid)
-    screen.fact("shown", repr(answer))
-    screen.fact("in .url", f"{len(str(answer.url))} characters, good for one use; nothing shows them unasked")
+    onboarding_url = calls.onboard(stage.client, session.exam_sid, session.session_sid)
+    screen.fact("shown", repr(onboarding_url))
+    screen.fact(
+        "in .url", f"{len(str(onboarding_url.url))} characters, for a single use; shown only when asked for by name"
+    )
 
 
 def moving(stage: Stage) -> None:
@@ -203,8 +205,8 @@ def moving(stage: Stage) -> None:
     screen, session = stage.screen, stage.booked
     when = stage.day + timedelta(days=1, hours=14)
     screen.call(calls.move)
-    answer = calls.move(stage.client, session.exam_sid, session.session_sid, when)
-    screen.fact("answer", answer, "green")
+    response = calls.move(stage.client, session.exam_sid, session.session_sid, when)
+    screen.fact("response", response, "green")
     moved = calls.read(stage.client, session.exam_sid, session.session_sid)
     screen.fact("moved to", f"{when:%Y-%m-%d %H:%M %Z}")
     screen.fact("read back", f"{appointment(moved):%Y-%m-%d %H:%M} UTC")
@@ -214,8 +216,8 @@ def cancelling(stage: Stage) -> None:
     """Cancel the other session."""
     screen, session = stage.screen, stage.other
     screen.call(calls.cancel)
-    answer = calls.cancel(stage.client, session.exam_sid, session.session_sid)
-    screen.fact("answer", answer, "green")
+    response = calls.cancel(stage.client, session.exam_sid, session.session_sid)
+    screen.fact("response", response, "green")
     cancelled = calls.read(stage.client, session.exam_sid, session.session_sid)
     screen.fact("read back", str(cancelled.status), "yellow")
 
@@ -224,13 +226,13 @@ def renaming(stage: Stage) -> None:
     """Rename the course offering."""
     screen, session = stage.screen, stage.booked
     screen.call(calls.rename)
-    answer = calls.rename(stage.client, session.offering_sid, "Fall 2025, online")
-    screen.fact("title", str(answer.title), "green")
-    screen.fact("matches", " | ".join(answer.match_strings or ()))
+    offering = calls.rename(stage.client, session.offering_sid, "Fall 2025, online")
+    screen.fact("title", str(offering.title), "green")
+    screen.fact("matches", " | ".join(offering.match_strings or ()))
 
 
 def report(stage: Stage) -> None:
-    """Stream the service distribution report into a file."""
+    """Stream the service distribution report to a file."""
     screen, path = stage.screen, stage.folder / "service-distribution.csv"
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     billable: Counter[str] = Counter()
@@ -279,11 +281,11 @@ def training(stage: Stage) -> None:
         rows.append([result.session_status, str(begun or ""), took, percent])
     screen.fact("checklist", str(results[0].checklist_title))
     screen.gap()
-    screen.table([("status", False), ("begun", False), ("took", True), ("result", True)], rows)
+    screen.table([("status", False), ("started", False), ("took", True), ("result", True)], rows)
     screen.gap()
     screen.say(
         f"iSpring writes {results[0].actual_start_date!r} and documents neither the order of day and month nor the "
-        "time zone: parse_ispring_time() takes both."
+        "time zone: parse_ispring_time() takes both as arguments."
     )
     screen.gap()
     screen.call(calls.criteria)
@@ -298,7 +300,7 @@ def training(stage: Stage) -> None:
 
 
 def next_steps(stage: Stage) -> None:
-    """What you would write next."""
+    """Next steps."""
     stage.screen.code(NEXT_STEPS)
     stage.screen.gap()
     stage.screen.say("To try it without credentials: .venv/bin/python -m invigilate.sandbox")
@@ -318,13 +320,13 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
     training,
     next_steps,
 )
-"""The story. The first line of a chapter's text is its heading."""
+"""The chapters; the first line of a docstring is the heading."""
 
 
 def set_stage(
     screen: Screen, sandbox: Sandbox, client: SmarterProctoring, ispring: ISpringLearn, folder: Path
 ) -> Stage:
-    """Choose who plays: two sessions that wait for a booking, and a Monday in two or three weeks."""
+    """Choose two sessions that are not scheduled yet, and a Monday in two or three weeks."""
     booked, other, *_ = sandbox.open_sessions
     day = datetime.combine(datetime.now(UTC) + timedelta(days=14), time(), ZONE)
     day += timedelta(days=-day.weekday() % 7)
@@ -332,17 +334,17 @@ def set_stage(
 
 
 def appointment(session: ExamSession) -> datetime:
-    """When a session takes place."""
+    """Return the time of a session."""
     return parse_timestamp(str(session.appointment_date))
 
 
 def ledger(stage: Stage) -> None:
-    """Show what the sandbox has charged so far."""
+    """Show the charges in the sandbox so far."""
     rows = [[charge.session_sid, f"{charge.amount:.2f} {charge.currency}"] for charge in stage.sandbox.ledger]
-    stage.screen.table([("the sandbox's ledger", False), ("charged", True)], rows)
+    stage.screen.table([("charges in the sandbox", False), ("amount", True)], rows)
 
 
-# Who was examined is left out: nothing that is written here needs names.
+# Without the people examined: this file needs no names.
 COLUMNS = ("sid", "status", "serviceType", "billable", "appointmentDate", "dateClosed", "course", "exam", "offering")
 
 
@@ -361,7 +363,7 @@ def _cells(row: ServiceDistributionRow) -> tuple[object, ...]:
 
 
 def _title(value: object) -> str:
-    """The title of something that may be an object, a text, or missing."""
+    """Return the title of a value that may be an object, a string, or missing."""
     return str(value.get("title", "")) if isinstance(value, dict) else str(value or "")
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows: colours and a moving bar on a terminal, plain lines anywhere else."""
+"""Output of the demo: colors and a progress bar on a terminal, otherwise plain lines."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class _Speed(ProgressColumn):
 
 
 class Screen:
-    """The terminal, or the file that the demo is written to."""
+    """The terminal, or the file that stdout goes to."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
         self._chapters = 0
 
     def title(self, title: str, text: str) -> None:
-        """Open the story."""
+        """Print the title."""
         self._console.print()
         self._console.print(Text(title, style="bold"))
         for line in Text(text).wrap(self._console, self._console.width):
@@ -45,21 +45,21 @@ class Screen:
             self._console.print(line)
 
     def chapter(self, title: str) -> None:
-        """Begin a chapter."""
+        """Print the heading of a chapter."""
         self._chapters += 1
         self._console.print()
         self._console.print(Text.assemble((f"{self._chapters}. ", "bold cyan"), (title, "bold")))
 
     def gap(self) -> None:
-        """Leave a line empty."""
+        """Print an empty line."""
         self._console.print()
 
     def say(self, text: str) -> None:
-        """Say something in a sentence or two."""
+        """Print a sentence or two."""
         self._paragraph(Text(text))
 
     def fact(self, name: str, value: str, style: str = "") -> None:
-        """State a fact. One without spaces stays on one line, so that it can be copied whole."""
+        """Print a name and a value. A value without spaces stays on one line, so that it can be copied."""
         lines = [Text(value, style)]
         if self._console.is_terminal and " " in value:
             lines = list(lines[0].wrap(self._console, min(_WIDEST, self._console.width - _MARGIN) - _NAMES))
@@ -69,33 +69,33 @@ class Screen:
             name = ""
 
     def error(self, error: Exception) -> None:
-        """Show an error as a program would meet it."""
+        """Print an error as a program sees it."""
         line = Text.assemble((type(error).__name__, "bold red"), f": {error}")
         if self._console.is_terminal:
             self._paragraph(line)
         else:
-            self._line(line)  # whole, as a log would have it
+            self._line(line)  # in one line, as in a log
 
     def call(self, function: Callable[..., object]) -> None:
-        """Show the source of a function of `calls`, without its head."""
+        """Print the body of a function of `calls`."""
         source = textwrap.dedent(inspect.getsource(function))
         body = source.partition('"""')[2].partition('"""\n')[2]
         self.code(textwrap.dedent(body).removeprefix("return "))
         self.gap()
 
     def code(self, source: str) -> None:
-        """Show Python source."""
+        """Print Python source."""
         source = source.strip("\n")
         if self._console.is_terminal:
             text = Syntax("", "python", theme="ansi_dark", background_color="default").highlight(source)
         else:
             text = Text(source)
         for line in text.split("\n"):
-            # Not wrapped: a copied line would be another program.
+            # Not wrapped, so that lines can be copied.
             self._line(line)
 
     def table(self, columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], *, total: bool = False) -> None:
-        """Show a table.
+        """Print a table.
 
         Args:
             columns: headings, each with whether its column holds numbers.
@@ -110,7 +110,7 @@ class Screen:
         self._console.print(Padding(table, (0, 0, 0, _MARGIN), expand=False))
 
     def bars(self, rows: Mapping[str, Mapping[str, int]], styles: Mapping[str, str]) -> None:
-        """Show a bar for each row, made of one stretch for each of the styled parts."""
+        """Print a bar for each row, with one part for each style."""
         signs = "#=." if self._console.options.ascii_only else "█▒░"
         marks = dict(zip(styles, signs, strict=True))
         longest = max((sum(parts.values()) for parts in rows.values()), default=0) or 1
@@ -122,7 +122,7 @@ class Screen:
             line = Text(f"{name:<{label}} ")
             done = shown = 0
             for part, mark in marks.items():
-                # Rounded at the ends, not stretch by stretch, so that the bar is as long as its sum.
+                # Rounded at the ends, not part by part, so that the bar is as long as the sum of its parts.
                 done += parts.get(part, 0)
                 end = round(done / longest * width)
                 line.append(mark * (end - shown), style=styles[part])
@@ -132,9 +132,9 @@ class Screen:
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
-        """Show how far something has come, how fast, and the time left.
+        """Show the number done, the rate, and the time left.
 
-        Gives a function that takes what is done and the total.
+        Yields a function that takes the number done and the total.
         """
         started, latest = time.perf_counter(), 0
         bar = Progress(
@@ -161,7 +161,7 @@ class Screen:
             self.say(f"{latest:,} {what} in {seconds:.1f} s ({latest / max(seconds, 1e-9):,.0f} rows/s)")
 
     def _paragraph(self, text: Text) -> None:
-        # Wrapped here, because the console would fill each line up with spaces.
+        # Wrapped here, because the console would pad lines with spaces.
         for line in text.wrap(self._console, min(_WIDEST, self._console.width - _MARGIN)):
             line.rstrip()
             self._line(line)

@@ -14,13 +14,13 @@ _REGION = re.compile(r"(<!-- recorded: (\w+) -->\n\n```\n).*?(```\n\n<!-- end --
 
 def record() -> dict[str, str]:
     """Play all scenes; see `scenes.record`."""
-    from . import scenes  # late: it brings the sandbox, which --help does without
+    from . import scenes  # late: it imports the sandbox, which --help does not need
 
     return scenes.record()
 
 
 def render(text: str, recordings: Mapping[str, str]) -> str:
-    """Put recordings where a page has a place for them.
+    """Insert recordings into the regions of a page.
 
     Raises:
         KeyError: if there is no recording of that name.
@@ -40,12 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="./scripts/record-terminal",
         description="Runs the command line in a pseudo-terminal against a sandbox, and writes what a person would "
-        "see into docs/command-line.md.",
+        "see to docs/command-line.md.",
     )
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if the page is out of date")
     options = parser.parse_args(arguments)
     recordings = record()
-    # Recording takes a while, in which somebody may have saved the page.
+    # Recording takes a while; the page may have been edited meanwhile.
     before = PAGE.read_text(encoding="utf-8")
     after = render(before, recordings)
     if options.check:

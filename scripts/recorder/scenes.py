@@ -1,4 +1,4 @@
-"""What is recorded: commands against a sandbox whose data and clock stand still."""
+"""The recorded commands, against a sandbox with fixed data and a fixed clock."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from .terminal import Terminal
 COLUMNS = 110
 _NOW = datetime(2026, 9, 21, 8, 0, tzinfo=UTC)
 _LAST = "LAST_MARK"
-_MARK = re.compile(r"(--(?:confirmed|send-again) \d+:)([0-9a-f]{6})")
-"""The mark of an unknown outcome is another one in each run; the page always shows the same."""
+_MARK = re.compile(r"(--(?:confirmed|retry) \d+:)([0-9a-f]{6})")
+"""Marks differ in each run; the page always shows the same one."""
 
 
 class Scene(NamedTuple):
     """One command.
 
     Attributes:
-        arguments: what stands behind `invigilate`, as it is typed.
-        answers: what is waited for, and what is typed then.
-        code: the exit code that it has to give.
+        arguments: the arguments of `invigilate`, as typed.
+        replies: prompts to wait for, each with the line to type.
+        code: the expected exit code.
     """
 
     arguments: str
-    answers: Sequence[tuple[str, str]] = ()
+    replies: Sequence[tuple[str, str]] = ()
     code: int = 0
 
 
 def record() -> dict[str, str]:
-    """Play all scenes, and give what the terminal showed, by the name of the region in the documentation."""
+    """Run all scenes, and return what the terminal showed, by the name of the region in the documentation."""
     with tempfile.TemporaryDirectory() as folder:
         return {name: play(Path(folder)) for name, play in RECORDINGS.items()}
 
@@ -46,7 +46,10 @@ def _first_booking(folder: Path) -> str:
     with _sandbox() as sandbox:
         session = f"--exam-sid {sandbox.exam_sid} --session-sid {sandbox.session_sid}"
         scenes = [
-            Scene(f"sessions list --enrollment-sid {sandbox.enrollment_sid} --exam-sid {sandbox.exam_sid}"),
+            Scene(
+                f"sessions list --enrollment-sid {sandbox.enrollment_sid} --exam-sid {sandbox.exam_sid} "
+                "--include-active true"
+            ),
             Scene(
                 f"sessions schedule {session} --type automated --appointment-date-time 2026-12-01T09:00 "
                 "--timezone Europe/Berlin",
@@ -57,14 +60,14 @@ def _first_booking(folder: Path) -> str:
 
 
 def _broken_run(folder: Path) -> str:
-    # A server whose clock is a minute ahead: what reading back shows does not depend on how fast this machine is.
+    # The clock of the server is a minute ahead, so that the verdict does not depend on the speed of this machine.
     with _sandbox(clock=lambda: datetime.now(UTC) + timedelta(minutes=1)) as sandbox:
         with (folder / "bookings.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["exam_sid", "session_sid", "type", "appointment_date_time"])
             for hour, session in enumerate(sandbox.open_sessions[:3], 9):
                 writer.writerow([session.exam_sid, session.session_sid, "automated", f"2026-12-01T{hour:02}:00"])
-        # The second booking is made, and its answer is lost at a proxy.
+        # The second booking is made, and its response is lost at a proxy.
         sandbox.faults.add("scheduleExamSession", faults.html_502(applied=True, after=1, times=1))
         command = "sessions schedule --csv bookings.csv --timezone Europe/Berlin --yes"
         second = sandbox.open_sessions[1]
@@ -108,17 +111,17 @@ def _play(sandbox: Sandbox, folder: Path, scenes: Sequence[Scene]) -> str:
     mark = ""
     for scene in scenes:
         arguments = scene.arguments.replace(_LAST, mark)
-        # In a shell, since some of it is a pipe.
+        # In a shell, because one of them is a pipe.
         program = f'invigilate() {{ "$INVIGILATE_PYTHON" -m invigilate.cli "$@"; }}; invigilate {arguments}'
         with Terminal(["sh", "-c", program], environment=environment, folder=folder, columns=COLUMNS) as terminal:
-            for prompt, answer in scene.answers:
+            for prompt, reply in scene.replies:
                 terminal.wait_for(prompt)
-                terminal.type(answer)
+                terminal.type(reply)
             code = terminal.end()
         if code != scene.code:
             raise RuntimeError(f"invigilate {arguments}: exit code {code}, not {scene.code}\n{terminal.text}")
-        if told := _MARK.search(terminal.text):
-            mark = told[2]
+        if found := _MARK.search(terminal.text):
+            mark = found[2]
         shown = [_MARK.sub(r"\g<1>3f9a1c", text) for text in (f"$ invigilate {arguments}", terminal.text)]
         parts.append("\n".join([*filter(None, shown), *([f"[exit code {code}]"] if code else [])]))
     return "\n\n".join(parts)

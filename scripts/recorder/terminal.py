@@ -1,4 +1,4 @@
-"""A terminal: a program that believes it talks to people, and the screen that they would see."""
+"""A pseudo-terminal, and the screen that a person would see."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pexpect
 import pyte
 
 _ROWS = 500
-"""So many that nothing scrolls away."""
+"""Enough that nothing scrolls out of view."""
 _PATIENCE = 30
 
 
@@ -32,7 +32,7 @@ class Terminal:
     def __init__(
         self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, columns: int = 100
     ) -> None:
-        # What would make a program take this for another terminal than it is.
+        # Variables that would make a program assume another terminal.
         hidden = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CI", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
         inherited = {name: value for name, value in os.environ.items() if name not in hidden}
         self._screen = pyte.Screen(columns, _ROWS)
@@ -57,7 +57,7 @@ class Terminal:
         self._process.close(force=True)
 
     def wait_for(self, text: str) -> None:
-        """Wait until the program writes a text."""
+        """Wait until the program writes a string."""
         self._process.expect_exact(text)
         self._show(self._process.before + self._process.after)
 
@@ -70,11 +70,11 @@ class Terminal:
         self._process.sendintr()
 
     def press_ctrl_d(self) -> None:
-        """End what the program reads."""
+        """Close the input of the program."""
         self._process.sendeof()
 
     def end(self) -> int:
-        """Wait for the end, and give the exit code."""
+        """Wait for the end, and return the exit code."""
         self._process.expect(pexpect.EOF)
         self._show(self._process.before)
         self._process.close()
@@ -83,7 +83,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What stands on the screen, without spaces at the ends of lines."""
+        """The text on the screen, without trailing spaces."""
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip("\n")
 
     def _show(self, text: str) -> None:

@@ -1,6 +1,6 @@
 """The command line, `invigilate` or `python -m invigilate.cli`. It needs the extra `cli`.
 
-What needs no terminal library stands here, so that a missing one can be said in one line.
+This module imports no terminal library, so that a missing one is reported in one line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: what stands behind the name of the program; by default the process's own.
+        arguments: the arguments after the name of the program; by default those of the process.
 
     Returns:
         The exit code, one of `ExitCode`.

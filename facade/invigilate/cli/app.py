@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import textwrap
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+
+from invigilate import _apis
 
 from .exits import ExitCode, Failure, code_of
 from .guard import interrupted
+from .options import Group
 from .output import console, note, prepare_streams, settle, unwritable
 
-# A wrong command line raises an error of the library below typer, which newer versions of typer bring themselves.
+# A wrong command line raises an error of the library below typer, which newer versions of typer include.
 _ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-
-_SETTINGS = """Credentials come from the environment: SMARTERPROCTORING_TOKEN, SMARTERPROCTORING_INSTALL_SID,
-SMARTERPROCTORING_BASE_URL; ISPRING_CLIENT_ID, ISPRING_CLIENT_SECRET, ISPRING_ACCESS_TOKEN, ISPRING_ACCOUNT_URL,
-ISPRING_BASE_URL."""
 
 
 def _epilog(width: int) -> str:
+    variables = "; ".join(f"{api.title}: {', '.join(api.variables.values())}" for api in _apis.APIS)
     codes = [textwrap.fill(f"{code.value:>3}  {code.meaning}", width, subsequent_indent=" " * 5) for code in ExitCode]
-    return "\n\n".join([" ".join(_SETTINGS.split()), "\n".join(["Exit codes:", *codes])])
+    return "\n\n".join([f"Settings come from the environment. {variables}.", "\n".join(["Exit codes:", *codes])])
 
 
-class _Group(TyperGroup):
-    """All commands, with a help that knows how wide the terminal is."""
+class _Main(Group):
+    """All commands, with a help that is as wide as the terminal."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self.epilog = _epilog(console().width - 2)
@@ -34,22 +35,29 @@ class _Group(TyperGroup):
 
 
 def application() -> typer.Typer:
-    """Put the command line together."""
-    from . import demo, offerings, report, sandbox, sessions, sids, training
+    """Build the command line: what is neutral, and the handwritten commands of each registered API."""
+    from . import calls, sandbox
 
     app = typer.Typer(
-        name="invigilate",
-        help="SmarterProctoring and iSpring Learn from the command line.",
-        cls=_Group,
+        help=f"{_listed([api.title for api in _apis.APIS])} from the command line.",
+        cls=_Main,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for part in (report, sessions, offerings, training, sids, sandbox, demo):
+    for api in _apis.APIS:
+        # An API without handwritten commands is reached through `invigilate call`.
+        if find_spec(f"{__package__}.{api.key}") is not None:
+            import_module(f"{__package__}.{api.key}").register(app)
+    for part in (calls, sandbox):
         part.register(app)
     return app
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _version(wanted: bool) -> None:
@@ -65,7 +73,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """What stands before the name of a command."""
+    """Options before the name of a command."""
 
 
 def run(arguments: list[str]) -> int:
@@ -83,13 +91,13 @@ def run(arguments: list[str]) -> int:
         interrupted()
         return ExitCode.INTERRUPTED
     except SystemExit:
-        # This is how the library that prints the help ends, when nobody reads it any more.
+        # The library that prints help exits like this when the reader has closed the pipe.
         return ExitCode.PIPE_CLOSED
     except Failure as error:
         note(error.message)
         return error.code
     except OSError as error:
-        # Commands tell their own errors, so that this one is about the help that was to be printed.
+        # Commands report their own errors, so this one comes from printing help.
         return _unprinted(settle() or error)
     failed = settle()
     if failed is not None:
@@ -107,7 +115,7 @@ def _unprinted(error: OSError) -> int:
 def _wrong(error: Any) -> int:
     context = error.ctx
     if type(error).__name__ == "NoArgsIsHelpError" or not error.format_message():
-        # Some versions have shown the help by now.
+        # Some versions have printed the help already.
         settle()
         return ExitCode.USAGE
     where = context.command_path if context is not None else "invigilate"

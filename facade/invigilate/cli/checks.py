@@ -1,80 +1,72 @@
-"""What no page forbids and nobody means: times in the wrong order, and changes that change nothing."""
+"""Refuses what the API does not document as wrong, and nobody intends: times in the wrong order, and empty changes."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from invigilate.errors import InvalidTimestampError
-from smarterproctoring_client.calls import Field
+from invigilate_runtime import Field
 
 from .exits import usage
-from .fields import Describe, operation_of, option_name
+from .fields import Describe, is_sensitive, operation_of, option_name
 
 _PAIRS = (("_after", "_before"), ("start_", "end_"))
-"""What names of an earlier and of a later time differ in."""
-
-
-class _Given(Protocol):
-    @property
-    def describe(self) -> Describe: ...
-
-    @property
-    def arguments(self) -> dict[str, Any]: ...
+"""The parts in which the names of an earlier and a later time differ."""
 
 
 def check_order(describe: Describe, arguments: Mapping[str, Any], called: Callable[[str], str]) -> None:
-    """Check that of two times the later one does not come first.
+    """Check that times are in the right order.
 
     Args:
         describe: the generated function of the operation.
         arguments: by Python name, with times as they are sent.
-        called: gives the name of an argument as whoever gave it knows it.
+        called: returns the name of an argument as the user knows it.
 
     Raises:
-        InvalidTimestampError: if an end is before its start, or no time is between two bounds.
+        InvalidTimestampError: if an end is before its start, or there is no time between two bounds.
     """
     for field in operation_of(describe).fields:
         for first, second in _PAIRS:
             other = field.name.replace(first, second)
             earlier, later = arguments.get(field.name), arguments.get(other)
-            if field.kind != "timestamp" or other == field.name or earlier is None or later is None:
+            if field.type != "timestamp" or other == field.name or earlier is None or later is None:
                 continue
-            # Texts of one form and of four digits for the year, so that their order is that of the instants.
+            # Strings in one format, with four digits for the year, sort like the instants.
             if first == "_after" and later <= earlier:
-                raise InvalidTimestampError(other, f"a time after {called(field.name)}", "one that is not")
+                raise InvalidTimestampError(other, f"a time after {called(field.name)}", "an earlier one, or the same")
             if later < earlier:
-                raise InvalidTimestampError(other, f"no time before {called(field.name)}", "one that is")
+                raise InvalidTimestampError(other, f"a time not before {called(field.name)}", "an earlier one")
 
 
 def unchanged(describe: Describe, arguments: Mapping[str, Any]) -> Sequence[Field]:
-    """Say what is missing if an existing thing is to be changed, and nothing of it was given.
+    """Return the arguments of which one is needed, if a change would change nothing.
 
     Args:
         describe: the generated function of the operation.
         arguments: by Python name.
 
     Returns:
-        What could be given; nothing if something was, or has to be.
+        The arguments that could be passed; none if one was passed, or is required.
     """
     operation = operation_of(describe)
-    body = [field for field in operation.fields if field.place == "body"]
+    body = [field for field in operation.fields if field.location == "body"]
     if operation.method != "PUT" or any(field.required or field.name in arguments for field in body):
         return ()
     return body
 
 
 def meaningful(function: Callable[..., None]) -> Callable[..., None]:
-    """Let a command that changes one thing or many refuse to change nothing; rows are checked where they are read."""
+    """Make a command refuse a change of nothing; rows of files are checked when they are read."""
 
     @functools.wraps(function)
-    def command(given: _Given, **values: Any) -> None:
-        missing = () if values.get("csv") is not None else unchanged(given.describe, given.arguments)
+    def command(passed: Any, **values: Any) -> None:
+        missing = () if values.get("csv") is not None else unchanged(passed.describe, passed.arguments)
         if missing:
-            options = [option_name(field.name) for field in missing if not field.sensitive]
-            secret = " or a --secret" if any(field.sensitive for field in missing) else ""
-            raise usage(f"nothing to change: give one of {', '.join(options)}{secret}")
-        function(given, **values)
+            options = [option_name(field.name) for field in missing if not is_sensitive(field)]
+            secret = " or a --secret" if any(map(is_sensitive, missing)) else ""
+            raise usage(f"nothing to change: pass one of {', '.join(options)}{secret}")
+        function(passed, **values)
 
     return command

@@ -1,4 +1,4 @@
-"""Exit codes, and which error gives which."""
+"""Exit codes, and the errors that lead to them."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from invigilate import errors
 
 
 class ExitCode(IntEnum):
-    """What the command line exits with. `meaning` says it in words."""
+    """The exit codes of the command line; `meaning` describes each in words."""
 
     meaning: str
 
     def __new__(cls, value: int, meaning: str) -> Self:
-        """Take the number and what it means."""
+        """Create a code from its number and its meaning."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
         return member
 
     OK = 0, "Done."
-    FAILED = 1, "Something else went wrong, such as a file that cannot be written."
-    USAGE = 2, "The command line or a file that it names is wrong; nothing was sent."
+    FAILED = 1, "Something else failed, such as writing a file."
+    USAGE = 2, "The command line, or a file that it names, is wrong; nothing was sent."
     SETTINGS = 3, "A setting is missing or wrong, or the server refused the credentials (401, 403)."
-    REFUSED = 4, "The server refused or failed (other 4xx, 5xx); of many rows, at least one."
-    NOT_FOUND = 5, "The server knows no such thing (404)."
-    NO_CONNECTION = 6, "No response came. Nothing was changed, or sending it again does no harm."
+    REFUSED = 4, "The server refused a request, or failed (other 4xx, 5xx); with many rows, at least once."
+    NOT_FOUND = 5, "The server did not find it (404)."
+    NO_CONNECTION = 6, "No response. Nothing was changed, or the operation is idempotent and can be retried."
     INCOMPLETE = (
         7,
-        "A report ended before its total, an export cannot be trusted or continued, or a response cannot be read.",
+        "A report ended before its total, an export cannot be trusted or continued, or a response cannot be decoded.",
     )
-    OUTCOME_UNKNOWN = 8, "A change may have been made and must not be repeated; stderr says what to do next."
+    OUTCOME_UNKNOWN = 8, "A change may have been made and must not be retried; stderr says what to do next."
     NOT_CONFIRMED = 9, "A change was not confirmed; nothing was sent."
-    MISSING_EXTRA = 10, "A part is not installed; stderr names the extra."
+    MISSING_EXTRA = 10, "An extra is not installed; stderr names it."
     INTERRUPTED = 130, "Ctrl-C; stderr says whether something may have been sent."
-    PIPE_CLOSED = 141, "Whoever read the output has gone, as in `| head`."
+    PIPE_CLOSED = 141, "The reader of the output closed the pipe, as in `| head`."
 
 
 class Failure(Exception):
@@ -44,7 +44,7 @@ class Failure(Exception):
     Args:
         code: what to exit with.
         message: the line, without the name of the program.
-        advice: further lines: what to do next.
+        advice: more lines: what to do next.
     """
 
     def __init__(self, code: ExitCode, message: str, *advice: str) -> None:
@@ -55,12 +55,12 @@ class Failure(Exception):
 
 
 def usage(message: str) -> Failure:
-    """The failure of a wrong command line."""
+    """Return the failure for a wrong command line."""
     return Failure(ExitCode.USAGE, message)
 
 
 _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
-    # The more special ones first.
+    # Subclasses first.
     (errors.InvalidArgumentError, ExitCode.USAGE),
     (errors.ConfigurationError, ExitCode.SETTINGS),
     (errors.OutcomeUnknownError, ExitCode.OUTCOME_UNKNOWN),
@@ -77,7 +77,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
 
 
 def code_of(error: BaseException) -> ExitCode:
-    """Say what an error makes the command line exit with."""
+    """Return the exit code for an error."""
     if isinstance(error, Failure):
         return error.code
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)

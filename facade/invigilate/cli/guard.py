@@ -1,4 +1,4 @@
-"""What stands around each command: errors in one line, warnings, exit codes."""
+"""Wraps each command: errors in one line, warnings, exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .output import note, one_line, settle, shown, unwritable
 
 
 class _Notes(logging.Handler):
-    """Shows what the library logs. A change that was cut off is an error there, and is told by the command itself."""
+    """Prints what the library logs, except errors: the command reports these itself."""
 
     def __init__(self, *, debug: bool) -> None:
         super().__init__(logging.DEBUG if debug else logging.WARNING)
@@ -32,7 +32,7 @@ class _Notes(logging.Handler):
 
 
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
-    """Let a command end with one line on stderr and an exit code, whatever happens. It takes `--debug`, too."""
+    """Make a command end with one line on stderr and an exit code, whatever happens; add `--debug`."""
 
     @functools.wraps(function)
     def command(**values: Any) -> None:
@@ -61,7 +61,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
     parameters = list(inspect.signature(function, eval_str=True).parameters.values())
     option = typer.Option(
-        "--debug", help="Show the traceback of an error, and each attempt at a call with what came of it."
+        "--debug", help="Print the traceback of an error, and each attempt of a request with its outcome."
     )
     debug = inspect.Parameter(
         "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option]
@@ -70,11 +70,11 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def interrupted(*what: str) -> None:
-    """Say that Ctrl-C ended the command, and what that means, if it means anything."""
+def interrupted(*details: str) -> None:
+    """Report that Ctrl-C ended the command, and what that means."""
     if sys.stderr.isatty():
         print("\r", end="", file=sys.stderr)  # over the ^C that the terminal shows
-    note("; ".join(["interrupted", *map(str, what)]))
+    note("; ".join(["interrupted", *map(str, details)]))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -88,9 +88,9 @@ def _end(error: BaseException, *, debug: bool) -> ExitCode:
     if debug:
         import traceback
 
-        told = traceback.TracebackException.from_exception(error)
-        # What the error says comes in the line below.
-        lines = "".join(list(told.format())[: -len(list(told.format_exception_only()))]).split("\n")
+        formatted = traceback.TracebackException.from_exception(error)
+        # The message is printed below.
+        lines = "".join(list(formatted.format())[: -len(list(formatted.format_exception_only()))]).split("\n")
         lines[-1] = f"{type(error).__module__}.{type(error).__qualname__}"
         print("\n".join(map(shown, lines)), file=sys.stderr)
     if isinstance(error, KeyboardInterrupt):
@@ -106,11 +106,11 @@ def _end(error: BaseException, *, debug: bool) -> ExitCode:
     elif isinstance(error, OSError) and unprinted is not None and error.filename is None:
         note(unwritable(unprinted).message)
     elif isinstance(error, OSError) and error.strerror:
-        # Of an unbuffered stdout nothing is left that could show that it is the one.
+        # An unbuffered stdout has nothing left that could show whether it is the one.
         note(f"{error.filename or 'stdout or a file'}: {error.strerror}")
     else:
         text = one_line(str(error))
-        # Whatever has no code of its own is a mistake of this program: its class helps whoever is told.
+        # An error without an exit code of its own is a bug of this program: its class helps to report it.
         note(
             f"{type(error).__name__}: {text}"
             if code is ExitCode.FAILED and not isinstance(error, InvigilateError)
@@ -120,7 +120,7 @@ def _end(error: BaseException, *, debug: bool) -> ExitCode:
 
 
 def described(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> None:
-    """Let a function that takes any keywords have the signature of these parameters."""
+    """Set the signature of a function that takes any keywords."""
     target: Any = function
     target.__signature__ = inspect.Signature(list(parameters))
     target.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -1,4 +1,4 @@
-"""Options of commands, made from the generated operations: nothing here knows what an operation takes."""
+"""Commands whose options are made from generated operations; nothing here knows what an operation takes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import tzinfo
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from invigilate.errors import InvalidArgumentError
-from smarterproctoring_client.calls import Field
+from invigilate_runtime import Field
 
 from .checks import check_order
 from .exits import usage
@@ -22,13 +22,16 @@ from .fields import (
     choices,
     help_texts,
     is_repeated,
+    is_sensitive,
     operation_of,
     option_name,
     plain_name,
     value_of,
+    values_of,
 )
 from .guard import described, guarded
 from .output import note
+from .registry import variable_of
 from .secrets import secret_values, variable
 from .times import zone
 
@@ -43,21 +46,89 @@ ShownTimezone = Annotated[
     str | None, typer.Option(metavar="NAME", help="IANA time zone in which times are shown: Europe/Berlin.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, for programs.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the request, and send nothing.", rich_help_panel="Sending")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Send without asking.", rich_help_panel="Sending")]
 _EASY_TIME = "An ISO date or date-time."
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
-class Given(NamedTuple):
-    """The arguments of an operation that were given as options.
+class Passed(NamedTuple):
+    """The arguments of an operation that were passed as options.
 
     Attributes:
         describe: the generated function of the operation.
         arguments: the values, by Python name.
-        place: the time zone that was named.
+        place: the time zone that was passed.
     """
 
     describe: Describe
     arguments: dict[str, Any]
     place: tzinfo | None
+
+
+def _plain_flags(parameters: list[Any]) -> list[Any]:
+    """Let help show `--yes`, and not `--yes <bool>` as versions of typer from 0.29 on do."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
+
+
+class Group(TyperGroup):
+    """A group of commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options, with flags as this program shows them."""
+        return _plain_flags(super().get_params(ctx))
+
+
+class _Command(TyperCommand):
+    """A command that loses no value that was passed, and whose help shows the names of options whole."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _plain_flags(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # The library below takes the last one of several values, and drops the others.
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        counts: Counter[Any] = Counter(order)
+        for parameter, times in counts.items():
+            single = parameter.param_type_name == "option" and not (parameter.multiple or parameter.is_flag)
+            if times > 1 and single and not ctx.resilient_parsing:
+                raise usage(f"{parameter.opts[0]}: passed twice; it takes one value")
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        # Late: these imports take time, and only help needs them.
+        from rich.table import Table
+        from typer import rich_utils
+
+        class Whole(Table):
+            def add_row(self, *cells: Any, **settings: Any) -> None:
+                super().add_row(*cells, **settings)
+                # All but types and help texts, which can be broken. A name that is cut off cannot be typed.
+                for column in self.columns[:-2]:
+                    column.no_wrap = True
+
+        module: Any = rich_utils
+        module.Table = Whole
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            module.Table = Table
+
+
+COMMANDS: dict[Describe, str] = {}
+"""The handwritten command of an operation, such as `sessions show`."""
+
+
+def new_group(app: typer.Typer, name: str, help: str) -> typer.Typer:
+    """Add a group of commands."""
+    group = typer.Typer(name=name, cls=Group, help=help, no_args_is_help=True)
+    app.add_typer(group)
+    return group
 
 
 def bind(
@@ -66,32 +137,35 @@ def bind(
     describe: Describe,
     *,
     help: str,
-    examples: Sequence[str],
+    examples: Sequence[str] = (),
     leave_out: Sequence[str] = (),
-    several_installs: bool = False,
+    repeated: Sequence[str] = (),
     shows_times: bool = False,
+    in_call: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a command of a function, with an option for each argument of a generated operation.
+    """Turn a function into a command, with an option for each argument of a generated operation.
 
-    The function takes a `Given` first, and its own options after it.
+    The function takes a `Passed` first, and its own options after it.
 
     Args:
         app: what the command is added to.
-        name: of the command.
+        name: the name of the command.
         describe: the generated function of the operation.
-        help: what it does.
+        help: what the command does.
         examples: command lines that its help shows; they are tested.
         leave_out: arguments that the function's own options stand for.
-        several_installs: let `--install` be given several times.
-        shows_times: let `--timezone` be given for times in the answer, if no argument is a time.
+        repeated: arguments that may be passed several times although they take one value.
+        shows_times: add `--timezone` for times of the response, even if no argument is a time.
+        in_call: whether this is the command of `invigilate call` for an operation without a command of its own.
     """
     operation = operation_of(describe)
     fields = [field for field in operation.fields if field.name not in leave_out]
-    options = [_option(field, describe, several=several_installs) for field in fields if not field.sensitive]
-    hidden = [field for field in fields if field.sensitive]
+    hidden = [field for field in fields if is_sensitive(field)]
+    shown = [field for field in fields if field not in hidden]
+    options = [_option(field, describe, repeated=field.name in repeated) for field in shown]
     if hidden:
         options.append(_secret_option(hidden))
-    if any(field.kind == "timestamp" for field in fields):
+    if any(field.type == "timestamp" for field in fields):
         options.append(inspect.Parameter("timezone", _KEYWORD, default=None, annotation=Timezone))
     elif shows_times:
         options.append(inspect.Parameter("timezone", _KEYWORD, default=None, annotation=ShownTimezone))
@@ -104,22 +178,26 @@ def bind(
         ]
 
         def command(**values: Any) -> None:
-            texts = {field.name: values.pop(field.name) for field in fields if not field.sensitive}
+            texts = {field.name: values.pop(_parameter(field)) for field in shown}
             secrets: list[str] = values.pop("secret", None) or []
             place = zone(values.pop("timezone", None))
-            given = _given(describe, fields, texts, place)
-            given.arguments.update(secret_values(hidden, secrets))
-            function(given, **values)
+            passed = _passed(describe, shown, texts, place)
+            passed.arguments.update(secret_values(hidden, secrets, place))
+            function(passed, **values)
 
         described(command, [*options, *own])
         command.__name__ = function.__name__
-        add(app, name, command, help=help, examples=examples)
+        if not in_call:
+            COMMANDS[describe] = f"{app.info.name or ''} {name}".strip()
+        add(app, name, command, help=help, examples=examples, documentation=operation.documentation)
         return function
 
     return decorate
 
 
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+def _parameter(field: Field) -> str:
+    """The name of an option's parameter: another than that of a command's own option, such as `json`."""
+    return f"argument_{field.name}"
 
 
 def add(
@@ -129,74 +207,45 @@ def add(
     *,
     help: str,
     examples: Sequence[str],
+    documentation: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a command, with examples in its help and errors in one line.
 
     Args:
         app: what it is added to.
-        name: of the command.
+        name: its name.
         function: what it does; its parameters are its options.
         help: what it does, in words.
         examples: command lines.
-        settings: of the command's context.
+        documentation: a page about it.
+        settings: settings of the command's context.
     """
-    shown = "\n\n".join(["Example:" if len(examples) == 1 else "Examples:", *map(_literal, examples)])
+    parts = ["Example:" if len(examples) == 1 else "Examples:", *map(_literal, examples)] if examples else []
+    if documentation is not None:
+        parts.append(f"Documentation: {documentation}")
     context = dict(settings or {})
-    app.command(name, cls=_Command, help=_literal(help), epilog=shown, context_settings=context)(guarded(function))
-
-
-class _Command(TyperCommand):
-    """A command that loses no value that was given, and whose help shows the names of options whole."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # The library below takes the last one of several values, and forgets the others.
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        counts: Counter[Any] = Counter(order)
-        for parameter, times in counts.items():
-            single = parameter.param_type_name == "option" and not (parameter.multiple or parameter.is_flag)
-            if times > 1 and single and not ctx.resilient_parsing:
-                raise usage(f"{parameter.opts[0]}: given twice; it takes one value")
-        return super().parse_args(ctx, args)
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        # Late, since they take time, and not everybody asks for help.
-        from rich.table import Table
-        from typer import rich_utils
-
-        class Whole(Table):
-            def add_row(self, *cells: Any, **settings: Any) -> None:
-                super().add_row(*cells, **settings)
-                # All but kinds of values and help texts, which can be broken. A name that is cut off cannot be typed.
-                for column in self.columns[:-2]:
-                    column.no_wrap = True
-
-        module: Any = rich_utils
-        module.Table = Whole
-        try:
-            super().format_help(ctx, formatter)
-        finally:
-            module.Table = Table
+    decorate = app.command(name, cls=_Command, help=_literal(help), epilog="\n\n".join(parts), context_settings=context)
+    decorate(guarded(function))
 
 
 def _literal(text: str) -> str:
-    """Keep a text from being read as markup."""
+    """Keep a string from being read as markup."""
     return text.replace("[", "\\[")
 
 
-def _option(field: Field, describe: Describe, *, several: bool) -> inspect.Parameter:
+def _option(field: Field, describe: Describe, *, repeated: bool) -> inspect.Parameter:
     text = help_texts(describe).get(field.name, "")
-    if field.client_default == "install_sid":
-        text = "The install to work in (AI...). By default SMARTERPROCTORING_INSTALL_SID."
-    elif field.client_default is not None:
-        text += " By default the setting of the environment."
-    if field.kind == "timestamp":
+    default = variable_of(describe, field.client_default) if field.client_default is not None else None
+    if default is not None:
+        text += f" Defaults to {default}."
+    if field.type == "timestamp":
         text = f"{text.replace(', in UTC', '')} {_EASY_TIME}"
     if field.nullable:
         text += " null clears it."
-    repeated = is_repeated(field) or (several and field.client_default == "install_sid")
+    repeated = repeated or is_repeated(field)
     if repeated:
-        text += " Can be repeated."
+        text += " Repeatable."
     values = choices(field)
     if values:
         # In the help and not as a placeholder: long ones leave no room for the names of options.
@@ -207,14 +256,14 @@ def _option(field: Field, describe: Describe, *, several: bool) -> inspect.Param
 
     option = typer.Option(
         option_name(field.name),
-        metavar=_METAVARS.get(field.kind, "SID" if field.sid else "TEXT"),
+        metavar=_metavar(field),
         help=_literal(text.strip()),
         show_default=False,
         autocompletion=complete if values else None,
-        rich_help_panel="What it is about" if field.place == "path" else "Arguments",
+        rich_help_panel="Path arguments" if field.location == "path" else "Arguments",
     )
     annotation: Any = Annotated[list[str] | None, option] if repeated else Annotated[str | None, option]
-    return inspect.Parameter(field.name, _KEYWORD, default=None, annotation=annotation)
+    return inspect.Parameter(_parameter(field), _KEYWORD, default=None, annotation=annotation)
 
 
 _METAVARS = {
@@ -227,42 +276,37 @@ _METAVARS = {
 }
 
 
+def _metavar(field: Field) -> str:
+    if field.type == "array" and field.items is not None:
+        return _metavar(field.items)
+    return _METAVARS.get(field.type, "SID" if field.sid else "TEXT")
+
+
 def _secret_option(fields: Sequence[Field]) -> inspect.Parameter:
     names = ", ".join(plain_name(field.name) for field in fields)
     text = (
-        f"Send this argument too; its value comes from the environment ({variable(fields[0].name)} and so on) or is "
-        f"asked for, and never stands on a command line. One of {names}. Can be repeated."
+        f"Send this argument, with the value of the environment variable {variable(fields[0].name)} (and so on), or "
+        f"asked for without echo; never on the command line. One of {names}. Repeatable."
     )
     option = typer.Option("--secret", metavar="NAME", help=text, show_default=False, rich_help_panel="Arguments")
     return inspect.Parameter("secret", _KEYWORD, default=None, annotation=Annotated[list[str] | None, option])
 
 
-def _given(describe: Describe, fields: Sequence[Field], texts: Mapping[str, Any], place: tzinfo | None) -> Given:
+def _passed(describe: Describe, fields: Sequence[Field], texts: Mapping[str, Any], place: tzinfo | None) -> Passed:
     arguments: dict[str, Any] = {}
     for field in fields:
-        given = texts.get(field.name)
-        if given is None or given == []:
+        value = texts.get(field.name)
+        if value is None or value == []:
             continue
         try:
-            arguments[field.name] = _value(field, given, place)
+            single = isinstance(value, str)
+            arguments[field.name] = value_of(field, value, place) if single else values_of(field, value, place)
         except InvalidArgumentError as error:
             raise as_usage(error) from None
-        if field.kind == "timestamp" and arguments[field.name] is not None:
+        if field.type == "timestamp" and arguments[field.name] is not None:
             note(f"{option_name(field.name)} {arguments[field.name]}")
     try:
         check_order(describe, arguments, option_name)
     except InvalidArgumentError as error:
         raise as_usage(error) from None
-    return Given(describe, arguments, place)
-
-
-def _value(field: Field, given: Any, place: tzinfo | None) -> Any:
-    if isinstance(given, str):
-        return value_of(field, given, place)
-    texts: list[str] = list(given)
-    if field.kind == "comma" and len(texts) == 1:
-        return value_of(field, texts[0], place)
-    if field.client_default is not None or field.kind == "array":
-        return texts
-    # One goes out as one value, as the sample of the page shows it.
-    return texts[0] if len(texts) == 1 else texts
+    return Passed(describe, arguments, place)

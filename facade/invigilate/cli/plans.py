@@ -1,111 +1,113 @@
-"""Calls that were checked and written out, and not sent: what a dry run shows, and what is asked about."""
+"""Requests that were checked and encoded, and not sent: what a dry run and a question show."""
 
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote
 
-from invigilate._base import check_base_url, setting
-from invigilate._clients import _SMARTERPROCTORING  # pyright: ignore[reportPrivateUsage]
-from invigilate._engine import Prepared
+from invigilate._clients import setting
+from invigilate._masking import MASK
 from invigilate._requests import prepare
+from invigilate._values import PreparedRequest
 from invigilate.errors import InvalidArgumentError
-from smarterproctoring_client.calls import Call
+from invigilate_runtime import Call
 
 from .exits import ExitCode, Failure
 from .fields import Describe, masked, operation_of, option_name
 from .output import for_people, one_line, say, to_json
+from .registry import variable_of
 
 Target = tuple[tuple[str, str], ...]
-"""What a call changes: the arguments of its path."""
+"""What a request changes: the arguments of its path."""
+REQUIRED = "a value, since it is required"
 
 
 class Plan(NamedTuple):
-    """One call that can be sent.
+    """A request that can be sent.
 
     Attributes:
-        call: what is sent, under the policies of the client.
-        prepared: the same, written out.
-        line: of the file that it comes from; `None` for one from options.
+        call: the call, for a client to send.
+        prepared: its request, encoded.
+        line: the line of the file that it comes from; `None` for one from options.
     """
 
     call: Call[Any]
-    prepared: Prepared
+    prepared: PreparedRequest
     line: int | None = None
 
     @property
     def target(self) -> Target:
-        """The arguments of the path: two calls with the same ones change the same thing."""
+        """The arguments of the path: two requests with the same ones change the same thing."""
         fields = self.call.operation.fields
         arguments = self.prepared.arguments
-        return tuple((field.name, str(arguments[field.name])) for field in fields if field.place == "path")
+        return tuple((field.name, str(arguments[field.name])) for field in fields if field.location == "path")
 
     @property
     def path(self) -> str:
-        """Path and query, as they are sent."""
-        return self.prepared.request.target
+        """Path and query, with sensitive values masked."""
+        fields = self.call.operation.fields
+        hidden = [field.name for field in fields if field.sensitive and field.location in {"path", "query"}]
+        passed = {name: MASK for name in hidden if name in self.call.arguments}
+        if not passed:
+            return self.prepared.request.target
+        return self.call.operation.request({**self.call.arguments, **passed}).target.replace(quote(MASK), MASK)
 
-    def body(self) -> dict[str, Any]:
-        """What is sent, with sensitive values masked."""
+    def body(self) -> dict[str, Any] | None:
+        """The body with sensitive values masked; `None` without one."""
         content = self.prepared.request.content
-        members: Mapping[str, Any] = json.loads(content) if content else {}
-        return masked(tuple(field for field in self.call.operation.fields if field.place == "body"), members)
+        if content is None:
+            return None
+        is_json = self.call.operation.media == "application/json"
+        sent: dict[str, Any] = json.loads(content) if is_json else dict(parse_qsl(content.decode()))
+        return masked(tuple(field for field in self.call.operation.fields if field.location == "body"), sent)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what is sent as JSON takes it."""
+        """Return the request as a JSON object."""
         line = {} if self.line is None else {"line": self.line}
         return {**line, "method": self.prepared.request.method, "path": self.path, "body": self.body()}
 
     def __str__(self) -> str:
-        """What is sent, in one line."""
-        body = json.dumps(self.body(), ensure_ascii=False)
-        return one_line(f"{self.prepared.request.method} {self.path} {body}")
-
-
-def base_url() -> str:
-    """Give the address that calls are sent to, without a slash at its end. It needs no token.
-
-    Raises:
-        ConfigurationError: if the environment names one that no call is sent to, such as one with a user.
-    """
-    text = setting(None, "SMARTERPROCTORING_BASE_URL", _SMARTERPROCTORING["production"])
-    return check_base_url(text, allow_insecure_http=False)[0]
+        """The request in one line."""
+        body = self.body()
+        shown = "" if body is None else f" {json.dumps(body, ensure_ascii=False)}"
+        return one_line(f"{self.prepared.request.method} {self.path}{shown}")
 
 
 def complete(describe: Describe, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the install of the environment, so that it is named wherever a call is shown, and see that nothing misses.
+    """Add what the environment supplies, so that it is shown with the request, and check that nothing is missing.
 
     Raises:
         InvalidArgumentError: if an argument is missing.
-        Failure: if no install is known.
+        Failure: if the environment should supply it.
     """
-    given = dict(arguments)
+    passed = dict(arguments)
     for field in operation_of(describe).fields:
-        if field.name in given:
+        if field.name in passed:
             continue
-        install = setting(None, "SMARTERPROCTORING_INSTALL_SID") if field.client_default == "install_sid" else None
-        if install is not None:
-            given[field.name] = install
-        elif field.required and field.client_default is not None:
-            raise Failure(ExitCode.SETTINGS, f"give {option_name(field.name)}, or set SMARTERPROCTORING_INSTALL_SID")
+        variable = variable_of(describe, field.client_default) if field.client_default is not None else None
+        value = setting(None, variable) if variable is not None else None
+        if value is not None:
+            passed[field.name] = value
+        elif field.required and variable is not None:
+            raise Failure(ExitCode.SETTINGS, f"pass {option_name(field.name)}, or set {variable}")
         elif field.required:
-            raise InvalidArgumentError(field.name, "a value, since it is required", "none")
-    return given
+            raise InvalidArgumentError(field.name, REQUIRED, "nothing")
+    return passed
 
 
 def plan(describe: Describe, arguments: Mapping[str, Any], line: int | None = None) -> Plan:
-    """Check the arguments of a call and write it out.
+    """Check the arguments of a call and encode its request.
 
     Args:
         describe: the generated function of the operation.
         arguments: by Python name.
-        line: of the file that they come from.
+        line: the line of the file that they come from.
 
     Raises:
         InvalidArgumentError: if an argument is wrong or missing.
-        Failure: if no install is known.
+        Failure: if the environment should supply one.
     """
     call: Call[Any] = describe(**complete(describe, arguments))
     return Plan(call, prepare(call, {}, check_sids=True, page={}), line)
@@ -120,10 +122,5 @@ def show_plans(plans: Sequence[Plan], *, as_json: bool) -> None:
             say(f"line {item.line}: {item}" if item.line is not None else str(item))
         else:
             line = [] if item.line is None else [str(item.line)]
-            say(*line, item.prepared.request.method, item.path, to_json(item.body()))
-
-
-def show_command(target: Target) -> str:
-    """The command that reads a session back."""
-    options = " ".join(f"{option_name(name)} {shlex.quote(value)}" for name, value in target)
-    return f"invigilate sessions show {options}"
+            body = [] if item.body() is None else [to_json(item.body())]
+            say(*line, item.prepared.request.method, item.path, *body)

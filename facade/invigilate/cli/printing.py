@@ -1,4 +1,4 @@
-"""Prints what came of a change. That may fail when the change is made, and whoever made it has to learn of it."""
+"""Prints the results of changes. Printing may fail after a change was made, which must still be reported."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from invigilate.errors import APIError
-
 from .exits import ExitCode
-from .output import cell, console, discard, for_people, listing, member, note
+from .output import cell, console, discard, field_at, for_people, listing, named, note
 
 _GAP, _INDENT = "  ", "      "
 _NARROWEST_TEXT = 20
 
 
 def printed(show: Callable[[], None], made: str) -> ExitCode:
-    """Print, and say on stderr if that cannot be done.
+    """Print a result, and report on stderr if it cannot be printed.
 
     Args:
-        show: what prints.
-        made: what is true all the same, with the subject of "cannot be printed" at its end.
+        show: prints the result.
+        made: what was done anyway, ending with the subject of "cannot be printed".
 
     Returns:
         `OK`, or what to exit with if nothing else is wrong.
 
     Raises:
-        KeyboardInterrupt: with a text, if printing is cut off.
+        KeyboardInterrupt: with a message, if printing is interrupted.
     """
     try:
         show()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"{made} is not printed to its end") from None
+        raise KeyboardInterrupt(f"{made} was not printed completely") from None
     except Exception as error:
         discard(sys.stdout)
         note(f"{made} cannot be printed: {getattr(error, 'strerror', None) or type(error).__name__}")
@@ -40,31 +38,26 @@ def printed(show: Callable[[], None], made: str) -> ExitCode:
     return ExitCode.OK
 
 
-def said(error: APIError) -> str:
-    """What an error says, without method and path: for where the row that it is about is named beside it."""
-    return str(error).removeprefix(f"{error.method} {error.path}: ")
-
-
 def show_outcomes(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print what came of rows. People are shown all of it, in as many lines as it takes.
+    """Print the outcomes of rows; a terminal shows them in full, on as many lines as needed.
 
     Args:
-        rows: what came of each.
-        columns: what to print of each; the last one is text, and takes the room that is left.
-        as_json: print a line of JSON for each.
+        rows: the outcome of each.
+        columns: the fields to print; the last one takes the remaining width.
+        as_json: print each outcome as a line of JSON.
     """
     if as_json or not for_people():
-        listing(rows, columns, as_json=as_json)
+        listing(rows, [named(name) for name in columns], as_json=as_json)
         return
     from rich.cells import cell_len, set_cell_size
     from rich.text import Text
 
     screen = console()
     headings = [name.replace("_", " ") for name in columns]
-    lines = [[cell(member(row, column)) for column in columns] for row in rows]
+    lines = [[cell(field_at(row, column)) for column in columns] for row in rows]
     widths = [max(map(cell_len, texts)) for texts in zip(headings, *lines, strict=True)][:-1]
     start = sum(widths) + len(_GAP) * len(widths)
-    # Where too little is left beside the other columns, the text stands below them.
+    # Where too little width remains, the text goes below the other columns.
     below = screen.width - start < _NARROWEST_TEXT
     start = len(_INDENT) if below else start
 

@@ -1,4 +1,4 @@
-"""How far something has come: a moving line on stderr when it is a terminal, and nothing otherwise."""
+"""Progress: a moving line on stderr if it is a terminal, otherwise nothing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Protocol
 
 
 class Report(Protocol):
-    """Takes how many are done, of how many, and what is done with them where that changes on the way."""
+    """Takes the number done, the total, and the current phase where there are several."""
 
     def __call__(self, done: int, total: int | None, doing: str = "") -> None:
-        """Show it."""
+        """Show the progress."""
 
 
 @contextmanager
 def progress(what: str) -> Generator[Report]:
-    """Show what is done, rows per second and the time left.
+    """Show the number done, the rate and the time left.
 
     Args:
-        what: the things that are counted, such as rows.
+        what: what is counted, such as rows.
     """
     if not sys.stderr.isatty():
         yield nothing
@@ -47,7 +47,7 @@ def progress(what: str) -> Generator[Report]:
         Speed(),
         TimeRemainingColumn(compact=True),
         console=console(sys.stderr),
-        # What the command prints is not taken over: it may go somewhere else.
+        # stdout is not captured: it may go somewhere else.
         redirect_stdout=False,
         transient=True,
         speed_estimate_period=5,
@@ -58,7 +58,7 @@ def progress(what: str) -> Generator[Report]:
 
         def report(done: int, total: int | None, doing: str = "") -> None:
             description = f"{doing} " if doing else ""
-            # A terminal that has gone ends nothing.
+            # A terminal that is gone does not end the command.
             with suppress(OSError):
                 if description != bar.tasks[0].description:
                     bar.reset(task, description=description)

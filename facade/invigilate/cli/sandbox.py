@@ -1,4 +1,4 @@
-"""`invigilate sandbox`: serves the sandbox, with the options of `python -m invigilate.sandbox`."""
+"""`invigilate sandbox`: serves the sandbox; its options are those of `python -m invigilate.sandbox`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def register(app: typer.Typer) -> None:
         app,
         "sandbox",
         _serve,
-        help="Serve both APIs on this machine, with made-up data, until Ctrl-C.",
+        help="Serve all APIs on this machine, with made-up data, until Ctrl-C.",
         examples=[_EXAMPLE],
-        # What stands behind it is for the sandbox's own parser, --help included.
+        # All arguments go to the parser of the sandbox, --help included.
         settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     )
 
 
 def check_installed() -> None:
-    """Check that the sandbox can run.
+    """Check that the sandbox is installed.
 
     Raises:
         Failure: if it is not installed.

@@ -1,4 +1,4 @@
-"""Tables for people: which columns have room, how wide they are, and what becomes of times."""
+"""Tables for terminals: which columns fit, how wide they are, and how times are shown."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SAMPLE = 100
-"""Rows that are looked at to find the widths of columns; a report is not held in memory for that."""
+"""Rows from which the widths of columns are found; not the whole report, which would have to be in memory."""
 _NARROWEST, _MODERATE = 8, 17
 _LONGEST_WHOLE = 40
-"""What is longer is no date, status or identifier, whatever its column is called."""
+"""A longer string is not a date, status or identifier, whatever its column is called."""
 _WHOLE = re.compile(r"date|.*(?:date|time|status|outcome|id)$", re.ASCII | re.IGNORECASE)
-"""Columns that are of no use when they are cut off."""
+"""Columns that are useless when truncated."""
 _UTC = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z", re.ASCII)
 _GAP = "  "
 
 
 class Column(NamedTuple):
-    """What decides on the width of a column.
+    """What determines the width of a column.
 
     Attributes:
-        width: of the longest text in it.
-        whole: it is never cut off.
-        empty: nothing is in it, nor will be.
+        width: the width of its longest cell.
+        whole: whether it is never truncated.
+        empty: whether all its cells are empty.
     """
 
     width: int
@@ -39,10 +39,10 @@ class Column(NamedTuple):
 
 
 def local(text: str, place: tzinfo | None) -> str:
-    """Write an instant of an answer as people read it: to the minute, in a time zone; other texts stay.
+    """Return a time of a response to the minute, in a time zone; other strings unchanged.
 
     Args:
-        text: what stands in the answer.
+        text: the string of the response.
         place: the time zone; by default UTC.
     """
     parts = _UTC.fullmatch(text)
@@ -53,7 +53,7 @@ def local(text: str, place: tzinfo | None) -> str:
 
 
 def in_place(text: str, place: tzinfo) -> str | None:
-    """Write an instant in a time zone, with its offset; `None` for what is no instant."""
+    """Return a time in a time zone, with its offset; `None` for a string that is not a time."""
     if not _UTC.fullmatch(text):
         return None
     try:
@@ -70,14 +70,14 @@ def print_table(
     every: bool,
     left_out: Callable[[list[str]], None],
 ) -> None:
-    """Print rows while they come, as wide as the terminal is.
+    """Print rows as they are read, as wide as the terminal.
 
     Args:
         screen: the terminal.
         cells: the rows.
-        names: of the columns, as they are documented.
-        every: leave out no column, even if lines then run over the end of the terminal.
-        left_out: is told the headings of columns that hold something and have no room.
+        names: the documented names of the columns.
+        every: keep all columns, even if lines become longer than the terminal.
+        left_out: called with the headings of columns that are not empty and do not fit.
     """
     from rich.cells import cell_len, set_cell_size
     from rich.text import Text
@@ -101,7 +101,7 @@ def print_table(
         width, length = widths[place], cell_len(text)
         if length <= width:
             return text + " " * (width - length)
-        # A row after those that were looked at may have a longer one.
+        # A row after the sample may have a longer one.
         whole = columns[place].whole and length <= _LONGEST_WHOLE
         return text if whole else set_cell_size(text, width - 1) + "…"
 
@@ -119,17 +119,17 @@ def _heading(name: str) -> str:
 
 
 def fit(columns: Sequence[Column], room: int, *, every: bool = False) -> dict[int, int]:
-    """Find widths so that a line fits, if it can.
+    """Find widths so that a line fits, if possible.
 
-    First empty columns go, then the widest texts are narrowed, and then columns at the end go.
+    First empty columns are dropped, then the widest cells are narrowed, then columns at the end are dropped.
 
     Args:
-        columns: what is wanted.
-        room: of the terminal.
-        every: let no column go.
+        columns: the columns.
+        room: the width of the terminal.
+        every: drop no column.
 
     Returns:
-        The places of the columns that stay, with their widths.
+        The positions of the columns that are kept, with their widths.
     """
     kept = {place: column.width for place, column in enumerate(columns)}
     for place in reversed(range(len(columns))):
@@ -151,7 +151,7 @@ def _narrowed(columns: Sequence[Column], wanted: dict[int, int], room: int) -> d
     for narrowest in (_MODERATE, _NARROWEST):
         texts = [place for place in widths if not columns[place].whole and widths[place] > narrowest]
         while texts and _excess(widths, room) > 0:
-            # Of equally wide ones that at the end.
+            # Of equally wide ones, the last.
             widest = max(texts, key=lambda place: (widths[place], place))
             widths[widest] -= 1
             if widths[widest] == narrowest:

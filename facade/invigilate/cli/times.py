@@ -1,4 +1,4 @@
-"""Times as people give them: ISO dates and date-times, with an offset or in a named time zone."""
+"""Times as people type them: ISO dates and date-times, with an offset or in a named time zone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def zone(name: str | None) -> tzinfo | None:
     """Find a time zone by its IANA name.
 
     Raises:
-        Failure: if there is none of that name.
+        Failure: if there is no time zone of that name.
     """
     if name is None:
         return None
@@ -35,32 +35,33 @@ def zone(name: str | None) -> tzinfo | None:
 
 
 def instant(text: str, argument: str, place: tzinfo | None) -> str:
-    """Read a time, and write the instant that it names in UTC.
+    """Parse a time, and return it in UTC.
 
-    A date alone means the start of that day, for a lower bound and for an upper one alike: since lower bounds are
-    inclusive and upper ones exclusive, the first days of two months make exactly a month. It does not do for the time
-    of an appointment.
+    A date alone is the start of that day, as a lower and as an upper bound: lower bounds are inclusive and upper bounds
+    exclusive, so the first days of two months span exactly one month. The time of an appointment needs a time.
 
     Args:
-        text: what was given.
-        argument: for whom it was given.
+        text: the string.
+        argument: the name for the error.
         place: the time zone of a time without an offset.
 
     Returns:
         The instant as the API takes it, such as `2026-09-30T22:00:00.000Z`.
 
     Raises:
-        InvalidTimestampError: if it names no instant, or two.
+        InvalidTimestampError: if the string is not exactly one instant.
     """
     parts = _TIME.fullmatch(text)
     if parts is None:
-        raise InvalidTimestampError(argument, _EXPECTED, f"a {len(text)}-character text" if text else "an empty text")
+        raise InvalidTimestampError(
+            argument, _EXPECTED, f"a string of length {len(text)}" if text else "an empty string"
+        )
     date, clock, offset = parts.groups()
     if clock is None and argument.endswith("date_time"):
         raise InvalidTimestampError(argument, "a date and a time", "a bare date")
     if place is None and offset is None:
-        given = "a bare date" if clock is None else "a time without an offset"
-        raise InvalidTimestampError(argument, "an offset such as Z or +02:00, or --timezone", given)
+        passed = "a bare date" if clock is None else "a time without an offset"
+        raise InvalidTimestampError(argument, "an offset such as Z or +02:00, or --timezone", passed)
     try:
         moment = datetime.fromisoformat(f"{date}T{clock or '00:00'}{(offset or '').upper()}")
     except ValueError:
@@ -69,18 +70,18 @@ def instant(text: str, argument: str, place: tzinfo | None) -> str:
         try:
             moment = _local(moment.replace(tzinfo=place), argument, whole_day=clock is None)
         except OverflowError:
-            given = f"a time in {place} that is outside of the years 1 to 9999 in UTC"
-            raise InvalidTimestampError(argument, _EXPECTED, given) from None
+            passed = f"a time in {place} outside the years 1 to 9999 in UTC"
+            raise InvalidTimestampError(argument, _EXPECTED, passed) from None
     return wire_timestamp(moment, argument)
 
 
 def _local(moment: datetime, argument: str, *, whole_day: bool) -> datetime:
-    """Check that a clock shows this time once. A day begins all the same: with its first moment."""
+    """Check that clocks show this time exactly once; a whole day starts with its first moment anyway."""
     first, second = moment.replace(fold=0).astimezone(UTC), moment.replace(fold=1).astimezone(UTC)
     if first == second or whole_day:
         return first
     if first.astimezone(moment.tzinfo).replace(tzinfo=None) != moment.replace(tzinfo=None):
-        given = f"a time that is skipped in {moment.tzinfo}, when clocks are put forward"
+        passed = f"a time that is skipped in {moment.tzinfo} when clocks go forward"
     else:
-        given = f"a time that comes twice in {moment.tzinfo}, when clocks are put back"
-    raise InvalidTimestampError(argument, "a time that a clock shows once; an offset makes it clear", given)
+        passed = f"a time that occurs twice in {moment.tzinfo} when clocks go back"
+    raise InvalidTimestampError(argument, "a time that occurs once; an offset makes it unambiguous", passed)

@@ -1,4 +1,4 @@
-"""Many calls from a CSV file: a column for each argument, all rows checked before anything is sent."""
+"""Requests from a CSV file: a column for each argument; all rows are checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
+from invigilate.cli.checks import check_order, unchanged
+from invigilate.cli.exits import Failure, usage
+from invigilate.cli.fields import Describe, operation_of, option_name, plain_name, value_of
+from invigilate.cli.output import note
+from invigilate.cli.plans import REQUIRED, Plan, Target, plan
 from invigilate.errors import InvalidArgumentError, InvalidSidError, InvalidTimestampError
-from smarterproctoring_client.calls import Field
-
-from .checks import check_order, unchanged
-from .exits import Failure, usage
-from .fields import Describe, operation_of, option_name, plain_name, value_of
-from .output import note
-from .plans import Plan, Target, plan
+from invigilate_runtime import Field
 
 _MOST_NAMED = 10
 _MOST_TIMES = 5
@@ -25,23 +24,22 @@ _LONGEST_NAME = 40
 
 
 def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place: tzinfo | None) -> list[Plan]:
-    """Read a CSV file into calls.
+    """Read a CSV file into requests.
 
-    An empty cell means that the argument is not given. The first line names the arguments. Times are echoed as the
-    instants that they are.
+    The first line names the arguments; an empty cell omits one. Times are printed as the instants they stand for.
 
     Args:
         path: the file, in UTF-8, with commas.
         describe: the generated function of the operation.
-        common: arguments of every row, by Python name, for which the file has no column.
+        common: arguments of all rows, by Python name, for which the file has no column.
         place: the time zone of times without an offset.
 
     Raises:
-        Failure: if the file is not as it should be, or a value in it is wrong; the message names the lines.
+        Failure: if the file or a value in it is wrong; the message names the lines.
     """
     lines = list(_lines(path))
     if not lines:
-        raise usage(f"{path}: it is empty; its first line names the arguments")
+        raise usage(f"{path}: it is empty; the first line must name the arguments")
     columns = _columns(path, lines[0][1], describe, common)
     plans: list[Plan] = []
     wrong: dict[int, str] = {}
@@ -49,7 +47,7 @@ def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place:
     times = _Times()
     for number, cells in lines[1:]:
         if len(cells) != len(columns):
-            wrong[number] = f"{len(cells)} cells below {len(columns)} names"
+            wrong[number] = f"{len(cells)} cells for {len(columns)} columns"
             continue
         texts = {field.name: text for field, text in zip(columns, cells, strict=True) if text}
         try:
@@ -64,23 +62,23 @@ def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place:
             continue
         missing = unchanged(describe, every)
         if missing:
-            wrong[number] = f"nothing to change: give one of {_names(missing)}"
+            wrong[number] = f"nothing to change: pass one of {_names(missing)}"
             continue
-        times.add(number, {field.name: arguments.get(field.name) for field in columns if field.kind == "timestamp"})
+        times.add(number, {field.name: arguments.get(field.name) for field in columns if field.type == "timestamp"})
         earlier = seen.setdefault(item.target, number)
         if earlier != number:
-            wrong[number] = f"it is about the same thing as line {earlier}"
+            wrong[number] = f"it changes the same thing as line {earlier}"
         plans.append(item)
     if wrong:
         raise _wrong(path, wrong)
     if not plans:
-        raise usage(f"{path}: it has no rows below its first line")
+        raise usage(f"{path}: it has no rows after its first line")
     times.echo()
     return plans
 
 
 class _Times:
-    """The instants that the times of a file are, by column."""
+    """The instants that the times of a file stand for, by column."""
 
     def __init__(self) -> None:
         self._instants: dict[str, list[tuple[str, int]]] = {}
@@ -91,14 +89,14 @@ class _Times:
                 self._instants.setdefault(name, []).append((instant, line))
 
     def echo(self) -> None:
-        """Name some of them one by one, and of many the first and the last."""
+        """Print them, or of many the first and the last."""
         for name, found in self._instants.items():
             if len(found) <= _MOST_TIMES:
-                said = ", ".join(f"{instant} (line {line})" for instant, line in found)
+                shown = ", ".join(f"{instant} (line {line})" for instant, line in found)
             else:
                 (first, at), (last, until) = min(found), max(found)
-                said = f"{len(found)} times from {first} (line {at}) to {last} (line {until})"
-            note(f"{plain_name(name)} {said}")
+                shown = f"{len(found)} times from {first} (line {at}) to {last} (line {until})"
+            note(f"{plain_name(name)} {shown}")
 
 
 def _names(fields: Iterable[Field]) -> str:
@@ -107,26 +105,27 @@ def _names(fields: Iterable[Field]) -> str:
 
 def _problem(error: InvalidArgumentError, texts: Mapping[str, str], columns: Sequence[Field]) -> str:
     name, option = plain_name(error.argument), option_name(error.argument)
-    if error.argument in texts or not error.expected.endswith("since it is required"):
-        return f"{name}: expected {error.expected}, got {_given(error, texts)}"
+    if error.argument in texts or error.expected != REQUIRED:
+        hint = f". {error.hint}" if error.hint else ""
+        return f"{name}: expected {error.expected}, got {_passed(error, texts)}{hint}"
     if any(field.name == error.argument for field in columns):
         return f"{name}: expected {error.expected}, got an empty cell"
-    return f"the column {name} is missing, which is required; or give {option} for all rows"
+    return f"the required column {name} is missing; or pass {option} for all rows"
 
 
-def _given(error: InvalidArgumentError, texts: Mapping[str, str]) -> str:
-    """Describe a cell. What stands in the wrong column may be anybody's secret, and is not repeated."""
+def _passed(error: InvalidArgumentError, texts: Mapping[str, str]) -> str:
+    """Describe a cell. A value in the wrong column may be a secret, and is not shown."""
     text = texts.get(error.argument.partition("[")[0])
-    # These tell what is wrong, and repeat nothing but what has the shape of a SID.
+    # These errors show nothing but SIDs.
     if text is None or isinstance(error, InvalidSidError | InvalidTimestampError):
-        return error.given
-    return f"a {len(text)}-character string"
+        return error.passed
+    return f"a string of length {len(text)}"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the number of the line that it begins on."""
+    """Yield the rows that are not blank, each with the number of its first line."""
     try:
-        # With the mark that spreadsheet programs write at the start, or without it.
+        # With or without the byte order mark that spreadsheet programs write.
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             before = 0
@@ -138,13 +137,13 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             except csv.Error as error:
                 raise usage(f"{path}: line {reader.line_num}: {error}") from None
     except UnicodeDecodeError:
-        raise usage(f"{path}: {_undecodable(path)}it is not in UTF-8") from None
+        raise usage(f"{path}: {_undecodable(path)}not UTF-8") from None
     except OSError as error:
         raise usage(f"--csv: {path}: {error.strerror}") from None
 
 
 def _undecodable(path: Path) -> str:
-    """Name the line that is not in UTF-8."""
+    """Return the line that is not in UTF-8."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -162,31 +161,30 @@ def _columns(path: Path, names: list[str], describe: Describe, common: Mapping[s
         field = known.get(name)
         if field is None:
             expected = ", ".join(dict.fromkeys(map(plain_name, known)))
-            separator = "; they are separated by commas" if ";" in name or "\t" in name else ""
-            # The first line of a file without names holds values, which may be secrets.
-            called = repr(name) if _LIKE_A_NAME.fullmatch(name) else f"(a {len(name)}-character string)"
+            separator = "; columns are separated by commas" if ";" in name or "\t" in name else ""
+            # Without a line of names, the first line holds values, which may be secrets.
+            called = repr(name) if _LIKE_A_NAME.fullmatch(name) else f"(a string of length {len(name)})"
             meant = _meant(name, known)
             raise usage(
-                f"{path}: line 1: column {place} has an unknown name {called}{meant}; expected some of "
-                f"{expected}{separator}"
+                f"{path}: line 1: column {place} has an unknown name {called}{meant}; expected {expected}{separator}"
             )
         if field in columns:
-            raise usage(f"{path}: line 1: the column {name} comes twice")
+            raise usage(f"{path}: line 1: the column {name} appears twice")
         if field.name in common:
-            raise usage(f"{path}: line 1: {name} is a column, and given as {option_name(field.name)}, too")
+            raise usage(f"{path}: line 1: {name} is both a column and passed as {option_name(field.name)}")
         columns.append(field)
     return columns
 
 
 def _meant(name: str, known: Mapping[str, Field]) -> str:
-    """Suggest the argument whose documented name, or one of much the same letters, was given."""
+    """Suggest an argument with this documented name, or with a similar one."""
     from difflib import get_close_matches
 
-    wires = {field.wire.casefold(): field for field in known.values()}
+    wires = {field.wire_name.casefold(): field for field in known.values()}
     plain = name.replace("-", "_").replace(" ", "_").casefold()
     close = get_close_matches(plain, known, 1, 0.8) if len(name) <= _LONGEST_NAME else []
     found = wires.get(name.casefold()) or known.get(plain) or (known[close[0]] if close else None)
-    return f"; is it {plain_name(found.name)}?" if found is not None else ""
+    return f"; did you mean {plain_name(found.name)}?" if found is not None else ""
 
 
 def _wrong(path: Path, wrong: Mapping[int, str]) -> Failure:

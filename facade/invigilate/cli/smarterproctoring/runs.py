@@ -1,4 +1,4 @@
-"""Many rows: sorted by what is known of them, sent one after the other, and written down."""
+"""Many rows: sorted by their state, sent one after the other, and recorded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from invigilate._policy import Outcome, classify
+from invigilate.cli.confirm import confirm
+from invigilate.cli.exits import ExitCode, Failure, code_of
+from invigilate.cli.output import note
+from invigilate.cli.plans import Plan, show_plans
+from invigilate.cli.printing import printed, show_outcomes
+from invigilate.cli.progress import progress
 from invigilate.errors import (
     APIConnectionError,
     APIError,
@@ -21,15 +27,9 @@ from invigilate.errors import (
     RateLimitError,
 )
 
-from .already import UNREADABLE, read_before, why_held
-from .clients import proctoring
-from .confirm import confirm
-from .exits import ExitCode, Failure, code_of
+from .clients import base_url, proctoring
+from .guards import UNREADABLE, read_before, why_held
 from .journal import JournalLostError
-from .output import note
-from .plans import Plan, base_url, show_plans
-from .printing import printed, said, show_outcomes
-from .progress import progress
 from .results import ResultFile, State, lines_of, unproven
 from .unknowns import UNKNOWN, advice, interrupted, read_back, settle
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _DONE = (State.SUCCEEDED, State.CONFIRMED)
 _SHOWN = 5
 _MOST_LOST = 3
-"""So many lost replies or failures in a row, and the server is at fault: the rest is left for another run."""
+"""After so many lost responses or failures in a row, the rest is left for another run."""
 _LONGEST_WAIT = 60.0
 _MOST_WAITS = 3
 
@@ -50,7 +50,7 @@ class Run:
     Args:
         plans: the rows, at least one.
         path: the results file.
-        retry_refused: send rows that were refused again.
+        retry_refused: retry rows that the server refused.
     """
 
     def __init__(self, plans: Sequence[Plan], path: Path, *, retry_refused: bool) -> None:
@@ -60,28 +60,28 @@ class Run:
         self._retry = retry_refused
         self._again = "run the same command again to continue"
 
-    def start(
-        self, *, as_json: bool, dry_run: bool, yes: bool, confirmed: Sequence[str], send_again: Sequence[str]
-    ) -> None:
-        """Send what is to be sent, or show it.
+    def start(self, *, as_json: bool, dry_run: bool, yes: bool, confirmed: Sequence[str], retry: Sequence[str]) -> None:
+        """Send the rows, or show them.
 
         Args:
             as_json: print JSON.
             dry_run: print what would be sent, and change nothing.
             yes: do not ask.
-            confirmed: lines that were read back to have gone through.
-            send_again: lines that were read back not to have, each with the mark of its unknown outcome.
+            confirmed: lines that went through, each with the mark of its unknown outcome.
+            retry: lines to send, likewise.
 
         Raises:
-            Failure: with the exit code that says what came of it.
+            Failure: with the exit code of the outcome.
         """
-        if send_again:
-            # Once the row is sent, its mark is that of the past.
-            self._again = "run the same command again, without --send-again, to continue"
-        safe = self.operation.repeat == "safe"
-        with ResultFile(self.path, self.operation.id, base_url(), safe=safe, writing=not dry_run) as results:
+        if retry:
+            # Once the row is sent, its mark is outdated.
+            self._again = "run the same command again, without --retry, to continue"
+        operation = self.operation
+        with ResultFile(
+            self.path, operation.id, base_url(), idempotent=operation.idempotent, writing=not dry_run
+        ) as results:
             results.check(self.plans)
-            settle(self.plans, results, confirmed, send_again)
+            settle(self.plans, results, confirmed, retry)
             if dry_run:
                 show_plans(self.to_send(results), as_json=as_json)
                 note(self.summary(results))
@@ -91,25 +91,25 @@ class Run:
             self._send(results, as_json=as_json, yes=yes)
 
     def of(self, results: ResultFile, *states: State | None) -> list[Plan]:
-        """The rows in one of these states."""
+        """Return the rows in one of these states."""
         return [item for item in self.plans if results.state(item) in states]
 
     def to_send(self, results: ResultFile) -> list[Plan]:
-        """The rows that this run sends."""
+        """Return the rows that this run sends."""
         refused = [State.REFUSED] if self._retry else []
         return self.of(results, None, State.NOT_SENT, State.FAILED, State.RELEASED, *refused)
 
     def unknown(self, results: ResultFile) -> list[Plan]:
-        """The rows that may have gone through."""
+        """Return the rows that may have gone through."""
         return self.of(results, *UNKNOWN)
 
     def summary(self, results: ResultFile) -> str:
-        """Count what is known of the rows."""
+        """Count the rows by state."""
         counts = {
             "to send": len(self.to_send(results)),
             "done": len(self.of(results, *_DONE)),
             "refused": 0 if self._retry else len(self.of(results, State.REFUSED)),
-            "of unknown outcome": len(self.unknown(results)),
+            "with unknown outcome": len(self.unknown(results)),
             "held": len(self.of(results, State.HELD)),
         }
         rows = f"{len(self.plans)} rows: " if len(self.plans) != 1 else "1 row: "
@@ -140,15 +140,13 @@ class Run:
         self._end(results, sender, code)
 
     def _end(self, results: ResultFile, sender: Sender | None, code: ExitCode) -> None:
-        """Say what is left to do, and exit with what matters most of all that happened."""
+        """Report what is left to do, and exit with the most important outcome."""
         if sender is not None and not results.in_place:
-            risky = not self.plans[0].prepared.safe and self.of(results, *_DONE, *UNKNOWN)
-            said_first = (
+            risky = not self.plans[0].prepared.idempotent and self.of(results, *_DONE, *UNKNOWN)
+            reason = (
                 f"stopped: {sender.stop}" if sender.stop else f"{self.path}: it was removed or changed during the run"
             )
-            raise Failure(
-                ExitCode.OUTCOME_UNKNOWN if risky else ExitCode.FAILED, said_first, *self._left_behind(results)
-            )
+            raise Failure(ExitCode.OUTCOME_UNKNOWN if risky else ExitCode.FAILED, reason, *self._left_behind(results))
         if sender is not None and sender.stop is not None:
             left = len(self.to_send(results))
             rows = f"{left} {'row is' if left == 1 else 'rows are'} left"
@@ -167,7 +165,7 @@ class Run:
             raise typer.Exit(code)
 
     def _left_behind(self, results: ResultFile) -> Iterator[str]:
-        """Say what a run that ends early has done, and whether it can go on."""
+        """Return what a run that ends early has done, and whether it can continue."""
         known = f"{self.summary(results)}{self._done(results)}"
         if results.in_place:
             yield f"{known}; the results are in {self.path}; {self._again}"
@@ -178,7 +176,7 @@ class Run:
         booked = [*self.of(results, *_DONE), *unknown]
         if booked:
             name, rows = self.path.name, lines_of(booked)
-            yield f"{self.path} or {name}.count is gone or changed: do not rerun with it; {rows} could be sent twice"
+            yield f"{self.path} or {name}.count is gone or changed: do not use it again; {rows} could be sent twice"
             yield from unproven(unknown or booked)
 
     def _done(self, results: ResultFile) -> str:
@@ -186,29 +184,29 @@ class Run:
         return f"; went through: {lines_of(done)}" if done else ""
 
     def _waits(self, results: ResultFile) -> list[str]:
-        """Name the rows that no run sends without a person's word."""
+        """Return the rows that wait for a person's decision."""
         unknown, held = self.unknown(results), self.of(results, State.HELD)
         waits = [_are_unknown(unknown)] if unknown else []
         if held:
-            waits.append(f"{lines_of(held)}: held because of what the session shows; not sent unless you say so")
+            waits.append(f"{lines_of(held)}: held because of what the session shows; sent only with --retry")
         return waits
 
     def _problems(self, results: ResultFile) -> list[str]:
-        """Name the rows that are not done although it is known what came of them."""
+        """Return the rows that failed with a known outcome."""
         problems: list[str] = []
         failed = self.of(results, State.FAILED)
         if failed:
             problems.append(
-                f"the server failed: {lines_of(failed)}; sending it again does no harm, and the next run does"
+                f"{lines_of(failed)}: the server failed; the operation is idempotent, and the next run retries"
             )
         refused = self.of(results, State.REFUSED)
         if refused:
-            problems.append(f"refused: {lines_of(refused)}; --retry-refused sends them again")
+            problems.append(f"{lines_of(refused)}: refused; retried with --retry-refused")
         return problems
 
 
 def _are_unknown(items: Sequence[Plan]) -> str:
-    return f"{lines_of(items)}: outcome unknown; not sent again unless you say so"
+    return f"{lines_of(items)}: outcome unknown; not retried without --retry"
 
 
 def _first(waiting: Sequence[Plan]) -> Iterator[str]:
@@ -218,7 +216,7 @@ def _first(waiting: Sequence[Plan]) -> Iterator[str]:
 
 
 def _target_names(plans: Sequence[Plan]) -> list[str]:
-    """What tells the rows apart: the last of the path is the thing itself."""
+    """Return what distinguishes the rows: the last argument of the path."""
     return [plans[0].target[-1][0]]
 
 
@@ -232,13 +230,13 @@ def _send_each(sender: Sender, waiting: Sequence[Plan]) -> None:
 
 
 class Sender:
-    """Sends rows one after the other, and writes down each step before the next one.
+    """Sends rows one after the other, and records each step before the next one.
 
     Attributes:
-        outcomes: what came of each row.
+        outcomes: the outcome of each row.
         stop: why no further row is sent, or `None`.
-        code: what this means for the exit code.
-        cause: what it was, if it should not have happened.
+        code: the exit code of that.
+        cause: an unexpected error that stopped it.
     """
 
     def __init__(self, client: SmarterProctoring, results: ResultFile) -> None:
@@ -251,33 +249,33 @@ class Sender:
         self._lost = 0
 
     def send(self, item: Plan) -> None:
-        """Send a row, once. After a 429 it waits as long as it is asked to, and sends it then.
+        """Send a row once. After a 429, wait as requested, and send it then.
 
         Raises:
-            KeyboardInterrupt: with a text if it may have been sent.
+            KeyboardInterrupt: with a message if it may have been sent.
         """
         try:
             self._send(item)
         except JournalLostError as error:
-            # What the next run could not know of is not begun.
+            # The next run would not know about this row, so it is not started.
             self.stop = f"line {item.line}: {error.filename}: {error.strerror}"
             self.code = ExitCode.FAILED
         except BaseException as error:
             last = self._results.last(item)
             if last is None or last.state not in UNKNOWN:
                 if not isinstance(error, OSError):
-                    raise  # it was not sent, or what came of it is written down
-                # That it is sent cannot be written down, so it is not sent. Earlier rows have to be told all the same.
+                    raise  # it was not sent, or its outcome is recorded
+                # The start cannot be recorded, so the row is not sent. Earlier rows must still be reported.
                 self.stop = f"line {item.line}: {self._unwritten(error)}"
                 self.code = ExitCode.FAILED
                 return
             message = self._unwritten(error) if isinstance(error, OSError) else type(error).__name__
-            # Whatever it was, nobody knows what became of the call. If that cannot be written, "started" says the same.
+            # The outcome is unknown, whatever the error. If that cannot be recorded, "started" means the same.
             with suppress(OSError):
                 self._results.write(item, State.UNKNOWN, message=message)
             if isinstance(error, KeyboardInterrupt):
                 raise interrupted(item) from None
-            if item.prepared.safe or not isinstance(error, Exception):
+            if item.prepared.idempotent or not isinstance(error, Exception):
                 raise
             self.cause = error
             self.stop = f"line {item.line}: {message}"
@@ -319,39 +317,39 @@ class Sender:
             return
 
     def _waited(self, item: Plan, error: RateLimitError, left: int) -> bool:
-        """Wait as the server asks, if that can be done; a row that is cut off meanwhile was not sent."""
+        """Wait as the server requests, if it is not too long; a row that is interrupted meanwhile was not sent."""
         if left and error.retry_after is not None and error.retry_after <= _LONGEST_WAIT:
             self._results.write(item, _unless_retried(item, error, State.NOT_SENT), status_code=error.status_code)
             time.sleep(error.retry_after)
             return True
-        self.stop, self.code = "the server asks to wait", ExitCode.REFUSED
+        self.stop, self.code = "the server is limiting requests", ExitCode.REFUSED
         self._put(item, _unless_retried(item, error, State.NOT_SENT), error)
         return False
 
     def _unknown(self, item: Plan, error: OutcomeUnknownError, before: Any) -> None:
-        # Before it is read back, which takes time and can be cut off.
+        # Before it is read back, which takes time and can be interrupted.
         self._put(item, State.UNKNOWN, error)
-        note(f"line {item.line}: {said(error)}")
-        found, cut_off = read_back(self._client, error, before)
+        note(f"line {item.line}: {error.message}")
+        found, was_interrupted = read_back(self._client, error, before)
         if found is not None:
             note(f"line {item.line}: {found}")
             self.outcomes[-1]["read_back"] = found
             self._results.write(item, State.UNKNOWN, status_code=error.status_code, message=str(error), read_back=found)
         self._lose(f"{_MOST_LOST} outcomes in a row are unknown")
-        if cut_off:
+        if was_interrupted:
             self.stop = "interrupted"
 
     def _failed(self, item: Plan, error: APIError, unread: str = "") -> None:
-        """Write down what failed: the row, or reading its session first, so that nothing of it was sent."""
+        """Record what failed: the row, or reading its session first, in which case nothing was sent."""
         if isinstance(error, AuthenticationError | PermissionDeniedError):
-            self.stop, self.code = "the credentials are refused", code_of(error)
+            self.stop, self.code = "the credentials were refused", code_of(error)
             self._put(item, _unless_retried(item, error, State.NOT_SENT), error, unread)
         elif isinstance(error, APIStatusError) and classify(error.status_code, sent=True) is Outcome.REFUSED:
             self._lost = 0
             self._put(item, _unless_retried(item, error, State.REFUSED), error, unread)
         elif unread:
             connected = not isinstance(error, APIConnectionError)
-            self.stop = "a session cannot be read" if connected else "there is no connection"
+            self.stop = "a session could not be read" if connected else "there is no connection"
             self.code = code_of(error)
             self._put(item, State.NOT_SENT, error, unread)
         elif isinstance(error, APIStatusError):
@@ -361,25 +359,25 @@ class Sender:
         else:
             sent = not isinstance(error, APIConnectionError) or error.sent
             self.stop = (
-                "there is no connection" if isinstance(error, APIConnectionError) else "a response is unreadable"
+                "there is no connection" if isinstance(error, APIConnectionError) else "a response cannot be decoded"
             )
             self.code = code_of(error)
             self._put(item, State.FAILED if sent else State.NOT_SENT, error)
 
     def _lose(self, reason: str) -> bool:
-        """Count a row of which no answer says what came; stop after some in a row."""
+        """Count a row without a usable response; stop after some in a row."""
         self._lost += 1
         if self._lost == _MOST_LOST:
             self.stop = reason
         return self._lost == _MOST_LOST
 
     def _put(self, item: Plan, state: State, error: APIError | None, what: str = "") -> None:
-        text = what or None if error is None else what + said(error)
+        text = what or None if error is None else what + error.message
         message = text if error is None else f"{what}{error}"
         try:
             self._results.write(item, state, status_code=None if error is None else error.status_code, message=message)
         except JournalLostError:
-            self._outcome(item, state, text)  # it is known all the same
+            self._outcome(item, state, text)  # known, although not recorded
             raise
         self._outcome(item, state, text)
 
@@ -388,5 +386,5 @@ class Sender:
 
 
 def _unless_retried(item: Plan, error: APIError, state: State) -> State:
-    """The state of a row that the server refused: of an earlier attempt of the same call nobody knows what it did."""
-    return State.FAILED if item.prepared.safe and len(error.attempts) > 1 else state
+    """Return the state of a refused row: an earlier attempt of the same request may have had an effect."""
+    return State.FAILED if item.prepared.idempotent and len(error.attempts) > 1 else state

@@ -1,4 +1,4 @@
-"""Counts sessions while a report is read, so that no row is kept."""
+"""Counts sessions while a report is read, without keeping rows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import UTC, date, timedelta, tzinfo
 from typing import Any, Literal
 
 from invigilate._timestamps import parse_timestamp
+from invigilate.cli.output import shown
 from invigilate.errors import InvalidTimestampError
-
-from .output import shown
+from smarterproctoring_client.models import ServiceDistributionRow
 
 NONE = "(none)"
-"""Stands for a service type or a status that a row does not have."""
+"""Shown for a service type or status that a row does not have."""
 _FIRST = ("Scheduled", "Closed", "Cancelled")
 Step = Literal["day", "week", "month", "year"]
 _STEPS: tuple[tuple[int, Step], ...] = ((62, "day"), (400, "week"), (3700, "month"))
@@ -38,18 +38,13 @@ class Tally:
         """The name of the time zone."""
         return str(self._place)
 
-    def count(self, rows: Iterable[Any]) -> Iterator[Any]:
-        """Count rows on their way."""
-        for row in rows:
-            self.add(row)
-            yield row
-
-    def add(self, row: Any) -> None:
-        """Count a row: a generated model, or whatever came in place of an object."""
+    def add(self, row: ServiceDistributionRow | Any) -> None:
+        """Count a row; it may be malformed."""
         self.total += 1
-        status = _word(getattr(row, "status", None))
-        self.services[_word(getattr(row, "service_type", None)), status] += 1
-        day = self._day(getattr(row, "appointment_date", None))
+        found = row if isinstance(row, ServiceDistributionRow) else ServiceDistributionRow()
+        status = _word(found.status)
+        self.services[_word(found.service_type), status] += 1
+        day = self._day(found.appointment_date)
         if day is None:
             self.undated += 1
         else:
@@ -62,7 +57,7 @@ class Tally:
             return None
 
     def statuses(self) -> list[str]:
-        """The statuses: documented ones first, in the order of a session's life."""
+        """The statuses: known ones first, in the order of a session's life."""
         found = {status for _, status in self.services}
         return [name for name in _FIRST if name in found] + sorted(found.difference(_FIRST))
 
@@ -74,7 +69,7 @@ class Tally:
         return dict(sorted(table.items(), key=lambda item: (-sum(item[1].values()), item[0])))
 
     def step(self) -> Step:
-        """How long the stretches of time are in which days are put together."""
+        """The length of the periods into which days are grouped."""
         days = [day for day, _ in self.days]
         span = (max(days) - min(days)).days if days else 0
         for most, name in _STEPS:
@@ -83,7 +78,7 @@ class Tally:
         return "year"
 
     def over_time(self) -> dict[date, dict[str, int]]:
-        """Numbers by the first day of each stretch of time, empty ones included, and in it by status."""
+        """Numbers by the first day of each period, empty ones included, and in it by status."""
         step = self.step()
         numbers: dict[date, dict[str, int]] = {}
         for (day, status), number in sorted(self.days.items()):
@@ -94,20 +89,20 @@ class Tally:
         first, last = min(numbers), max(numbers)
         return {start: numbers.get(start, {}) for start in _starts(first, last, step)}
 
-    def stretches(self) -> dict[str, dict[str, int]]:
-        """As `over_time`, by the names of the stretches of time: 2026-10-05, 2026-10 or 2026."""
+    def periods(self) -> dict[str, dict[str, int]]:
+        """Like `over_time`, by the names of the periods: 2026-10-05, 2026-10 or 2026."""
         length = {"day": 10, "week": 10, "month": 7, "year": 4}[self.step()]
         return {start.isoformat()[:length]: parts for start, parts in self.over_time().items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON takes it."""
+        """Return everything as a JSON object."""
         return {
             "total": self.total,
             "byServiceType": self.by_service(),
             "overTime": {
                 "step": self.step(),
                 "timezone": self.place,
-                "sessions": self.stretches(),
+                "sessions": self.periods(),
                 "withoutAppointment": self.undated,
             },
         }
@@ -134,13 +129,13 @@ def _starts(first: date, last: date, step: Step) -> Iterator[date]:
 
 
 def places(statuses: Iterable[str]) -> dict[str, int]:
-    """Number the statuses, for colours and signs: the documented ones are the same in every chart, whichever occur."""
+    """Number the statuses, for colors and signs: known ones have the same number in every chart."""
     others = [status for status in statuses if status not in _FIRST]
     return {status: place for place, status in enumerate([*_FIRST, *others])}
 
 
 def sessions(number: int) -> str:
-    """Write a number of sessions."""
+    """Return a number of sessions, in words."""
     return f"{number:,} session{'' if number == 1 else 's'}"
 
 

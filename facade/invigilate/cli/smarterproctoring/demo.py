@@ -1,4 +1,4 @@
-"""`invigilate demo`: a short story, told by the commands themselves against a sandbox of its own."""
+"""`invigilate demo`: a short tour, run by the commands themselves against a sandbox."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from .options import add
-from .output import console, for_people
-from .sandbox import check_installed
+from invigilate.cli.options import add
+from invigilate.cli.output import console, for_people
+from invigilate.cli.sandbox import check_installed
 
-Seed = Annotated[int, typer.Option(metavar="N", help="Decides all data.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="The seed of all data.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         app,
         "demo",
         _demo,
-        help="Book an exam session and count a report, against a sandbox on this machine. Needs no credentials.",
+        help="Schedule an exam session and count a report, against a sandbox on this machine. Needs no credentials.",
         examples=["invigilate demo"],
     )
 
@@ -44,18 +44,21 @@ def _demo(seed: Seed = 7) -> None:
             "INVIGILATE_CARD_TOKEN": "tok_of_the_demo",
         }
         with _environment(settings):
-            _tell("An enrolled person has an exam session that waits for its appointment:")
-            _run(f"sessions list --enrollment-sid {sandbox.enrollment_sid} --exam-sid {sandbox.exam_sid}")
-            _tell("What booking it would send, with what is secret masked. Nothing is sent:")
+            _title("An enrolled person has an exam session that is not scheduled yet:")
+            _run(
+                f"sessions list --enrollment-sid {sandbox.enrollment_sid} --exam-sid {sandbox.exam_sid} "
+                "--include-active true"
+            )
+            _title("The request that would schedule it, with sensitive values masked. Nothing is sent:")
             _run(f"{booking} {time} --dry-run")
-            _tell("Booked, and the card is charged:")
+            _title("Scheduled, and the card is charged:")
             _run(f"{booking} {time} --yes")
-            _tell(f"The sandbox's ledger: {', '.join(f'{c.amount} {c.currency}' for c in sandbox.ledger)}")
-            _tell("All sessions of the install, counted while they are read:")
+            _title(f"Charges in the sandbox: {', '.join(f'{c.amount} {c.currency}' for c in sandbox.ledger)}")
+            _title("All sessions of the install, counted:")
             _run("report --bars")
 
 
-def _tell(text: str) -> None:
+def _title(text: str) -> None:
     print()
     if for_people():
         console().print(text, style="bold")
@@ -64,7 +67,7 @@ def _tell(text: str) -> None:
 
 
 def _run(line: str) -> None:
-    from .app import run
+    from invigilate.cli.app import run
 
     print(f"$ invigilate {line}", flush=True)
     code = run(shlex.split(line))

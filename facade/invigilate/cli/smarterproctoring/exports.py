@@ -1,4 +1,4 @@
-"""`invigilate report --output`: the whole report in a file, with the options of `invigilate.export.export_report`."""
+"""`invigilate report --output`: exports the report, with the options of `invigilate.export.export_report`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
+from invigilate.cli.exits import ExitCode, Failure, usage
+from invigilate.cli.fields import option_name
+from invigilate.cli.options import Passed
+from invigilate.cli.output import note
+from invigilate.cli.progress import progress
 from invigilate.errors import InvalidArgumentError
 
 from .clients import proctoring
-from .exits import ExitCode, Failure, usage
-from .fields import option_name
-from .options import Given
-from .output import note
-from .progress import progress
 
 FORMATS = (".csv", ".jsonl", ".parquet")
-PANEL = "How it is exported, with --output"
+PANEL = "Export, with --output"
 _DATES = ("appointment_date", "close_date")
 _LENGTH = re.compile(r"(\d{1,6})(d|h|min)", re.ASCII)
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "min": timedelta(minutes=1)}
@@ -31,24 +31,25 @@ Nested = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Objects as columns (flatten), structs (struct) or JSON texts (json). By default flatten, for .parquet "
-        "struct.",
+        help="Write objects as columns (flatten), structs (struct) or JSON strings (json). Defaults to flatten, or to "
+        "struct for .parquet.",
         rich_help_panel=PANEL,
     ),
 ]
 CsvSafe = Annotated[
     bool,
-    typer.Option("--csv-safe", help="Put ' before texts that spreadsheets take for formulas.", rich_help_panel=PANEL),
+    typer.Option("--csv-safe", help="Put ' before strings that spreadsheets run as formulas.", rich_help_panel=PANEL),
 ]
 InstallColumn = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Name of the column of installs; by default installSid.", rich_help_panel=PANEL),
+    typer.Option(metavar="NAME", help="Name of the column of installs; defaults to installSid.", rich_help_panel=PANEL),
 ]
 WindowBy = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Split it by appointment_date or close_date, of which both bounds are given, into parts read in parallel.",
+        help="Split the report by appointment_date or close_date into windows, read in parallel; needs both bounds of "
+        "that date.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -56,7 +57,7 @@ Window = Annotated[
     str | None,
     typer.Option(
         metavar="LENGTH",
-        help="Length of a part: 7d, 12h, 30min. By default the number of rows decides.",
+        help="Length of a window: 7d, 12h, 30min. By default, the number of rows decides.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -66,7 +67,7 @@ Parallel = Annotated[
         min=1,
         max=32,
         metavar="N",
-        help="Parts and installs that are read at once; by default 4.",
+        help="Windows and installs read at once; defaults to 4.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -74,22 +75,22 @@ Checkpoint = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Where rows are kept until all are read. By default FILE.checkpoint.",
+        help="Where rows are kept until all are read. Defaults to FILE.checkpoint.",
         rich_help_panel=PANEL,
     ),
 ]
 NoCheckpoint = Annotated[
     bool,
-    typer.Option("--no-checkpoint", help="Keep nothing of an export that breaks off.", rich_help_panel=PANEL),
+    typer.Option("--no-checkpoint", help="Keep nothing of an interrupted export.", rich_help_panel=PANEL),
 ]
 
 
 def check_output(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the options of an export, as far as the library would speak of something else.
+    """Check the options of an export, where an error of the library would name something else.
 
     Args:
         path: the file.
-        wanted: the options that were given, by the names that `export_report` has for them; a window as text.
+        wanted: the options that were passed, by their names in `export_report`; a window as a string.
 
     Returns:
         The options as `export_report` takes them.
@@ -99,7 +100,7 @@ def check_output(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise usage(f"--output: expected a file that ends in one of {', '.join(FORMATS)}")
+        raise usage(f"--output: expected a file name ending in one of {', '.join(FORMATS)}")
     if suffix == ".parquet" and find_spec("pyarrow") is None:
         raise Failure(ExitCode.MISSING_EXTRA, 'Parquet needs an extra: pip install "invigilate[export]"')
     options = dict(wanted)
@@ -108,14 +109,14 @@ def check_output(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
         raise usage(f"--window-by: expected {' or '.join(_DATES)}")
     if window is not None:
         if by is None:
-            raise usage("--window: goes with --window-by only")
+            raise usage("--window: needs --window-by")
         options["window"] = _length(window)
     if options.pop("no_checkpoint", False):
         if "checkpoint" in options:
-            raise usage("--no-checkpoint: does not go with --checkpoint")
+            raise usage("--no-checkpoint: contradicts --checkpoint")
         options["checkpoint"] = False
     if "csv_safe" in options and suffix != ".csv":
-        raise usage("--csv-safe: goes with .csv only")
+        raise usage("--csv-safe: only for .csv")
     return options
 
 
@@ -126,22 +127,22 @@ def _length(text: str) -> timedelta:
     return int(parts[1]) * _UNITS[parts[2]]
 
 
-def export(given: Given, installs: list[str], path: Path, options: Mapping[str, Any]) -> None:
+def export(passed: Passed, installs: list[str], path: Path, options: Mapping[str, Any]) -> None:
     """Export the report.
 
     Args:
-        given: the filters.
-        installs: the installs that were named.
+        passed: the filters.
+        installs: the installs that were passed.
         path: the file.
-        options: of `export_report`, checked.
+        options: the checked options of `export_report`.
 
     Raises:
-        Failure: if an option is wrong, or the export cannot be done or trusted.
+        Failure: if an option is wrong, or the export failed or cannot be trusted.
     """
     from invigilate.export import ExportError, ExportProgress, export_report
 
-    said: tuple[str, ...] = ()
-    # The result has the same ones, with what they are about, and those of the run that it goes on with.
+    reported: tuple[str, ...] = ()
+    # The result has the same warnings with more detail, and those of the run that it continues.
     with warnings.catch_warnings(record=True) as caught:
         try:
             with proctoring() as client, progress("rows") as report:
@@ -150,9 +151,9 @@ def export(given: Given, installs: list[str], path: Path, options: Mapping[str, 
                     report(state.rows, state.total, "writing" if state.phase == "writing" else "")
 
                 result = export_report(
-                    client, path, filters=given.arguments, installs=installs or None, on_progress=moved, **options
+                    client, path, filters=passed.arguments, installs=installs or None, on_progress=moved, **options
                 )
-            said = result.warnings
+            reported = result.warnings
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_kept(path, options)) from None
         except InvalidArgumentError as error:
@@ -160,25 +161,25 @@ def export(given: Given, installs: list[str], path: Path, options: Mapping[str, 
         except ExportError as error:
             raise Failure(ExitCode.INCOMPLETE, _in_options(str(error))) from error
         finally:
-            others = [text for text in map(_text, caught) if not any(each.endswith(text) for each in said)]
-            for text in [*said, *others]:
+            others = [text for text in map(_text, caught) if not any(each.endswith(text) for each in reported)]
+            for text in [*reported, *others]:
                 note(text)
     earlier = f", {result.resumed_rows:,} of them read by an earlier run" if result.resumed_rows else ""
     note(f"{result.path}: {result.rows:,} row{'' if result.rows == 1 else 's'}{earlier}")
     for field, number in result.misfits.items():
-        note(f"{field}: {number:,} values do not fit the column and stand in the column additional")
+        note(f"{field}: {number:,} values do not fit the column; they are in the column additional")
 
 
 def _kept(path: Path, options: Mapping[str, Any]) -> str:
-    """Say what an export that was broken off has left."""
-    given = options.get("checkpoint", True)
-    if given is False:
+    """Return what an interrupted export has left."""
+    passed = options.get("checkpoint", True)
+    if passed is False:
         return "nothing of the export is kept"
-    folder = path.with_name(f"{path.name}.checkpoint") if given is True else given
+    folder = path.with_name(f"{path.name}.checkpoint") if passed is True else passed
     if not folder.is_dir():
-        hint = "" if "window_by" in options else "; with --window-by it is read in parts, which are kept"
-        return f"nothing was read to its end, so nothing is kept{hint}"
-    return f"what was read is kept in {folder}, and the same command goes on with it"
+        hint = "" if "window_by" in options else "; with --window-by, windows that were read completely are kept"
+        return f"nothing was read completely, so nothing is kept{hint}"
+    return f"what was read is kept in {folder}, and the same command continues from it"
 
 
 def _text(warning: warnings.WarningMessage) -> str:
@@ -186,14 +187,14 @@ def _text(warning: warnings.WarningMessage) -> str:
 
 
 def _as_option(error: InvalidArgumentError) -> Failure:
-    """Tell a wrong argument of the library by the option that it comes from."""
+    """Return the usage failure for a wrong argument of the library."""
     name, bracket, rest = error.argument.partition("[")
     option = option_name({"path": "output", "installs": "install_sid"}.get(name, name))
-    return usage(f"{option}{bracket}{rest}: expected {_in_options(error.expected)}, got {_in_options(error.given)}")
+    return usage(f"{option}{bracket}{rest}: expected {_in_options(error.expected)}, got {_in_options(error.passed)}")
 
 
 def _in_options(text: str) -> str:
-    """Say `--close-date-after` where the library says `close_date_after in filters`, and so on."""
+    """Replace names of the library by options: `close_date_after in filters` by `--close-date-after`, and so on."""
     text = text.replace("overwrite=True", "--overwrite").replace(" in filters", "")
     return _ARGUMENT.sub(lambda found: option_name(found[0]), text)
 

@@ -1,4 +1,4 @@
-"""`invigilate sid check`: tells what an identifier is, and what is wrong with one. It sends nothing."""
+"""`invigilate sid check`: which kind an identifier is of, or what is wrong with it. It sends nothing."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ from typing import Annotated
 
 import typer
 
+from invigilate._identifiers import kind_name
+from invigilate.cli.exits import ExitCode
+from invigilate.cli.options import AsJson, add, new_group
+from invigilate.cli.output import for_people, say, to_json
 from invigilate.errors import InvalidSidError
-from invigilate.sids import kind_name, parse_sid
-
-from .exits import ExitCode
-from .options import AsJson, add
-from .output import for_people, say, to_json
+from invigilate.smarterproctoring.sids import parse_sid
 
 Texts = Annotated[list[str], typer.Argument(metavar="TEXT...", help="Identifiers to check.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Identifiers of SmarterProctoring.", no_args_is_help=True)
-    app.add_typer(group, name="sid")
+    group = new_group(app, "sid", "Identifiers of SmarterProctoring.")
     add(
         group,
         "check",
         _check,
-        help="Say which kind an identifier is of, or what is wrong with it. Nothing is sent.\n\n"
+        help="Print which kind an identifier is of, or what is wrong with it. Sends nothing.\n\n"
         "Exits with 2 if any of them is wrong.",
         examples=["invigilate sid check EX1234567890abcdef1234567890abcdef"],
     )
@@ -37,8 +36,8 @@ def _check(texts: Texts, json: AsJson = False) -> None:
         try:
             kind = type(parse_sid(text)).__name__
         except InvalidSidError as error:
-            wrong, problem = True, f"expected {error.expected}, got {error.given}{_prefix(text)}"
-        # What has no shape of a SID may be anybody's secret, and is not repeated.
+            wrong, problem = True, f"expected {error.expected}, got {error.passed}{_prefix(text)}"
+        # Anything else may be a secret, and is not shown.
         shown = text if kind else None
         called = shown or (f"argument {number}" if len(texts) > 1 else "?")
         if json:
@@ -46,8 +45,8 @@ def _check(texts: Texts, json: AsJson = False) -> None:
                 to_json({"argument": number, "sid": shown, "kind": kind, "valid": kind is not None, "problem": problem})
             )
         else:
-            said = kind_name(kind) if kind else problem
-            say(*([f"{called}  {said}"] if for_people() else [called, str(said)]))
+            result = kind_name(kind) if kind else problem
+            say(*([f"{called}  {result}"] if for_people() else [called, str(result)]))
     if wrong:
         raise typer.Exit(ExitCode.USAGE)
 

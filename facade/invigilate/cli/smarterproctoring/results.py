@@ -1,8 +1,7 @@
-"""The results file of a run: what was sent and what came of it, so that a broken run goes on and books nothing twice.
+"""The results file of a run: what was sent, and its outcome. An interrupted run continues from it.
 
-One JSON object in a line. The first names the operation and the server; each other one is an event of a row. An event
-is on the disk before what follows it is done: "started" before anything of the row is sent, its outcome before the
-next row is.
+One JSON object per line. The first names the operation and the server; each other one is an event of a row. An event is
+on the disk before the next step: "started" before anything of the row is sent, its outcome before the next row.
 """
 
 from __future__ import annotations
@@ -18,13 +17,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from .exits import ExitCode, Failure, usage
+from invigilate.cli.exits import ExitCode, Failure, usage
+from invigilate.cli.plans import Plan, Target
+
+from .clients import show_command
 from .journal import Event, Journal, JournalLostError
-from .plans import Plan, Target, show_command
 
 _VERSION = 3
 _MARK_DIGITS = 6
-"""So many tell apart what one row went through, and can be typed."""
+"""Enough to distinguish the events of one row, and short enough to type."""
 _SHOWN = 5
 
 
@@ -32,23 +33,23 @@ class State(Enum):
     """What the last event of a row says."""
 
     STARTED = "started"
-    """It was about to be sent, and nothing says what came of it."""
+    """It was about to be sent; no outcome is recorded."""
     SUCCEEDED = "succeeded"
-    """The server gave its documented success."""
+    """The server returned its documented success."""
     REFUSED = "refused"
     """The server refused it; nothing was changed."""
     NOT_SENT = "not_sent"
-    """Nothing was changed, for a reason that has nothing to do with the row."""
+    """Nothing was changed, for a reason unrelated to the row."""
     FAILED = "failed"
-    """The server failed, or its answer was lost; sending it again does no harm."""
+    """The server failed, or its response was lost; the operation is idempotent, so it can be retried."""
     UNKNOWN = "unknown"
-    """It may have gone through, and must not be sent again."""
+    """It may have gone through, and must not be retried."""
     HELD = "held"
-    """It was not sent: its session suggests that it was made already, perhaps by an earlier run."""
+    """It was not sent: its session suggests that the change was already made, perhaps by an earlier run."""
     CONFIRMED = "confirmed"
-    """Somebody has read back that it went through."""
+    """A person checked that it went through."""
     RELEASED = "released"
-    """Somebody has read back that it did not go through, and lets it be sent again."""
+    """A person checked that it did not go through, and wants it sent."""
 
 
 _NOTHING_CHANGED = {State.REFUSED, State.NOT_SENT, State.HELD}
@@ -59,11 +60,11 @@ class Last(NamedTuple):
 
     Attributes:
         state: what it says.
-        line: where the row stood then.
-        digest: what was sent, summed up.
-        target: what it is about.
-        mark: what names this event, and no earlier or later one.
-        settles: the mark of the unknown outcome that it settles, of `CONFIRMED` and `RELEASED`.
+        line: the line of the row at that time.
+        digest: a hash of what was sent.
+        target: the arguments of the path.
+        mark: identifies this event, and no earlier or later one.
+        settles: the mark of the unknown outcome that `CONFIRMED` or `RELEASED` settles.
     """
 
     state: State
@@ -81,16 +82,16 @@ class ResultFile:
         path: the file; its head is written with the first event.
         operation: the operationId of the run.
         base_url: the server of the run.
-        safe: whether sending a row twice does no harm.
-        writing: lock it, and be ready to write.
+        idempotent: whether a row may be sent twice.
+        writing: lock the file for writing.
 
     Raises:
         Failure: if it is of another operation or server, in use, or not a results file.
     """
 
-    def __init__(self, path: Path, operation: str, base_url: str, *, safe: bool, writing: bool) -> None:
+    def __init__(self, path: Path, operation: str, base_url: str, *, idempotent: bool, writing: bool) -> None:
         self.path = path
-        self._safe = safe
+        self._idempotent = idempotent
         self._last: dict[Target, Last] = {}
         self._decided: dict[Target, tuple[Plan, State]] = {}
         self._head = {"invigilate_results": _VERSION, "operation": operation, "base_url": base_url}
@@ -100,7 +101,7 @@ class ResultFile:
             head = self._journal.events[0].fields if self._journal.events else self._head
             for name, what in (("operation", ""), ("base_url", "; name another file with --results")):
                 if head[name] != self._head[name]:
-                    raise usage(f"{path}: it holds results of {head[name]}, and this is {self._head[name]}{what}")
+                    raise usage(f"{path}: holds results of {head[name]}, not of {self._head[name]}{what}")
         except BaseException:
             self.close()
             raise
@@ -115,7 +116,7 @@ class ResultFile:
         self.close()
 
     def close(self) -> None:
-        """Close the file, and let others use it."""
+        """Close and unlock the file."""
         self._journal.close()
 
     @property
@@ -130,10 +131,9 @@ class ResultFile:
         self._last[target] = last
 
     def digest(self, item: Plan) -> str:
-        """Sum up what a row sends.
+        """Return a hash of what a row sends.
 
-        Of sensitive values only 16 bits go in, with a salt: enough to see a change, too little to guess a value by
-        trying.
+        Only 16 bits, with a salt, come from sensitive values: enough to notice a change, too few to guess a value.
         """
         request = item.prepared.request
         plain = json.dumps([request.method, request.target, item.body()], sort_keys=True)
@@ -141,40 +141,40 @@ class ResultFile:
         return f"{hashlib.sha256(plain.encode()).hexdigest()[:40]}{mark}"
 
     def last(self, item: Plan) -> Last | None:
-        """The last event of a row that was written; `None` if it was never tried."""
+        """Return the last recorded event of a row; `None` if it was never tried."""
         return self._last.get(item.target)
 
     def state(self, item: Plan) -> State | None:
-        """What is known of a row, with what was decided of it; `None` if it was never tried."""
+        """Return the state of a row, decisions included; `None` if it was never tried."""
         if item.target in self._decided:
             return self._decided[item.target][1]
         last = self.last(item)
         if last is None:
             return None
-        # A row that was cut off and can be repeated without harm is one to send.
-        harmless = self._safe and last.state in {State.STARTED, State.UNKNOWN}
-        return State.FAILED if harmless else last.state
+        # An interrupted row of an idempotent operation is sent again.
+        again = self._idempotent and last.state in {State.STARTED, State.UNKNOWN}
+        return State.FAILED if again else last.state
 
     def check(self, plans: Sequence[Plan]) -> None:
-        """Check that the rows are those that the file knows.
+        """Check that the rows are those that the file has results of.
 
         Raises:
-            Failure: if the file is damaged, or a row that was or may have been sent was changed since, or is missing.
+            Failure: if the file is damaged, or a row that was or may have been sent is missing or changed.
         """
         if self._journal.damage is not None:
             done = {State.SUCCEEDED, State.CONFIRMED}
             doubt = [item for item in plans if self.state(item) not in done]
-            said = f"{self._journal.damage}; nothing is sent, since {lines_of(doubt)} may have been sent before"
-            raise Failure(ExitCode.USAGE, f"{self.path}: {said}", *unproven(doubt))
+            problem = f"{self._journal.damage}; nothing is sent, because {lines_of(doubt)} may have been sent before"
+            raise Failure(ExitCode.USAGE, f"{self.path}: {problem}", *unproven(doubt))
         known = {item.target: item for item in plans}
         changed: list[int] = []
         for last in self._last.values():
             item = known.get(last.target)
-            harmless = {State.STARTED, State.UNKNOWN} if self._safe else set[State]()
-            if last.state in {*_NOTHING_CHANGED, State.FAILED, State.RELEASED, *harmless}:
+            again = {State.STARTED, State.UNKNOWN} if self._idempotent else set[State]()
+            if last.state in {*_NOTHING_CHANGED, State.FAILED, State.RELEASED, *again}:
                 continue
             if item is None:
-                raise usage(f"{self.path}: line {last.line} was sent but is no longer in the CSV file. Restore it")
+                raise usage(f"{self.path}: line {last.line} was sent, and is no longer in the CSV file. Restore it")
             if self.digest(item) != last.digest:
                 changed.append(item.line or 0)
         if changed:
@@ -182,16 +182,16 @@ class ResultFile:
             also = f" and {len(others)} more" if others else ""
             raise usage(
                 f"{self.path}: line {first}{also}: not what was sent: a value of the row or of an option was changed, "
-                "or its times mean other instants, as with another --timezone. Restore the original values to "
-                "continue, and put new changes in a separate file"
+                "or its times are other instants, as with another --timezone. Restore the original values to continue, "
+                "and put new changes into another file"
             )
 
     def decide(self, item: Plan, state: State) -> None:
-        """Take an unknown outcome for settled, in memory only, until `write_decisions`."""
+        """Settle a row, in memory only until `write_decisions`."""
         self._decided[item.target] = item, state
 
     def write_decisions(self) -> None:
-        """Write down what was decided."""
+        """Record the decisions."""
         decided, self._decided = self._decided, {}
         for item, state in decided.values():
             last = self.last(item)
@@ -199,11 +199,11 @@ class ResultFile:
                 self.write(item, state, settles=last.mark)
 
     def write(self, item: Plan, state: State, **facts: Any) -> None:
-        """Write an event of a row, and wait until it is on the disk.
+        """Record an event of a row, and wait until it is on the disk.
 
         Raises:
-            JournalLostError: if the file is not there any more. An outcome is then known to this process only.
-            OSError: if it cannot be written; the file is as it was before.
+            JournalLostError: if the file is gone. An outcome is then known only to this process.
+            OSError: if it cannot be written; the file is unchanged.
         """
         if not self._journal.events:
             self._journal.append({**self._head, "salt": self._salt})
@@ -220,7 +220,7 @@ class ResultFile:
 
 
 def lines_of(items: Sequence[Plan]) -> str:
-    """Name the lines of rows: `line 2`, `lines 2, 5-9`."""
+    """Return the lines of rows: `line 2`, `lines 2, 5-9`."""
     numbers = sorted(item.line or 0 for item in items)
     starts = [number for before, number in pairwise([-1, *numbers]) if number != before + 1]
     ends = [number for number, after in pairwise([*numbers, -1]) if after != number + 1]
@@ -229,7 +229,7 @@ def lines_of(items: Sequence[Plan]) -> str:
 
 
 def look_at(items: Sequence[Plan]) -> Iterator[str]:
-    """Say how to read back what rows did, one by one for the first of them."""
+    """Return how to check what rows did, one by one for the first of them."""
     for item in items[:_SHOWN]:
         yield f"next, line {item.line}: {show_command(item.target)}"
     if len(items) > _SHOWN:
@@ -237,14 +237,14 @@ def look_at(items: Sequence[Plan]) -> Iterator[str]:
 
 
 def unproven(items: Sequence[Plan]) -> Iterator[str]:
-    """Say what to do about rows that may have been sent, when no results file says what came of them."""
-    if not items or items[0].prepared.safe:
-        yield "next: sending these rows again does no harm, so run it again with a new file: --results FILE"
+    """Return what to do about rows that may have been sent, if no results file has their outcome."""
+    if not items or items[0].prepared.idempotent:
+        yield "next: these rows can be retried, so run the command again with a new file: --results FILE"
         return
     yield from look_at(items)
-    yield "then restore the file, or rerun with a new one: --results FILE"
+    yield "then restore the file, or run the command again with a new one: --results FILE"
     yield (
-        "with a new file, rows whose sessions already show what they ask for are not sent; what a session does not "
-        "show, such as a charge, or a change that the server shows late, could be made twice; remove those rows from "
-        "the CSV file first"
+        "with a new file, rows whose sessions already show the requested values are not sent; what a session does not "
+        "show, such as a charge, or a change that appears late, could be made twice; remove those rows from the CSV "
+        "file first"
     )

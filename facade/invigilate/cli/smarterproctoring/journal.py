@@ -1,6 +1,6 @@
-"""An append-only file of JSON lines from which no line is lost, and in which none is changed, without being noticed.
+"""An append-only file of JSON lines that detects lost and changed lines.
 
-Each line ends with a checksum of itself and of all lines before it. That does not show lines missing at the end, so a
+Each line ends with a checksum of itself and of all lines before it. That does not detect lines missing at the end, so a
 small file beside it, FILE.count, holds the number of lines and the last checksum.
 """
 
@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from invigilate._files import lock, private, sync_folder
-
-from .exits import usage
-from .output import note
+from invigilate.cli.exits import usage
+from invigilate.cli.output import note
 
 _CHECKSUM = ', "checksum": "'
 
 
 class JournalLostError(OSError):
-    """The file was moved, removed, replaced or changed while it was in use: what is written now would not be found."""
+    """The file was moved, removed, replaced or changed while in use: what is written now would not be found."""
 
 
 class Event(NamedTuple):
@@ -41,19 +40,19 @@ class Event(NamedTuple):
 
 
 class Journal:
-    """The lines of a file, and the way to add one. Nothing of it is changed before the first line is added.
+    """The lines of a file. The file is not changed before the first line is added.
 
     Args:
         path: the file.
-        start: the first characters of its first line, by which a file of this kind is known.
-        writing: lock it, and be ready to write.
+        start: the first characters of its first line, which identify such a file.
+        writing: lock it for writing.
 
     Attributes:
-        events: the intact lines.
-        damage: what is wrong with the file, or `None`. The intact lines before the damage are still there.
+        events: the intact lines before any damage.
+        damage: what is wrong with the file, or `None`.
 
     Raises:
-        Failure: if it is not a regular file, in use, or of another kind.
+        Failure: if it is not a regular file, is in use, or has another format.
         OSError: if it cannot be opened.
     """
 
@@ -70,7 +69,7 @@ class Journal:
         self._torn = False
         try:
             record = self._read_count(writing=writing)
-            # A file that is gone is not created anew: it might still be found and moved back.
+            # A file that is gone is not created again: it may have been moved, and be moved back.
             self._file = _open(path, writing=writing, create=writing and not record[0])
             if self._file is not None:
                 if writing:
@@ -84,14 +83,14 @@ class Journal:
             raise
 
     def close(self) -> None:
-        """Close the file, and let others use it."""
+        """Close and unlock the file."""
         for file in (self._file, self._count):
             if file is not None:
                 file.close()
 
     @property
     def in_place(self) -> bool:
-        """Whether the next process will find what this one wrote: editors replace files, and others remove them."""
+        """Whether the next process will find what this one wrote: editors replace files, people remove them."""
         assert self._file is not None
         try:
             for file, path in ((self._file, self.path), (self._count, self.count_path)):
@@ -106,8 +105,8 @@ class Journal:
         """Add a line, and wait until it is on the disk.
 
         Raises:
-            JournalLostError: if the file is not what this process has read and written.
-            OSError: if it cannot be written; the file is as it was before.
+            JournalLostError: if the file is not the one that this process has read and written.
+            OSError: if it cannot be written; the file is unchanged.
         """
         assert self._file is not None
         if not self.in_place:
@@ -126,7 +125,7 @@ class Journal:
             _write(self._file, content)
             self._write_count(len(self.events) + 1, checksum)
         except BaseException:
-            # No half of it stays, and no line whose writer was told that it failed.
+            # Neither half a line stays, nor one that was reported as failed.
             self._torn = True
             with suppress(OSError):
                 self._file.truncate(self._size)
@@ -139,7 +138,7 @@ class Journal:
         return self.events[-1]
 
     def _lock(self) -> None:
-        """Keep a second run from sending the same rows."""
+        """Lock the file, so that no second run sends the same rows."""
         assert self._file is not None
         try:
             lock(self._file.fileno())
@@ -158,7 +157,7 @@ class Journal:
         torn = self._count is not None and self._start.startswith(content)
         if content and not torn and not content.startswith(self._start):
             if not expected:
-                raise usage(f"{self.path}: line 1 is not from a results file; name another file with --results")
+                raise usage(f"{self.path}: not a results file; name another file with --results")
             self.damage = f"the file is not the one that {self.count_path.name} was written for"
             return
         for number, line in enumerate(lines, 1):
@@ -173,7 +172,7 @@ class Journal:
         self._torn = bool(rest)
 
     def _compare(self, count: int, checksum: str) -> None:
-        """Compare what was read with what was last counted. A line that was not counted yet may follow."""
+        """Compare the lines with the count. One line more may follow that was not counted yet."""
         if self.damage is not None:
             return
         if self.events and self._count is None:
@@ -186,8 +185,8 @@ class Journal:
         elif count < 0 or len(self.events) > count + 1 or (count and self.events[count - 1].checksum != checksum):
             self.damage = f"the file is not the one that {self.count_path.name} was written for"
         elif self._torn:
-            # The machine went down while this was written. Nothing that follows an event is done before it is whole.
-            note(f"{self.path}: its last line is torn, and is dropped")
+            # The machine went down while this was written; nothing was sent before the line was complete.
+            note(f"{self.path}: the last line is incomplete, and is dropped")
 
     def _read_count(self, *, writing: bool) -> tuple[int, str]:
         self._count = _open(self.count_path, writing=writing, create=False)
@@ -197,14 +196,14 @@ class Journal:
         return (int(words[0]), words[1]) if len(words) == 2 and words[0].isdecimal() else (-1, "")
 
     def _write_count(self, count: int, checksum: str) -> None:
-        # In place: it is shorter than a sector, of which a disk writes all or nothing.
+        # In place: it is shorter than a sector, which a disk writes as a whole.
         assert self._count is not None
         self._count.seek(0)
         _write(self._count, f"{count:>12} {checksum}\n".encode())
 
 
 def _open(path: Path, *, writing: bool, create: bool) -> FileIO | None:
-    """Open a regular file, unbuffered: what could not be written is not tried again behind our back."""
+    """Open a regular file, unbuffered: a buffer would retry a failed write later."""
     try:
         if create:
             with suppress(FileExistsError):

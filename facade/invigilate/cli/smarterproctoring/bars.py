@@ -1,10 +1,11 @@
-"""Bars made of characters."""
+"""Bar charts of characters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .output import console, for_people, say, to_json
+from invigilate.cli.output import console, for_people, say, to_json
+
 from .tally import Tally, places, sessions, sums
 
 _LONGEST = 60
@@ -13,7 +14,7 @@ _SIGNS, _ASCII = "█▓▒░▞▤", "#=:.%o"
 
 
 def print_bars(tally: Tally, *, as_json: bool) -> None:
-    """Print what was counted: bars for people, numbers for others."""
+    """Print the counts: bars on a terminal, otherwise numbers."""
     if as_json:
         print(to_json(tally.to_dict()))
         return
@@ -45,28 +46,28 @@ def print_bars(tally: Tally, *, as_json: bool) -> None:
 
 def _tables(tally: Tally) -> list[tuple[str, dict[str, dict[str, int]]]]:
     when = f"{tally.step()} of the appointment, {tally.place}"
-    return [("service type", tally.by_service()), (when, tally.stretches())]
+    return [("service type", tally.by_service()), (when, tally.periods())]
 
 
 def _lines(
     table: Mapping[str, Mapping[str, int]],
     statuses: Sequence[str],
     marks: Mapping[str, tuple[str, str]],
-    room: int,
+    width: int,
 ) -> list[object]:
     from rich.text import Text
 
     longest = max(map(sums, table.values()), default=0) or 1
     label = max(map(len, table), default=0)
-    width = max(10, min(_LONGEST, room - label - 10))
+    longest_bar = max(10, min(_LONGEST, width - label - 10))
     lines: list[object] = []
     for name, parts in table.items():
         line = Text(f"{name:<{label}} ")
         done = drawn = 0
         for status in statuses:
-            # Rounded at the ends, not part by part, so that the bar is as long as its sum.
+            # Rounded at the ends, not part by part, so that the bar is as long as the sum of its parts.
             done += parts.get(status, 0)
-            end = round(done / longest * width)
+            end = round(done / longest * longest_bar)
             sign, style = marks[status]
             line.append(sign * (end - drawn), style)
             drawn = end

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from invigilate._resources import CourseOfferings
+from invigilate.cli.options import bind, new_group
+from invigilate.smarterproctoring.resources import CourseOfferings
 
 from .changes import change
-from .options import bind
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Course offerings: the terms that courses belong to.", no_args_is_help=True)
-    app.add_typer(group, name="offerings")
+    group = new_group(app, "offerings", "Course offerings: the terms that courses belong to.")
     bind(
         group,
         "update",

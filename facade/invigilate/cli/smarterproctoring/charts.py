@@ -1,4 +1,4 @@
-"""Charts of what was counted, as .html, .svg or .png. Nothing in them is fetched from anywhere."""
+"""Charts of the counts, as .html, .svg or .png. They load nothing from the network."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 _SCALE = 2.0
 
 
-class Colours(NamedTuple):
-    """Colours of a chart.
+class Colors(NamedTuple):
+    """Colors of a chart.
 
     Attributes:
-        background: of everything.
-        text: of titles and labels.
-        faint: of lines and remarks.
-        statuses: of the parts of a bar, in the order of the statuses.
+        background: color of the background.
+        text: color of titles and labels.
+        faint: color of lines and subtitles.
+        statuses: colors of the parts of a bar, in the order of the statuses.
     """
 
     background: str
@@ -35,14 +35,12 @@ class Colours(NamedTuple):
     statuses: tuple[str, ...]
 
 
-# Told apart with every kind of colour blindness, and at least 3:1 against the background; see the tests.
-COLOURS: Mapping[Look, Colours] = {
-    "light": Colours(
+# Distinct with every kind of color blindness, and at least 3:1 against the background; see the tests.
+COLORS: Mapping[Look, Colors] = {
+    "light": Colors(
         "#ffffff", "#1f2328", "#59636e", ("#0b4f8a", "#3f9b8a", "#d1690e", "#300000", "#9000f0", "#d860f0")
     ),
-    "dark": Colours(
-        "#14181f", "#e6e8eb", "#9aa4af", ("#3f86d6", "#a4dccb", "#e08a1e", "#786060", "#f0d890", "#7848f0")
-    ),
+    "dark": Colors("#14181f", "#e6e8eb", "#9aa4af", ("#3f86d6", "#a4dccb", "#e08a1e", "#786060", "#f0d890", "#7848f0")),
 }
 
 
@@ -50,9 +48,9 @@ def write_chart(tally: Tally, path: Path, look: Look | None) -> None:
     """Draw services by type and status, and sessions over time.
 
     Args:
-        tally: what was counted.
-        path: a .html, .svg or .png file; it is replaced as a whole.
-        look: colours; by default light, and for .html those that the reader's system prefers.
+        tally: the counts.
+        path: a .html, .svg or .png file; it is replaced atomically.
+        look: the colors; by default light, and for .html those that the reader's system prefers.
     """
     import vl_convert
 
@@ -65,20 +63,20 @@ def write_chart(tally: Tally, path: Path, look: Look | None) -> None:
             content = str(vl_convert.vegalite_to_svg(chart)).encode()
         else:
             content = bytes(vl_convert.vegalite_to_png(chart, scale=_SCALE))
-    # Whoever opens it while it is written sees the old one.
+    # Readers see the old file until the new one is complete.
     with replacing(path, path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")) as file:
         file.write(content)
 
 
 def specification(tally: Tally, look: Look) -> dict[str, Any]:
-    """Describe the charts in Vega-Lite, data included."""
+    """Return the charts in Vega-Lite, with their data."""
     import altair as alt
 
-    colours = COLOURS[look]
+    colors = COLORS[look]
     statuses = tally.statuses()
-    charts = [_by_service(alt, tally, statuses, colours) if tally.total else _nothing(alt)]
+    charts = [_by_service(alt, tally, statuses, colors) if tally.total else _nothing(alt)]
     if tally.days:
-        charts.append(_over_time(alt, tally, statuses, colours))
+        charts.append(_over_time(alt, tally, statuses, colors))
     title = alt.TitleParams(
         _title(tally),
         subtitle=_remark(tally),
@@ -88,12 +86,12 @@ def specification(tally: Tally, look: Look) -> dict[str, Any]:
         subtitlePadding=6,
         offset=18,
     )
-    chart: Any = alt.vconcat(*charts, spacing=34, title=title, background=colours.background, padding=24)
-    return _plain(chart.configure(**_settings(colours)).to_dict())
+    chart: Any = alt.vconcat(*charts, spacing=34, title=title, background=colors.background, padding=24)
+    return _plain(chart.configure(**_settings(colors)).to_dict())
 
 
 def _plain(chart: dict[str, Any]) -> dict[str, Any]:
-    # Its address is a name; nothing is fetched from it, and without it no reader can try to.
+    # The URL of the schema is only a name; without it, no viewer tries to load it.
     chart.pop("$schema", None)
     return chart
 
@@ -119,7 +117,7 @@ def _values(table: Mapping[str, Mapping[str, int]], statuses: Sequence[str]) -> 
             "status": status,
             "sessions": parts[status],
             "order": statuses.index(status),
-            # What a screen reader says of the bar.
+            # Read by screen readers.
             "text": f"{what}, {status}: {parts[status]:,}",
         }
         for what, parts in table.items()
@@ -128,9 +126,9 @@ def _values(table: Mapping[str, Mapping[str, int]], statuses: Sequence[str]) -> 
     ]
 
 
-def _colour(alt: Any, statuses: Sequence[str], colours: Colours) -> Any:
+def _color(alt: Any, statuses: Sequence[str], colors: Colors) -> Any:
     place = places(statuses)
-    palette = [colours.statuses[place[status] % len(colours.statuses)] for status in statuses]
+    palette = [colors.statuses[place[status] % len(colors.statuses)] for status in statuses]
     return alt.Color(
         "status:N",
         scale=alt.Scale(domain=list(statuses), range=palette),
@@ -143,31 +141,31 @@ def _tooltip(alt: Any, name: str) -> list[Any]:
 
 
 def _nothing(alt: Any) -> Any:
-    # A chart without marks has no size, of which no picture can be made.
+    # A chart without marks has no size, and cannot be rendered.
     return alt.Chart(alt.Data(values=[{}])).mark_point(opacity=0).properties(width=_WIDTH, height=20)
 
 
 def _axis(alt: Any, sums_of_bars: list[int], ticks: int) -> Any:
-    # Not more ticks than sessions, or the labels of halves would be rounded.
+    # No more ticks than sessions, or labels of fractions would be rounded.
     return alt.Axis(tickCount=min(ticks, max(sums_of_bars, default=1)), tickMinStep=1, format=",d")
 
 
-def _by_service(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours) -> Any:
+def _by_service(alt: Any, tally: Tally, statuses: Sequence[str], colors: Colors) -> Any:
     table = tally.by_service()
     order = list(table)
     bars = (
         alt.Chart(alt.Data(values=_values(table, statuses)))
-        .mark_bar(stroke=colours.background, strokeWidth=1, height={"band": 0.72})
+        .mark_bar(stroke=colors.background, strokeWidth=1, height={"band": 0.72})
         .encode(
             y=alt.Y("what:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False, labelPadding=8)),
             x=alt.X(
                 "sessions:Q",
                 title="sessions",
-                # Room for the number behind the longest bar.
+                # Leaves space for the number after the longest bar.
                 scale=alt.Scale(domain=[0, max(map(sums, table.values()), default=1) * 1.09], nice=False),
                 axis=_axis(alt, [sums(parts) for parts in table.values()], 6),
             ),
-            color=_colour(alt, statuses, colours),
+            color=_color(alt, statuses, colors),
             order=alt.Order("order:Q"),
             tooltip=_tooltip(alt, "service type"),
             description=alt.Description("text:N"),
@@ -176,17 +174,17 @@ def _by_service(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colour
     totals = [{"what": what, "all": sums(parts)} for what, parts in table.items()]
     numbers = (
         alt.Chart(alt.Data(values=totals))
-        .mark_text(align="left", dx=6, color=colours.text, fontSize=12)
+        .mark_text(align="left", dx=6, color=colors.text, fontSize=12)
         .encode(y=alt.Y("what:N", sort=order), x="all:Q", text=alt.Text("all:Q", format=",d"))
     )
     title = alt.TitleParams("By service type and status", anchor="start", frame="group")
     return alt.layer(bars, numbers).properties(width=_WIDTH, height=alt.Step(30), title=title)
 
 
-def _over_time(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours) -> Any:
-    step, table = tally.step(), tally.stretches()
+def _over_time(alt: Any, tally: Tally, statuses: Sequence[str], colors: Colors) -> Any:
+    step, table = tally.step(), tally.periods()
     names = list(table)
-    # As many labels as have room beside each other.
+    # As many labels as fit beside each other.
     every = -(-len(names) // max(1, _WIDTH // (34 if step == "year" else 62 if step == "month" else 84)))
     title = alt.TitleParams(f"By {step} of the appointment", anchor="start", frame="group")
     axis = alt.Axis(
@@ -194,11 +192,11 @@ def _over_time(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours
     )
     return (
         alt.Chart(alt.Data(values=_values(table, statuses)))
-        .mark_bar(stroke=colours.background, strokeWidth=0.5 if len(names) > 60 else 1)
+        .mark_bar(stroke=colors.background, strokeWidth=0.5 if len(names) > 60 else 1)
         .encode(
             x=alt.X("what:N", title=None, axis=axis, scale=alt.Scale(domain=names, paddingInner=0.12)),
             y=alt.Y("sessions:Q", title="sessions", axis=_axis(alt, [sums(parts) for parts in table.values()], 5)),
-            color=_colour(alt, statuses, colours),
+            color=_color(alt, statuses, colors),
             order=alt.Order("order:Q"),
             tooltip=_tooltip(alt, step),
             description=alt.Description("text:N"),
@@ -207,92 +205,51 @@ def _over_time(alt: Any, tally: Tally, statuses: Sequence[str], colours: Colours
     )
 
 
-def _settings(colours: Colours) -> dict[str, Any]:
+def _settings(colors: Colors) -> dict[str, Any]:
     return {
         "font": _FONT,
         "view": {"stroke": None},
-        "title": {"color": colours.text, "subtitleColor": colours.faint, "fontSize": 15, "offset": 12},
+        "title": {"color": colors.text, "subtitleColor": colors.faint, "fontSize": 15, "offset": 12},
         "axis": {
-            "labelColor": colours.text,
-            "titleColor": colours.faint,
+            "labelColor": colors.text,
+            "titleColor": colors.faint,
             "labelFontSize": 12,
             "titleFontSize": 12,
             "titleFontWeight": "normal",
-            "domainColor": colours.faint,
-            "gridColor": colours.faint,
+            "domainColor": colors.faint,
+            "gridColor": colors.faint,
             "gridOpacity": 0.25,
-            "tickColor": colours.faint,
+            "tickColor": colors.faint,
             "labelLimit": 240,
         },
-        "legend": {"labelColor": colours.text, "labelFontSize": 12, "symbolSize": 140, "labelLimit": 240},
+        "legend": {"labelColor": colors.text, "labelFontSize": 12, "symbolSize": 140, "labelLimit": 240},
     }
 
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: {scheme}; }}
-{styles}
-body {{ margin: 0; font-family: {font}; background: var(--background); color: var(--text); }}
-main {{ max-width: 62rem; margin: 0 auto; padding: 1rem; overflow-x: auto; }}
-#chart svg {{ max-width: 100%; height: auto; }}
-table {{ border-collapse: collapse; margin: 0.5rem 0 2rem; font-size: 0.9rem; }}
-th, td {{ padding: 0.2rem 0.9rem 0.2rem 0; text-align: right; }}
-th:first-child, td:first-child {{ text-align: left; }}
-summary {{ cursor: pointer; color: var(--faint); }}
-</style>
-</head>
-<body>
-<main>
-<div id="chart" role="img" aria-label="{title}"></div>
-<details>
-<summary>The numbers</summary>
-{tables}
-</details>
-</main>
-<script>{library}</script>
-<script>
-const charts = {charts};
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
-function draw() {{
-  const chart = charts.dark && (dark.matches || !charts.light) ? charts.dark : charts.light;
-  vegaEmbed("#chart", chart, {{ actions: false, mode: "vega-lite", renderer: "svg" }});
-}}
-dark.addEventListener("change", draw);
-draw();
-</script>
-</body>
-</html>
-"""
+_PAGE = Path(__file__).with_name("chart.html")
 
 
 def _page(tally: Tally, charts: Mapping[Look, dict[str, Any]]) -> str:
     import vl_convert
 
     def variables(look: Look) -> str:
-        colours = COLOURS[look]
-        return f":root {{ --background: {colours.background}; --text: {colours.text}; --faint: {colours.faint}; }}"
+        colors = COLORS[look]
+        return f":root {{ --background: {colors.background}; --ink: {colors.text}; --faint: {colors.faint}; }}"
 
-    bundle: Any = vl_convert.javascript_bundle  # its types ask for what it has a default for
+    bundle: Any = vl_convert.javascript_bundle  # its types require an argument that has a default
     looks = list(charts)
     styles = variables(looks[0])
     if len(looks) == 2:
         styles += f"\n@media (prefers-color-scheme: dark) {{ {variables('dark')} }}"
-    tables = [("service type", tally.by_service()), (tally.step(), tally.stretches())]
-    return _PAGE.format(
+    tables = [("service type", tally.by_service()), (tally.step(), tally.periods())]
+    return _PAGE.read_text(encoding="utf-8").format(
         title=html.escape(f"{_title(tally)}, {_remark(tally)}"),
         scheme=" ".join(looks),
         styles=styles,
         font=_FONT,
         tables="\n".join(_table(name, table, tally.statuses()) for name, table in tables),
         library=bundle(),
-        # No text of a server ends the script that it stands in.
+        # No string of the server can end the script element.
         charts=json.dumps(charts).replace("<", "\\u003c"),
     )
 
