@@ -1,4 +1,4 @@
-"""Exports of the service distribution report: to CSV, JSON Lines, Parquet and tables of pyarrow.
+"""Export the service distribution report to CSV, JSON Lines, Parquet and pyarrow tables.
 
 ```python
 from invigilate import SmarterProctoring
@@ -9,7 +9,7 @@ with SmarterProctoring() as client:
     print(result.rows)
 ```
 
-CSV and JSON Lines need nothing beside the library; Parquet and tables need the extra `export`:
+CSV and JSON Lines need no other library; Parquet and tables need the extra `export`:
 `pip install "invigilate[export]"`.
 """
 

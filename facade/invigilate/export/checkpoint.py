@@ -1,16 +1,16 @@
-"""The folder in which an export keeps what it has read: a file for each complete window, and a record of it.
+"""The checkpoint: a folder in which an export keeps each complete window until the file is written.
 
 ```
 report.csv.checkpoint/
-    state.json          what the export is about, as salted hashes, and its windows
+    state.json          the arguments of the export, as salted hashes, and its windows
     part-00000.jsonl    the rows of a window, as JSON Lines, in order
-    part-00000.json     its record: how many rows, their CRC-32, what was odd
-    lock                held by the process that works here
+    part-00000.json     its record: number of rows, CRC-32, warnings
+    lock                locked by the process that uses the folder
 ```
 
-A part counts only once its rows are complete and on the disk, and its record is there. All get their names by
-`os.replace`. State and records carry a checksum. That of a record also covers the windows and the name of the file, so
-that it counts for no other part. A damaged part is read again; a damaged state is an error.
+A part counts only once its rows are complete and on the disk, and its record exists. All files are renamed into place
+by `os.replace`. State and records carry a checksum. The checksum of a record also covers the windows and the index of
+the part, so that it is valid for no other part. A damaged part is read again; a damaged state is an error.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is recorded of a part.
+    """The record of a part.
 
     Attributes:
         rows: rows in its file.
-        left_out: rows that came and belong to another window by their own date.
-        total: rows that the server said there are in what was asked for; `None` if it did not.
-        size: bytes of its file.
-        crc: their CRC-32.
-        since: when its reading began, in milliseconds since 1970.
-        warnings: what was odd while they were read.
-        seen: members of nested objects, see `Seen`.
+        left_out: received rows that belong to another window by their own date.
+        total: rows that the server announced for the request; `None` if it announced none.
+        size: size of its file in bytes.
+        crc: CRC-32 of its file.
+        since: when reading began, in milliseconds since the epoch.
+        warnings: signs that the rows changed while they were read.
+        seen: keys of nested objects, see `SeenKeys`.
     """
 
     rows: int
@@ -67,7 +67,7 @@ class Part:
 
     @property
     def received(self) -> int:
-        """Rows that came, whether they are kept or not."""
+        """Received rows, whether kept or left out."""
         return self.rows + self.left_out
 
 
@@ -82,14 +82,14 @@ class _State:
 
 
 class Checkpoint:
-    """The folder of one export, held by this process.
+    """The folder of one export, locked by this process.
 
     Args:
-        folder: where it is; made if it is not there.
-        plan: what the export is about, by the names that an error shows; the values are kept as salted hashes.
+        folder: its path; created if it does not exist.
+        plan: the arguments that decide the content, by the names that an error shows; stored as salted hashes.
 
     Raises:
-        ExportError: if the folder is that of another export, or in use, or holds something else.
+        ExportError: if the folder belongs to another export, is in use, or holds other files.
         PermissionError: if the folder or a file in it belongs to another user, or is a symbolic link.
     """
 
@@ -103,7 +103,7 @@ class Checkpoint:
         if not self._lock.take():
             self._lock.close()
             raise ExportError(f"{folder}: another export is using this checkpoint")
-        # Before it is known which parts there are, it is not taken for empty, and removed. A new one has none.
+        # Until the parts are known, the folder must not be taken for empty and removed. A new one has no parts.
         self._begun = not os.path.lexists(folder / "state.json")
         try:
             self._state = self._load(plan)
@@ -122,7 +122,7 @@ class Checkpoint:
             state = _State(**_unseal(path, ""))
         except _OtherLayoutError:
             raise ExportError(
-                f"{path}: another version of this library made this checkpoint. Delete {self.folder} to start over"
+                f"{path}: this checkpoint is from another version of the library. Delete {self.folder} to start over"
             ) from None
         except (ValueError, TypeError, KeyError):
             raise ExportError(f"{path}: the file is damaged. Delete {self.folder} to start over") from None
@@ -130,13 +130,13 @@ class Checkpoint:
         changed = sorted(name for name in now.keys() | state.plan.keys() if now.get(name) != state.plan.get(name))
         if changed:
             raise ExportError(
-                f"{self.folder}: this checkpoint is of another export; what differs: {', '.join(changed)}. Ask for "
-                "the same, or give another checkpoint, or delete this one to start over"
+                f"{self.folder}: this checkpoint belongs to an export with other arguments: {', '.join(changed)}. Pass "
+                "the same arguments or another checkpoint, or delete this one to start over"
             )
         return state
 
     def begin(self) -> None:
-        """Find the parts that count, and remove what does not; a part that is not as it was recorded does not count."""
+        """Find the parts that match their records, and remove all others."""
         kept: set[Path] = set()
         for path in self._part_files():
             if (named := _RECORD.fullmatch(path.name)) is None:
@@ -155,8 +155,8 @@ class Checkpoint:
                 path.unlink()
 
     def start_over(self) -> None:
-        """Remove all parts, and what is known of the windows and the result."""
-        # The state last: until then it says that there is a result, and that the parts are those of it.
+        """Remove all parts, the windows and the result."""
+        # The state last: until then it marks the remaining parts as those of the old result.
         for path in self._part_files():
             path.unlink()
         self._state = _State(self._state.salt, self._state.plan)
@@ -164,70 +164,70 @@ class Checkpoint:
 
     @property
     def tag(self) -> str:
-        """A text that is the same for all runs of this export, and another one for others."""
+        """A string that all runs of this export share, and other exports do not."""
         return self._state.salt[:8]
 
     @property
     def bounds(self) -> list[int] | None:
-        """The bounds of windows, once they are decided; in milliseconds since 1970."""
+        """The bounds of the windows, once they are decided, in milliseconds since the epoch."""
         return self._state.bounds
 
     @property
     def differed(self) -> bool:
-        """Whether an earlier run found that the windows do not make up the report."""
+        """Whether an earlier run found that the windows do not add up to the report."""
         return self._state.differed
 
     @property
     def parts(self) -> dict[int, Part]:
-        """The parts that count, by number."""
+        """The complete parts, by index."""
         with self._guard:
             return dict(self._parts)
 
-    def decide(self, bounds: list[int] | None) -> None:
-        """Keep what windows there are."""
+    def set_bounds(self, bounds: list[int] | None) -> None:
+        """Store the bounds of the windows."""
         with self._guard:
             self._state.bounds = bounds
             self._save()
 
     def part_path(self, index: int) -> Path:
-        """The file of a part."""
+        """Return the path of the file of a part."""
         return self.folder / f"part-{index:05}.jsonl"
 
     def open_part(self, index: int) -> IO[bytes]:
-        """Open the file of a part that is to be read.
+        """Create the temporary file of a part.
 
         Raises:
-            ExportError: if the export was given up, and the folder may be gone, or somebody else's.
+            ExportError: if the export was stopped; the folder may be removed, or used by another export.
         """
         with self._guard:
             if self._closed:
-                raise ExportError(f"{self.folder}: the export was given up")
+                raise ExportError(f"{self.folder}: the export was stopped")
             return create(self._temporary_path(index))
 
     def complete(self, index: int, part: Part) -> None:
-        """Let a part count, whose temporary file is complete and on the disk."""
+        """Record a part whose temporary file is complete and on the disk."""
         with self._guard:
             if self._closed:
-                return  # whoever reads on after the export was given up changes nothing
+                return  # a thread that outlives a stopped export must change nothing
             os.replace(self._temporary_path(index), self.part_path(index))
             write_atomically(self._record_path(index), _seal(asdict(part), self._subject(index)))
             self._parts[index] = part
 
     def is_intact(self, index: int, part: Part) -> bool:
-        """Whether the file of a part is still what was written. If it is not, the part counts no more."""
+        """Return whether the file of a part is unchanged. If it is not, the part is discarded."""
         if measure(self.part_path(index)) == (part.size, part.crc):
             return True
-        self.forget(index)
+        self.discard(index)
         return False
 
-    def forget(self, index: int) -> None:
-        """Let a part count no more."""
+    def discard(self, index: int) -> None:
+        """Discard a part, so that it is read again."""
         with self._guard:
             if not self._closed and self._parts.pop(index, None) is not None:
                 self._record_path(index).unlink()
 
-    def mark(self, *, differed: bool) -> None:
-        """Keep whether the windows make up the report."""
+    def set_differed(self, differed: bool) -> None:
+        """Store whether the windows differ from the report."""
         if self._state.differed != differed:
             with self._guard:
                 self._state.differed = differed
@@ -235,17 +235,17 @@ class Checkpoint:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What was said of the complete result."""
+        """The summary of the result."""
         return self._state.summary
 
-    def written(self, file: Path, summary: dict[str, Any]) -> None:
-        """Keep which file is the complete result, so that it is known again under its own name, and what it is."""
+    def set_written(self, file: Path, summary: dict[str, Any]) -> None:
+        """Store the size and checksum of the complete file, so that a later run recognizes it, and its summary."""
         with self._guard:
             self._state.written, self._state.summary = list(measure(file)), summary
             self._save()
 
     def is_written(self, file: Path) -> bool:
-        """Whether a file is the complete result of this export."""
+        """Return whether a file is the complete result of this export."""
         with contextlib.suppress(OSError):
             return self._state.written is not None and list(measure(file)) == self._state.written
         return False
@@ -260,14 +260,14 @@ class Checkpoint:
         return self.folder / f"part-{index:05}.json"
 
     def _subject(self, index: int) -> str:
-        """What a record is about: the same number in another export, or with other windows, is another part."""
+        """Identify a part: the same index in another export, or with other windows, is another part."""
         return f"{self._state.salt} {self._state.bounds} {index}"
 
     def _save(self) -> None:
         write_atomically(self.folder / "state.json", _seal(asdict(self._state), ""))
 
     def close(self) -> None:
-        """Let go of the folder. One without any part is removed."""
+        """Unlock the folder. One without parts is removed."""
         if self._closed:
             return
         with self._guard:
@@ -278,14 +278,14 @@ class Checkpoint:
             self._lock.close()
 
     def remove(self) -> None:
-        """Remove what the export has put into the folder, and the folder if nothing else is in it."""
+        """Remove the files of the export, and the folder if nothing else is in it."""
         with self._guard:
             self._closed = True
         self._remove()
 
     def _remove(self) -> None:
         try:
-            # The state last: as long as rows are here, it is known whose they are.
+            # The state last: it identifies the rows as long as there are any.
             for path in self._part_files():
                 path.unlink()
             for name in _STATE:
@@ -301,18 +301,18 @@ class Checkpoint:
 
 def _refuse_strangers(folder: Path) -> None:
     if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
-        raise ExportError(f"{folder}: the checkpoint has to be a folder, not a file or a symbolic link")
-    # Others call their files part-00000.json, too; only beside a state are they parts of an export.
+        raise ExportError(f"{folder}: the checkpoint must be a folder, not a file or a symbolic link")
+    # Other programs also name files part-00000.json; only next to a state are they parts of an export.
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
     if "state.json" not in found and found - {"lock", "state.json.tmp"}:
         raise ExportError(
-            f"{folder}: this folder holds other things than a checkpoint, since there is no state.json in it; use a "
-            "folder of its own, or delete this one if it was a checkpoint. Nothing in it was changed"
+            f"{folder}: not a checkpoint: the folder has other files and no state.json. Pass a new folder, or "
+            "delete this one if it was a checkpoint. Nothing in it was changed"
         )
 
 
 def _hashed(plan: Mapping[str, Any], salt: str) -> dict[str, str]:
-    """Hashes of values, among which may be people's data; nothing of them can be read from the state."""
+    """Hash values, which may be personal data, so that the state does not reveal them."""
     key = bytes.fromhex(salt)
     return {
         name: hmac.new(key, json.dumps(value, sort_keys=True).encode(), hashlib.sha256).hexdigest()
@@ -321,20 +321,20 @@ def _hashed(plan: Mapping[str, Any], salt: str) -> dict[str, str]:
 
 
 class _OtherLayoutError(ValueError):
-    """A file has the layout of another version."""
+    """The layout of a file is that of another version."""
 
 
 def _seal(content: Mapping[str, Any], subject: str) -> bytes:
-    """Write content with its checksum, which also covers what the content is about."""
+    """Encode content with a checksum, which also covers its subject."""
     checksum = zlib.crc32(f"{subject}{json.dumps(content)}".encode())
     return json.dumps({"layout": LAYOUT, "crc32": checksum, "content": content}, indent=1).encode()
 
 
 def _unseal(path: Path, subject: str) -> dict[str, Any]:
-    """Read content that `_seal` has written.
+    """Read content that `_seal` encoded.
 
     Raises:
-        ValueError, TypeError, KeyError: if the file is not what was written.
+        ValueError, TypeError, KeyError: if the file is damaged.
     """
     with open(path, "rb", opener=private) as file:
         found = json.loads(file.read())
@@ -354,7 +354,7 @@ def blocks(path: Path) -> Iterator[bytes]:
 
 
 def measure(path: Path) -> tuple[int, int]:
-    """The size of a file and its CRC-32."""
+    """Return the size of a file and its CRC-32."""
     size = crc = 0
     for block in blocks(path):
         size, crc = size + len(block), zlib.crc32(block, crc)

@@ -1,63 +1,65 @@
-"""The columns of an export: which there are, in which order, and what fits them.
+"""The columns of an export: which exist, in which order, and which values fit them.
 
-The documented fields come from the generated model, in documented order, so they are the same for every export. What
-the members of the nested objects are is documented nowhere; they are gathered while rows are read.
+The documented fields come from the generated model, in documented order, so they are the same for every export. The
+keys of nested objects are not documented; they are collected while rows are read.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import attrs
 
+from invigilate_runtime import UNSET
 from smarterproctoring_client.models import ServiceDistributionRow
-from smarterproctoring_client.types import UNSET
 
 ADDITIONAL = "additional"
-"""The last column: a JSON object of what has no column, or does not fit its column."""
-MOST_MEMBERS = 100
-"""Members of one nested object that get columns; those that come after them stand in `additional`."""
+"""The last column: a JSON object of everything that has no column, or does not fit its column."""
+MAX_KEYS = 100
+"""Keys of one nested object that become columns; later ones go to `additional`."""
 
 Nested = Literal["flatten", "struct", "json"]
 
 _INT64 = 1 << 63
 
 
-class Kind(Enum):
-    """What a column holds."""
+class ColumnType(Enum):
+    """The type of the values of a column."""
 
-    TEXT = "text"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    NUMBER = "number"
-    TIMESTAMP = "timestamp"
-    OBJECT = "object"
-    JSON = "json"
-
-
-_KINDS = {"bool": Kind.BOOLEAN, "int": Kind.INTEGER, "float": Kind.NUMBER, "str": Kind.TEXT}
-# The documentation gives times as texts; only their names tell them.
-_TIMES = re.compile(r"date[A-Z]\w*|\w+Date")
+    STRING = auto()
+    BOOLEAN = auto()
+    INTEGER = auto()
+    NUMBER = auto()
+    TIMESTAMP = auto()
+    OBJECT = auto()
+    JSON = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+_TYPES = {
+    "bool": ColumnType.BOOLEAN,
+    "int": ColumnType.INTEGER,
+    "float": ColumnType.NUMBER,
+    "str": ColumnType.STRING,
+    "dict[str, Any]": ColumnType.OBJECT,
+}
+
+
+class RowField(NamedTuple):
     """A documented field of a row.
 
     Attributes:
-        name: its documented name.
-        attribute: its name in the generated model.
-        kind: what it holds if the documentation is right.
+        name: the documented name.
+        attribute: the attribute of the generated model.
+        type: its documented type.
     """
 
     name: str
     attribute: str
-    kind: Kind
+    type: ColumnType
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,139 +68,150 @@ class Column:
 
     Attributes:
         field: the documented name.
-        kind: what it holds.
-        members: of an object that is shown by its members, those that have columns, and what they hold.
+        type: the type of its values.
+        keys: of an object that is shown key by key, those that have columns, and their types.
     """
 
     field: str
-    kind: Kind
-    members: tuple[tuple[str, Kind], ...] = ()
+    type: ColumnType
+    keys: tuple[tuple[str, ColumnType], ...] = ()
 
 
-def _documented() -> tuple[Field, ...]:
-    init = [each for each in attrs.fields(ServiceDistributionRow) if each.init]
-    names = ServiceDistributionRow(**{each.name: None for each in init}).to_dict()
-    return tuple(Field(name, each.name, _kind(name, str(each.type))) for name, each in zip(names, init, strict=True))
+def _times(row: ServiceDistributionRow) -> tuple[object, ...]:
+    """Return the fields that hold times, which the documentation only calls strings."""
+    return row.appointment_date, row.date_closed, row.date_cancelled
 
 
-def _kind(name: str, annotation: str) -> Kind:
-    if "dict[" in annotation:
-        return Kind.OBJECT
-    kinds = [_KINDS[part] for part in annotation.split(" | ") if part in _KINDS]
-    if kinds == [Kind.TEXT] and _TIMES.fullmatch(name):
-        return Kind.TIMESTAMP
-    return kinds[0] if len(kinds) == 1 else Kind.JSON
+def _documented() -> tuple[RowField, ...]:
+    fields = [each for each in attrs.fields(ServiceDistributionRow) if each.init]
+    attributes: dict[str, Any] = {each.name: each.name for each in fields}
+    # A row in which each field holds the name of its attribute.
+    named = ServiceDistributionRow(**attributes)
+    times = _times(named)
+    types = {each.name: ColumnType.TIMESTAMP if each.name in times else _type(str(each.type)) for each in fields}
+    return tuple(RowField(name, attribute, types[attribute]) for name, attribute in named.to_dict().items())
+
+
+def _type(annotation: str) -> ColumnType:
+    types = [_TYPES.get(part, ColumnType.JSON) for part in annotation.split(" | ") if part not in {"None", "Unset"}]
+    return types[0] if len(types) == 1 else ColumnType.JSON
 
 
 FIELDS = _documented()
 """The documented fields, in documented order."""
-OBJECTS = tuple(field.name for field in FIELDS if field.kind is Kind.OBJECT)
+OBJECTS = tuple(field.name for field in FIELDS if field.type is ColumnType.OBJECT)
 
 _NAMES = tuple(field.name for field in FIELDS)
 _values = attrgetter(*(field.attribute for field in FIELDS))
 
 
-def members_of(row: ServiceDistributionRow) -> dict[str, Any]:
-    """The members of a row that came from the server: documented ones first, those that did not come left out."""
+def fields_of(row: ServiceDistributionRow) -> dict[str, Any]:
+    """Return the fields of a row by documented name: documented ones first, missing ones left out."""
     values = _values(row)
-    members: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
+    fields: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
     if UNSET in values:
-        members = {name: value for name, value in members.items() if value is not UNSET}
-    members.update(row.additional_properties)
-    return members
+        fields = {name: value for name, value in fields.items() if value is not UNSET}
+    fields.update(row.additional_properties)
+    return fields
 
 
-class Seen(dict[str, dict[str, int]]):
-    """The members of nested objects that were seen, and as what: object -> member -> bits."""
+class SeenKeys(dict[str, dict[str, int]]):
+    """The keys of nested objects seen so far, with the types of their values: object -> key -> bits."""
 
     _BITS = {str: 1, float: 2, int: 4, bool: 8, dict: 16, list: 16, type(None): 0}  # noqa: RUF012
 
-    def observe(self, members: Mapping[str, Any]) -> None:
-        """Look at a row."""
+    def observe(self, fields: Mapping[str, Any]) -> None:
+        """Add the keys of a row."""
         bits = self._BITS
         for name in OBJECTS:
-            value = members.get(name)
+            value = fields.get(name)
             if value.__class__ is dict and value:
                 known = self.setdefault(name, {})
-                for member, item in value.items():
-                    if member in known:
-                        known[member] |= bits.get(item.__class__, 16)
-                    elif len(known) < MOST_MEMBERS and _writable(member):
-                        known[member] = bits.get(item.__class__, 16)
+                for key, item in value.items():
+                    if key in known:
+                        known[key] |= bits.get(item.__class__, 16)
+                    elif len(known) < MAX_KEYS and _has_utf8(key):
+                        known[key] = bits.get(item.__class__, 16)
 
     def merge(self, other: Mapping[str, Mapping[str, int]]) -> None:
-        """Add what was seen elsewhere, behind what was seen here."""
+        """Add keys seen elsewhere, after those seen here."""
         for name in OBJECTS:
-            for member, bits in other.get(name, {}).items():
+            for key, bits in other.get(name, {}).items():
                 known = self.setdefault(name, {})
-                if member in known:
-                    known[member] |= bits
-                elif len(known) < MOST_MEMBERS:
-                    known[member] = bits
+                if key in known:
+                    known[key] |= bits
+                elif len(known) < MAX_KEYS:
+                    known[key] = bits
 
-    def members(self, name: str) -> tuple[tuple[str, Kind], ...]:
-        """The members of an object, in the order in which they came, and what they hold."""
-        return tuple((member, _observed(bits)) for member, bits in self.get(name, {}).items())
+    def of(self, name: str) -> tuple[tuple[str, ColumnType], ...]:
+        """Return the keys of an object in the order in which they were seen, with their types."""
+        return tuple((key, _widest(bits)) for key, bits in self.get(name, {}).items())
 
 
-def _writable(text: str) -> bool:
-    """Whether a text has a UTF-8 form; one with a lone surrogate has none."""
-    if text.isascii():
+def _has_utf8(string: str) -> bool:
+    """Return whether UTF-8 can represent a string; it cannot if there is a lone surrogate."""
+    if string.isascii():
         return True
     try:
-        text.encode()
+        string.encode()
     except UnicodeEncodeError:
         return False
     return True
 
 
-def _observed(bits: int) -> Kind:
-    """What a member holds: whatever is widest wins, so that it does not depend on the order of rows."""
-    for bit, kind in ((1, Kind.TEXT), (2, Kind.NUMBER), (4, Kind.INTEGER), (8, Kind.BOOLEAN), (16, Kind.JSON)):
+def _widest(bits: int) -> ColumnType:
+    """Return the widest type seen, so that it does not depend on the order of rows."""
+    for bit, type_ in (
+        (1, ColumnType.STRING),
+        (2, ColumnType.NUMBER),
+        (4, ColumnType.INTEGER),
+        (8, ColumnType.BOOLEAN),
+        (16, ColumnType.JSON),
+    ):
         if bits & bit:
-            return kind
-    return Kind.TEXT
+            return type_
+    return ColumnType.STRING
 
 
-def layout(seen: Seen, nested: Nested) -> tuple[Column, ...]:
-    """The columns of documented fields.
+def layout(seen: SeenKeys, nested: Nested) -> tuple[Column, ...]:
+    """Return the columns of the documented fields.
 
     Args:
-        seen: the members of nested objects.
-        nested: whether these become columns (`flatten`), stay together (`struct`), or are a JSON text (`json`).
+        seen: the keys of nested objects.
+        nested: whether their keys become columns (`flatten`), or they stay objects (`struct`) or become JSON (`json`).
     """
     return tuple(_column(field, seen, nested) for field in FIELDS)
 
 
-def _column(field: Field, seen: Seen, nested: Nested) -> Column:
-    if field.kind is not Kind.OBJECT:
-        return Column(field.name, field.kind)
+def _column(field: RowField, seen: SeenKeys, nested: Nested) -> Column:
+    if field.type is not ColumnType.OBJECT:
+        return Column(field.name, field.type)
     if nested == "json":
-        return Column(field.name, Kind.JSON)
-    members = seen.members(field.name)
-    # A file format may have no form for an object without members.
-    return Column(field.name, Kind.OBJECT if members or nested == "flatten" else Kind.JSON, members)
+        return Column(field.name, ColumnType.JSON)
+    keys = seen.of(field.name)
+    # A file format may not support objects without keys.
+    return Column(field.name, ColumnType.OBJECT if keys or nested == "flatten" else ColumnType.JSON, keys)
 
 
-def fits(value: Any, kind: Kind) -> bool:
-    """Whether a value that is not null goes into a column of text, booleans or numbers without any change."""
+def fits(value: Any, type_: ColumnType) -> bool:
+    """Return whether a value that is not null goes into a column of strings, booleans or numbers unchanged."""
     found = value.__class__
-    if kind is Kind.TEXT:
-        return found is str and _writable(value)
-    if kind is Kind.BOOLEAN:
+    if type_ is ColumnType.STRING:
+        return found is str and _has_utf8(value)
+    if type_ is ColumnType.BOOLEAN:
         return found is bool
-    if kind is Kind.INTEGER:
+    if type_ is ColumnType.INTEGER:
         return found is int and -_INT64 <= value < _INT64
-    if kind is Kind.NUMBER:
+    if type_ is ColumnType.NUMBER:
         return found is float or (found is int and abs(value) <= 1 << 53)
-    return kind is Kind.JSON
+    return type_ is ColumnType.JSON
 
 
-class Aside:
-    """What has no place in its column, for a number of rows.
+class Additional:
+    """The last column of a number of rows.
 
     Attributes:
-        misfits: how often, by field.
+        misfits: how many values did not fit their column, by field.
     """
 
     def __init__(self, misfits: dict[str, int]) -> None:
@@ -206,27 +219,27 @@ class Aside:
         self._rows: dict[int, dict[str, Any]] = {}
 
     def put(self, name: str, row: int, value: Any) -> None:
-        """Set the value of a field aside."""
+        """Add a field whose value does not fit its column."""
         self.misfits[name] = self.misfits.get(name, 0) + 1
         self._rows.setdefault(row, {})[name] = value
 
-    def put_member(self, name: str, member: str, row: int, value: Any) -> None:
-        """Set a member of a nested object aside."""
-        count = f"{name}.{member}"
-        self.misfits[count] = self.misfits.get(count, 0) + 1
-        self._rows.setdefault(row, {}).setdefault(name, {})[member] = value
+    def put_key(self, name: str, key: str, row: int, value: Any) -> None:
+        """Add a key of a nested object that has no column, or whose value does not fit it."""
+        path = f"{name}.{key}"
+        self.misfits[path] = self.misfits.get(path, 0) + 1
+        self._rows.setdefault(row, {}).setdefault(name, {})[key] = value
 
-    def additional(self, row: int, extras: Mapping[str, Any]) -> dict[str, Any]:
-        """What stands in the last column of a row: members that no page documents, and what was set aside."""
-        return {**extras, **self._rows.get(row, {})}
+    def of(self, row: int, undocumented: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the object for a row: its undocumented fields, and what was added."""
+        return {**undocumented, **self._rows.get(row, {})}
 
 
 def header(columns: Iterable[Column], install_column: str | None, nested: Nested) -> list[str]:
-    """The names of all columns of a file."""
+    """Return the names of all columns of a file."""
     names = [install_column] if install_column is not None else []
     for column in columns:
-        if column.kind is Kind.OBJECT and nested == "flatten":
-            names += [f"{column.field}.{member}" for member, _ in column.members]
+        if column.type is ColumnType.OBJECT and nested == "flatten":
+            names += [f"{column.field}.{key}" for key, _ in column.keys]
         else:
             names.append(column.field)
     return [*names, ADDITIONAL]

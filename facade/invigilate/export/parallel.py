@@ -1,4 +1,4 @@
-"""Work in several threads, while the caller's own thread tells how far it has come."""
+"""Runs tasks in several threads, while the caller's own thread reports progress."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ _TICK = 0.1
 _GRACE = 1.0
 
 
-def work_on(
+def run_tasks(
     tasks: Sequence[T],
-    work: Callable[[T, Callable[[], bool]], None],
+    run: Callable[[T, Callable[[], bool]], None],
     *,
     threads: int,
-    meanwhile: Callable[[], None],
+    on_tick: Callable[[], None],
 ) -> None:
-    """Work on tasks in order, some at a time.
+    """Run tasks in order, several at a time.
 
     Args:
-        tasks: what there is to do.
-        work: does one task; it also gets a function that says whether to stop.
-        threads: how many tasks at a time.
-        meanwhile: called now and then in the thread of the caller; what it raises ends the work.
+        tasks: the tasks.
+        run: runs one task; it also receives a function that returns whether to stop.
+        threads: how many tasks run at a time.
+        on_tick: called regularly in the caller's thread; an exception ends the run.
 
     Raises:
-        BaseException: the first error of a task. The other tasks are told to stop, and are not waited for long: one
-            may hang on a server that does not answer.
+        BaseException: the first error of a task. The other tasks are stopped, and waited for only briefly: one may
+            hang on a server that does not respond.
     """
     waiting, changed = deque(tasks), threading.Condition()
     stop = threading.Event()
     errors: list[BaseException] = []
     running = min(threads, len(waiting))
 
-    def run() -> None:
+    def work() -> None:
         nonlocal running
         try:
             while not stop.is_set():
@@ -47,7 +47,7 @@ def work_on(
                     if not waiting:
                         return
                     task = waiting.popleft()
-                work(task, stop.is_set)
+                run(task, stop.is_set)
         except BaseException as error:
             errors.append(error)
             stop.set()
@@ -56,9 +56,9 @@ def work_on(
                 running -= 1
                 changed.notify()
 
-    # Daemons: a server that hangs keeps no program from ending. A token callable may look at its context.
+    # Daemon threads: a hanging server must not keep the program from ending. A token callable may use its context.
     workers = [
-        threading.Thread(target=copy_context().run, args=(run,), name="invigilate-export", daemon=True)
+        threading.Thread(target=copy_context().run, args=(work,), name="invigilate-export", daemon=True)
         for _ in range(running)
     ]
     try:
@@ -70,7 +70,7 @@ def work_on(
                 done = running == 0
             if done or errors:
                 break
-            meanwhile()
+            on_tick()
     finally:
         stop.set()
         until = time.monotonic() + _GRACE

@@ -13,14 +13,14 @@ _ROW_GROUP = 32 * BATCH
 
 
 class ParquetFile:
-    """Writes rows. The same rows make the same bytes, however they come.
+    """Writes rows. The same rows make the same bytes, however they are divided among calls.
 
     Args:
-        file: where to.
-        columns: of documented fields.
+        file: the file.
+        columns: the columns of the documented fields.
         install_column: the column of installs, if there is one.
         nested: how nested objects are shown.
-        misfits: counts what does not fit.
+        misfits: counts values that do not fit, by field.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class ParquetFile:
         self._writer = parquet.ParquetWriter(file, self._batches.schema, compression="zstd")
 
     def write(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Write up to `BATCH` rows, given by their members; these are used up."""
+        """Write up to `BATCH` rows, as dictionaries, which are emptied."""
         self._waiting.append(self._batches.of(rows))
         self._rows += len(rows)
         if self._rows >= _ROW_GROUP:
             self._flush()
 
     def finish(self) -> None:
-        """Write what is left, and the end of the file."""
+        """Write the remaining rows and the footer."""
         self._flush()
         self._writer.close()
 
@@ -55,5 +55,5 @@ class ParquetFile:
         if self._waiting:
             self._writer.write_table(self._pa.Table.from_batches(self._waiting), row_group_size=_ROW_GROUP)
         self._waiting, self._rows = [], 0
-        # What the pool keeps for later would add up with what Python needs.
+        # Memory that the pool keeps would add to what Python needs.
         self._pa.default_memory_pool().release_unused()

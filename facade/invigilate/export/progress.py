@@ -1,4 +1,4 @@
-"""Counts what an export has done, and tells it."""
+"""Counts the rows of an export, and reports its progress."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Literal
 from .checkpoint import Checkpoint
 from .results import ExportProgress
 
-_EVERY = 0.1
+_INTERVAL = 0.1
 
 
 class Meter:
-    """How far an export has come.
+    """The progress of an export.
 
     Args:
         checkpoint: its parts.
-        on_progress: who is told.
+        on_progress: called with the progress.
 
     Attributes:
-        total: rows of the whole report, where it is known beforehand.
-        resumed_rows: rows that an earlier run had read.
+        total: rows of the whole report, if known in advance.
+        resumed_rows: rows that an earlier run read.
     """
 
     def __init__(self, checkpoint: Checkpoint, on_progress: Callable[[ExportProgress], None] | None) -> None:
@@ -32,7 +32,7 @@ class Meter:
         self._on_progress = on_progress
         self._guard = threading.Lock()
         self._started = time.monotonic()
-        self._told = 0.0
+        self._reported = 0.0
         self._phase: Literal["reading", "writing"] = "reading"
         self._windows = 0
         self._read: dict[int, int] = {}
@@ -41,7 +41,7 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """Since this run of the export began."""
+        """Seconds since this run of the export began."""
         return time.monotonic() - self._started
 
     def begin(self, windows: int) -> None:
@@ -51,35 +51,35 @@ class Meter:
         self._read = {index: part.rows for index, part in parts.items()}
         self._totals = {index: part.total for index, part in parts.items()}
         self.resumed_rows = sum(self._read.values())
-        self.tell(at_once=True)
+        self.report(at_once=True)
 
     def received(self, index: int, rows: int, total: int | None) -> None:
-        """Count rows of a window that have come."""
+        """Count received rows of a window."""
         with self._guard:
             self._read[index] = self._read.get(index, 0) + rows
             self._totals[index] = total
 
-    def forget(self, index: int) -> None:
-        """Count the rows of a window no more, which is read anew."""
+    def discard(self, index: int) -> None:
+        """Stop counting the rows of a window that is read again."""
         with self._guard:
             self.resumed_rows -= self._read.pop(index, 0)
 
-    def write(self) -> None:
+    def begin_writing(self) -> None:
         """Begin to write the file."""
         self._phase = "writing"
-        self.tell(at_once=True)
+        self.report(at_once=True)
 
     def written(self, rows: int) -> None:
-        """Count rows that are written."""
+        """Count written rows."""
         self._rows_written += rows
-        self.tell()
+        self.report()
 
-    def tell(self, *, at_once: bool = False) -> None:
-        """Say how far it has come, unless that was said a moment ago."""
+    def report(self, *, at_once: bool = False) -> None:
+        """Report the progress, unless that was done a moment ago."""
         now = time.monotonic()
-        if self._on_progress is None or (not at_once and now - self._told < _EVERY):
+        if self._on_progress is None or (not at_once and now - self._reported < _INTERVAL):
             return
-        self._told = now
+        self._reported = now
         with self._guard:
             rows, totals = sum(self._read.values()), list(self._totals.values())
         total = self.total

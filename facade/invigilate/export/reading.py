@@ -1,4 +1,4 @@
-"""Reads the parts of a report from the server, each into a file of its own."""
+"""Reads the parts of a report from the server, each into its own file."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from invigilate import APIStatusError
+from invigilate import UNSET, APIStatusError
 from invigilate._files import sync_file
 
 from .checkpoint import Checkpoint, Part
-from .columns import Seen, members_of
+from .columns import SeenKeys, fields_of
 from .errors import ExportError
-from .json_text import finite, not_finite, to_line
-from .windows import ROW_DATES, Window, WindowBy
+from .json_lines import non_finite_warning, replace_non_finite, to_line
+from .windows import DATES, Window, WindowBy
 
 if TYPE_CHECKING:
     from invigilate import Page, Pager, SmarterProctoring
     from smarterproctoring_client.models import ServiceDistributionRow
 
 _SMALLER = (500, 200, 100, None)
-# What a server says to a page that it finds too large; nothing is documented.
+# Statuses with which a server may refuse a page that is too large; none is documented.
 _REFUSED = frozenset({400, 413, 422})
 
 
 class PageSize:
-    """The page size that the server takes, found out once for all parts.
+    """The largest page size that the server accepts, shared by all parts.
 
-    A server that gives smaller pages than it was asked for needs nothing: pages go on behind what came.
+    A server that returns smaller pages than requested needs no handling: paging advances by the rows received.
     """
 
-    def __init__(self, wanted: int | None) -> None:
+    def __init__(self, requested: int | None) -> None:
         self._guard = threading.Lock()
-        self._sizes = [wanted, *(size for size in _SMALLER if wanted is not None and (size is None or size < wanted))]
+        smaller = [size for size in _SMALLER if requested is not None and (size is None or size < requested)]
+        self._sizes = [requested, *smaller]
 
     @property
-    def now(self) -> int | None:
-        """The size to ask for; `None` for the server's own."""
+    def current(self) -> int | None:
+        """The size to request; `None` for the server default."""
         return self._sizes[0]
 
-    def refused(self, size: int | None) -> bool:
-        """Note that a size was refused; false if there is none left to try."""
+    def reduce(self, refused: int | None) -> bool:
+        """Continue with the next smaller size after one was refused; return false if there is none."""
         with self._guard:
-            if self._sizes[0] == size:
+            if self._sizes[0] == refused:
                 if len(self._sizes) == 1:
                     return False
                 del self._sizes[0]
@@ -59,9 +60,9 @@ class Task:
     """One part of an export.
 
     Attributes:
-        index: its number; the file has them in this order.
-        client: a client of its install.
-        install: the install, if rows have to say it.
+        index: the position of the part in the file.
+        client: a client for its install.
+        install: the install, if rows have a column for it.
         window: the window, if the report is split.
     """
 
@@ -71,25 +72,25 @@ class Task:
     window: Window | None
 
     def __str__(self) -> str:
-        named = [f"install {self.install}"] if self.install else []
-        return ", ".join([*named, f"window {self.window}"] if self.window else named)
+        names = [f"install {self.install}"] if self.install else []
+        return ", ".join([*names, f"window {self.window}"] if self.window else names)
 
 
 @dataclass(slots=True)
-class _Odd:
-    """Numbers of a part that JSON cannot write: how many, and the first of them."""
+class _NonFinite:
+    """Numbers of a part that JSON cannot represent: how many, and the first of them."""
 
-    number: int = 0
+    count: int = 0
     examples: list[str] = field(default_factory=list[str])
 
     def add(self, sid: object, found: list[str]) -> None:
-        self.number += len(found)
-        row = f"the row {sid!r}" if isinstance(sid, str) else "a row without a SID"
+        self.count += len(found)
+        row = f"row {sid!r}" if isinstance(sid, str) else "a row without SID"
         self.examples += [f"{each} in {row}" for each in found[: 3 - len(self.examples)]]
 
 
 def total_of(client: SmarterProctoring, filters: Mapping[str, Any]) -> int | None:
-    """Ask the server how many rows a report has, by a page of one row."""
+    """Request the total of a report, with a page of one row."""
     pager = client.reports.service_distribution(**filters, limit=1)
     next(pager.pages(), None)
     return pager.total
@@ -99,13 +100,13 @@ class Reader:
     """Reads parts, from several threads.
 
     Args:
-        checkpoint: where to.
+        checkpoint: where rows are written.
         filters: of the report.
-        by: the date that windows are about.
+        by: the date that windows split the report by.
         sizes: the page size.
         prefetch: pages in flight, for each part.
-        install_column: the member that says the install.
-        received: told of each page: the number of its rows that are kept, and the server's total for the part.
+        install_column: the column of installs.
+        received: called for each page with the number of rows kept, and the total of the part.
     """
 
     def __init__(
@@ -128,17 +129,17 @@ class Reader:
         self._received = received
 
     def total(self, task: Task) -> int | None:
-        """Ask the server how many rows there are in a part."""
+        """Request the number of rows of a part."""
         return total_of(task.client, self._arguments(task.window))
 
     def read(self, task: Task, stopped: Callable[[], bool]) -> None:
-        """Read a part, unless `stopped` says so between two pages."""
-        seen, odd, rows, left_out, crc, size = Seen(), _Odd(), 0, 0, 0, 0
+        """Read a part; return early if `stopped` returns true between two pages."""
+        seen, non_finite, rows, left_out, crc, size = SeenKeys(), _NonFinite(), 0, 0, 0, 0
         since = time.time_ns() // 1_000_000
         with self._checkpoint.open_part(task.index) as file:
-            pager, pages = self._begin(task)
+            pager, pages = self._first_page(task)
             for page in pages:
-                lines = [self._line(self._members(task, row, seen), odd) for row in page if self._keeps(task, row)]
+                lines = [self._line(task, row, seen, non_finite) for row in page if self._keeps(task, row)]
                 content = b"".join(lines)
                 file.write(content)
                 rows, size, crc = rows + len(lines), size + len(content), zlib.crc32(content, crc)
@@ -147,13 +148,13 @@ class Reader:
                 if stopped():
                     return
             sync_file(file)
-        place = f"{task}: " if str(task) else ""
-        told = [f"{place}{warning}" for warning in pager.warnings]
-        if odd.number:
-            told.append(f"{place}{not_finite(odd.number, odd.examples)}")
-            warnings.warn(told[-1], stacklevel=2)
+        prefix = f"{task}: " if str(task) else ""
+        messages = [f"{prefix}{warning}" for warning in pager.warnings]
+        if non_finite.count:
+            messages.append(f"{prefix}{non_finite_warning(non_finite.count, non_finite.examples)}")
+            warnings.warn(messages[-1], stacklevel=2)
         self._checkpoint.complete(
-            task.index, Part(rows, left_out, pager.total, size, crc, since, warnings=told, seen=dict(seen))
+            task.index, Part(rows, left_out, pager.total, size, crc, since, warnings=messages, seen=dict(seen))
         )
 
     def _arguments(self, window: Window | None) -> dict[str, Any]:
@@ -165,43 +166,36 @@ class Reader:
     def _keeps(self, task: Task, row: ServiceDistributionRow) -> bool:
         if task.window is None or self._by is None:
             return True
-        return task.window.owns(getattr(row, ROW_DATES[self._by]))
+        return task.window.owns(DATES[self._by].of(row))
 
-    def _members(self, task: Task, row: ServiceDistributionRow, seen: Seen) -> dict[str, Any]:
-        members = members_of(row)
-        seen.observe(members)
-        if task.install is None:
-            return members
+    def _line(self, task: Task, row: ServiceDistributionRow, seen: SeenKeys, non_finite: _NonFinite) -> bytes:
+        fields = fields_of(row)
+        seen.observe(fields)
         name = self._install_column
-        if members.get(name, task.install) != task.install:
-            raise ExportError(
-                f"{task}: the row {members.get('sid')!r} has a member {name!r} of its own; name the column of installs "
-                "otherwise, with install_column"
-            )
-        return {name: task.install, **members}
-
-    @staticmethod
-    def _line(members: dict[str, Any], odd: _Odd) -> bytes:
+        if task.install is not None:
+            if fields.get(name, task.install) != task.install:
+                raise ExportError(f"{task}: row {row.sid!r} has a field {name!r}; pass another install_column")
+            fields = {name: task.install, **fields}
         try:
-            return to_line(members)
+            return to_line(fields)
         except ValueError:
             found: list[str] = []
-            line = to_line(finite(members, found))
-            odd.add(members.get("sid"), found)
+            line = to_line(replace_non_finite(fields, found))
+            non_finite.add(row.sid, found)
             return line
 
-    def _begin(self, task: Task) -> tuple[Pager[ServiceDistributionRow], Iterator[Page[ServiceDistributionRow]]]:
-        """A pager and its pages, which are the largest that the server takes."""
+    def _first_page(self, task: Task) -> tuple[Pager[ServiceDistributionRow], Iterator[Page[ServiceDistributionRow]]]:
+        """Return a pager and its pages, which are as large as the server accepts; the first one is fetched."""
         arguments = self._arguments(task.window)
         while True:
-            size = self._sizes.now
-            limit: dict[str, Any] = {} if size is None else {"limit": size}
-            pager = task.client.reports.service_distribution(**arguments, **limit).prefetch(self._prefetch)
+            size = self._sizes.current
+            limit = UNSET if size is None else size
+            pager = task.client.reports.service_distribution(**arguments, limit=limit).prefetch(self._prefetch)
             pages = pager.pages()
             try:
                 first = next(pages, None)
             except APIStatusError as error:
-                if error.status_code not in _REFUSED or not self._sizes.refused(size):
+                if error.status_code not in _REFUSED or not self._sizes.reduce(size):
                     raise
             else:
                 return pager, pages if first is None else chain([first], pages)

@@ -1,4 +1,4 @@
-"""What an export tells while it runs, and at its end."""
+"""The progress of an export while it runs, and its result."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
-    """How far an export has come.
+    """The progress of an export.
 
     Attributes:
-        phase: `"reading"` from the server, or `"writing"` the file from what was read.
-        rows: rows of this phase that are done; when reading, those of an earlier run of the export included.
-        total: rows of the whole report, or `None` as long as the server has not said it.
+        phase: `"reading"` from the server, or `"writing"` the file from the rows read.
+        rows: rows done in this phase; when reading, including those of an earlier run of the export.
+        total: rows of the whole report, or `None` until the server has announced it.
         windows: windows of the export, over all installs; 1 for an install that is not split.
-        windows_done: those that are complete.
+        windows_done: complete windows.
         seconds: since this run of the export began.
-        resumed_rows: rows that an earlier run had read.
+        resumed_rows: rows that an earlier run read.
     """
 
     phase: Literal["reading", "writing"]
@@ -33,32 +33,32 @@ class ExportProgress:
 
     @property
     def rows_per_second(self) -> float | None:
-        """Rows read from the server per second of this run; `None` before the first, and when writing."""
+        """Rows read from the server per second in this run; `None` before the first, and when writing."""
         read = self.rows - self.resumed_rows
         return read / self.seconds if self.phase == "reading" and read > 0 and self.seconds > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until everything is read if it goes on like this; `None` if that cannot be said."""
+        """Seconds until all rows are read at the current speed; `None` if unknown."""
         speed = self.rows_per_second
         return None if speed is None or self.total is None else max(0, self.total - self.rows) / speed
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What an export has done.
+    """The result of an export.
 
     Attributes:
         path: the file.
-        rows: its rows.
-        total: rows of the whole report as the server said at the end; `None` if it does not say.
-        windows: windows that were read, over all installs; 1 for an install that is not split.
-        seconds: that this run of the export took.
-        warnings: what was odd while paging (a total that changed, a SID on two neighbouring pages), each with its
-            place. Nothing is repaired. Also numbers that JSON cannot write, in whose place stands null.
-        resumed_rows: rows that an earlier run of the export had read.
-        misfits: by field, how many values did not fit their column and stand in the column `additional`.
-        read_since: when the reading of the oldest rows began, in UTC; long ago, if an earlier run did it.
+        rows: rows in the file.
+        total: rows of the whole report as the server announced last; `None` if it announced none.
+        windows: windows read, over all installs; 1 for an install that is not split.
+        seconds: duration of this run of the export.
+        warnings: signs that the report changed while it was read (another total, a SID on two consecutive pages), each
+            with its install and window, and numbers that JSON cannot represent, which are null in the file.
+        resumed_rows: rows that an earlier run of the export read.
+        misfits: how many values did not fit their column and are in the column `additional`, by field.
+        read_since: when reading of the oldest rows began, in UTC; that may have been an earlier run.
     """
 
     path: Path

@@ -12,23 +12,24 @@ from itertools import islice
 from typing import Any, cast
 
 from invigilate import InvalidTimestampError, parse_timestamp
+from invigilate._identifiers import describe_value
+from invigilate_runtime import dump
 from smarterproctoring_client.models import ServiceDistributionRow
-from smarterproctoring_client.types import dump
 
-from .columns import Aside, Column, Kind, Nested, Seen, fits, header, layout, members_of
+from .columns import Additional, Column, ColumnType, Nested, SeenKeys, fields_of, fits, header, layout
 from .errors import ExportArgumentError, missing_pyarrow
-from .json_text import to_text
+from .json_lines import to_json
 
 BATCH = 1024
-"""Rows that are brought into columns together."""
+"""Rows that are converted to columns together."""
 
-_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
+_UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
 _FINER = re.compile(r"\.\d{6}\d*[1-9]", re.ASCII)
-_TEXTS = {str, type(None)}
+_STRINGS = {str, type(None)}
 
 
 def pyarrow() -> Any:
-    """The module pyarrow, imported when it is needed.
+    """Import pyarrow.
 
     Raises:
         ExportError: if it is not installed.
@@ -40,14 +41,15 @@ def pyarrow() -> Any:
 
 
 def to_table(rows: Iterable[Any], *, nested: Nested = "struct") -> Any:
-    """Make a table of rows, for pandas, polars, DuckDB and whatever else takes tables of pyarrow.
+    """Convert rows to a pyarrow table, which pandas, polars and DuckDB accept.
 
-    The columns are those of a Parquet file of `export_report`: real times in UTC and booleans, the nested objects,
-    and `additional` for what has no column or does not fit its own. All rows are held in memory.
+    The columns are those of a Parquet file of `export_report`: timestamps in UTC, booleans, the nested objects, and
+    `additional` for everything that has no column or does not fit its own. All rows are held in memory.
 
     Args:
-        rows: rows of the service distribution report, or a pager of them. Mappings with the documented names do, too.
-        nested: nested objects as structs (`"struct"`), as one column for each member (`"flatten"`), or as JSON texts
+        rows: rows of the service distribution report, or a pager of them. Mappings with the documented names are
+            accepted too.
+        nested: nested objects as structs (`"struct"`), as one column per key (`"flatten"`), or as JSON strings
             (`"json"`).
 
     Returns:
@@ -59,44 +61,42 @@ def to_table(rows: Iterable[Any], *, nested: Nested = "struct") -> Any:
     """
     pa = pyarrow()
     if nested not in ("struct", "flatten", "json"):
-        raise ExportArgumentError("nested", "'struct', 'flatten' or 'json'", "another one")
-    kind = rows.__class__
-    if issubclass(kind, str | bytes | Mapping) or not hasattr(kind, "__iter__"):
-        expected = "an iterable of report rows, or a pager; of an async pager, what collect() gives"
-        raise ExportArgumentError("rows", expected, f"a value of type {kind.__name__}")
-    seen, found = Seen(), [_members(index, row) for index, row in enumerate(rows)]
-    for members in found:
-        seen.observe(members)
+        raise ExportArgumentError("nested", "'struct', 'flatten' or 'json'", describe_value(nested))
+    if issubclass(type(rows), str | bytes | Mapping) or not hasattr(type(rows), "__iter__"):
+        hint = "For an async pager, pass the result of collect()"
+        raise ExportArgumentError("rows", "an iterable of report rows, or a pager", describe_value(rows), hint)
+    seen, found = SeenKeys(), [_fields(index, row) for index, row in enumerate(rows)]
+    for fields in found:
+        seen.observe(fields)
     batches = Batches(layout(seen, nested), None, nested, {})
-    left = iter(found)
-    made: list[Any] = []
-    while chunk := list(islice(left, BATCH)):
-        made.append(batches.of(chunk))
-    return pa.Table.from_batches(made, batches.schema)
+    remaining = iter(found)
+    converted: list[Any] = []
+    while chunk := list(islice(remaining, BATCH)):
+        converted.append(batches.of(chunk))
+    return pa.Table.from_batches(converted, batches.schema)
 
 
-def _members(index: int, row: object) -> dict[str, Any]:
+def _fields(index: int, row: object) -> dict[str, Any]:
     if isinstance(row, ServiceDistributionRow):
-        return members_of(row)
+        return fields_of(row)
     if not isinstance(row, Mapping):
-        given = f"a value of type {type(row).__name__}"
-        raise ExportArgumentError(f"rows[{index}]", "a row of the report, or a mapping", given)
+        raise ExportArgumentError(f"rows[{index}]", "a row of the report, or a mapping", describe_value(row))
     try:
-        # Through JSON, so that texts are texts, whatever subclass they were.
-        members: dict[str, Any] = json.loads(json.dumps(dump(cast("Mapping[str, Any]", row))))
+        # Through JSON, so that strings are plain ones and not of a subclass.
+        fields: dict[str, Any] = json.loads(json.dumps(dump(cast("Mapping[str, Any]", row))))
     except (TypeError, ValueError) as error:
-        raise ExportArgumentError(f"rows[{index}]", "members with a JSON form", str(error)) from None
-    return members
+        raise ExportArgumentError(f"rows[{index}]", "values that JSON can represent", str(error)) from None
+    return fields
 
 
 class Batches:
-    """Brings rows into columns.
+    """Converts rows to columns.
 
     Args:
-        columns: of documented fields.
+        columns: the columns of the documented fields.
         install_column: the column of installs, if there is one.
         nested: how nested objects are shown.
-        misfits: counts what does not fit.
+        misfits: counts values that do not fit, by field.
 
     Attributes:
         schema: of all batches.
@@ -110,89 +110,89 @@ class Batches:
         self._install_column = install_column
         self._flat = nested == "flatten"
         self._misfits = misfits
-        self._types: dict[Kind, Any] = {
-            Kind.TEXT: pa.string(),
-            Kind.JSON: pa.string(),
-            Kind.BOOLEAN: pa.bool_(),
-            Kind.INTEGER: pa.int64(),
-            Kind.NUMBER: pa.float64(),
-            Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
+        self._types: dict[ColumnType, Any] = {
+            ColumnType.STRING: pa.string(),
+            ColumnType.JSON: pa.string(),
+            ColumnType.BOOLEAN: pa.bool_(),
+            ColumnType.INTEGER: pa.int64(),
+            ColumnType.NUMBER: pa.float64(),
+            ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
         }
         types: list[Any] = [pa.string()] if install_column is not None else []
         for column in columns:
-            members = [(name, self._types[kind]) for name, kind in column.members]
-            if column.kind is not Kind.OBJECT:
-                types.append(self._types[column.kind])
+            keys = [(key, self._types[type_]) for key, type_ in column.keys]
+            if column.type is not ColumnType.OBJECT:
+                types.append(self._types[column.type])
             elif self._flat:
-                types += [kind for _, kind in members]
+                types += [type_ for _, type_ in keys]
             else:
-                types.append(pa.struct(members))
+                types.append(pa.struct(keys))
         names = header(columns, install_column, nested)
         self.schema: Any = pa.schema(list(zip(names, [*types, pa.string()], strict=True)))
 
     def of(self, rows: Sequence[dict[str, Any]]) -> Any:
-        """A record batch of rows, given by their members; these mappings are used up."""
-        aside = Aside(self._misfits)
+        """Return a record batch of rows, which are dictionaries and are emptied."""
+        additional = Additional(self._misfits)
         arrays: list[Any] = []
         if self._install_column is not None:
             arrays.append(self._pa.array([row.pop(self._install_column) for row in rows], self._pa.string()))
         for column in self._columns:
             values = [row.pop(column.field, None) for row in rows]
-            if column.kind is Kind.OBJECT:
-                arrays += self._objects(column, values, aside)
+            if column.type is ColumnType.OBJECT:
+                arrays += self._objects(column, values, additional)
             else:
-                arrays.append(self._array(column.kind, values, partial(aside.put, column.field)))
-        more = (aside.additional(number, row) for number, row in enumerate(rows))
-        arrays.append(self._pa.array([to_text(each) if each else None for each in more], self._pa.string()))
+                arrays.append(self._array(column.type, values, partial(additional.put, column.field)))
+        more = (additional.of(number, row) for number, row in enumerate(rows))
+        arrays.append(self._pa.array([to_json(each) if each else None for each in more], self._pa.string()))
         return self._pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def _array(self, kind: Kind, values: list[Any], misfit: Callable[[int, Any], None]) -> Any:
-        """The array of a column; what does not fit becomes null and is set aside."""
-        if kind is Kind.TIMESTAMP:
-            return self._pa.array(_moments(values, misfit), self._types[kind])
-        if kind is Kind.JSON:
-            values = [None if value is None else to_text(value) for value in values]
-        # Nearly always all of them are texts.
-        if kind is Kind.JSON or (kind is Kind.TEXT and set(map(type, values)) <= _TEXTS):
+    def _array(self, type_: ColumnType, values: list[Any], misfit: Callable[[int, Any], None]) -> Any:
+        """Return the array of a column; values that do not fit become null and are passed to `misfit`."""
+        if type_ is ColumnType.TIMESTAMP:
+            return self._pa.array(_moments(values, misfit), self._types[type_])
+        if type_ is ColumnType.JSON:
+            values = [None if value is None else to_json(value) for value in values]
+        # Nearly always, all of them are strings.
+        if type_ is ColumnType.JSON or (type_ is ColumnType.STRING and set(map(type, values)) <= _STRINGS):
             try:
-                return self._pa.array(values, self._types[kind])
+                return self._pa.array(values, self._types[type_])
             except UnicodeEncodeError:
                 pass
         fitting: list[Any] = []
         for row, value in enumerate(values):
-            if value is None or fits(value, kind):
+            if value is None or fits(value, type_):
                 fitting.append(value)
             else:
                 misfit(row, value)
                 fitting.append(None)
-        return self._pa.array(fitting, self._types[kind])
+        return self._pa.array(fitting, self._types[type_])
 
-    def _objects(self, column: Column, values: list[Any], aside: Aside) -> list[Any]:
-        """The column of an object, or those of its members."""
+    def _objects(self, column: Column, values: list[Any], additional: Additional) -> list[Any]:
+        """Return the array of an object, or those of its keys."""
         objects: list[dict[str, Any] | None] = []
         for row, value in enumerate(values):
             if value is not None and value.__class__ is not dict:
-                aside.put(column.field, row, value)
+                additional.put(column.field, row, value)
             objects.append(value if value.__class__ is dict else None)
         arrays: list[Any] = []
-        for member, kind in column.members:
-            items = [None if each is None else each.get(member) for each in objects]
-            arrays.append(self._array(kind, items, partial(aside.put_member, column.field, member)))
-        names = {member for member, _ in column.members}
+        for key, type_ in column.keys:
+            items = [None if each is None else each.get(key) for each in objects]
+            arrays.append(self._array(type_, items, partial(additional.put_key, column.field, key)))
+        known = {key for key, _ in column.keys}
         for row, each in enumerate(objects):
-            if each is not None and not each.keys() <= names:
-                for name in [name for name in each if name not in names]:
-                    aside.put_member(column.field, name, row, each[name])
+            if each is not None and not each.keys() <= known:
+                for key in [key for key in each if key not in known]:
+                    additional.put_key(column.field, key, row, each[key])
         if self._flat:
             return arrays
         pa = self._pa
-        fields = [pa.field(name, self._types[kind]) for name, kind in column.members]
+        fields = [pa.field(key, self._types[type_]) for key, type_ in column.keys]
         missing = pa.array([each is None for each in objects], pa.bool_())
         return [pa.StructArray.from_arrays(arrays, fields=fields, mask=missing)]
 
 
 def _moments(values: list[Any], misfit: Callable[[int, Any], None]) -> list[datetime | None]:
-    """Instants of texts. A text that says more than its instant is set aside as well."""
+    """Parse times. A string that holds more than its instant is passed to `misfit` as well."""
     moments: list[datetime | None] = []
     for row, value in enumerate(values):
         moment, whole = (None, True) if value is None else _moment(value)
@@ -203,11 +203,11 @@ def _moments(values: list[Any], misfit: Callable[[int, Any], None]) -> list[date
 
 
 def _moment(value: Any) -> tuple[datetime | None, bool]:
-    """The instant of a text, and whether that is all that the text says."""
+    """Parse a time, and return whether its instant is all that the string holds."""
     if value.__class__ is not str:
         return None, False
     try:
-        if _PLAIN_TIME.fullmatch(value):
+        if _UTC_TIME.fullmatch(value):
             return datetime.fromisoformat(value), True
         moment = parse_timestamp(value)
         return moment.astimezone(UTC), moment.utcoffset() == UTC.utcoffset(None) and not _FINER.search(value)

@@ -1,4 +1,4 @@
-"""Makes the file of the parts that were read."""
+"""Writes the file from the parts that were read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice
 from typing import IO, Any
 
 from .checkpoint import Checkpoint, Part, blocks
-from .columns import Seen, layout
+from .columns import SeenKeys, layout
 from .csv_file import CsvFile
 from .errors import ExportError
 from .options import Options
@@ -22,23 +22,23 @@ def write_file(
     """Write all parts, in order.
 
     Args:
-        file: where to.
-        checkpoint: what was read; all parts are there.
+        file: the file.
+        checkpoint: holds all parts.
         options: of the export.
-        written: told of rows that are done.
+        written: called with the number of rows just written.
 
     Returns:
         How many values did not fit their column, by field.
 
     Raises:
-        ExportError: if a part is not what was written. It counts no more then, and will be read anew.
+        ExportError: if a part has changed since it was read. It is discarded, and the next run reads it again.
     """
     parts = sorted(checkpoint.parts.items())
     for index, part in parts:
         if not checkpoint.is_intact(index, part):
             raise ExportError(
-                f"{checkpoint.part_path(index)}: this part of the checkpoint is not what was written; run the export "
-                "again to read it anew"
+                f"{checkpoint.part_path(index)}: this part of the checkpoint is damaged; run the export again to read "
+                "it again"
             )
     misfits: dict[str, int] = {}
     if options.format == "jsonl":
@@ -47,7 +47,7 @@ def write_file(
                 file.write(block)
             written(part.rows)
         return misfits
-    seen = Seen()
+    seen = SeenKeys()
     for _, part in parts:
         seen.merge(part.seen)
     columns = layout(seen, options.nested)
