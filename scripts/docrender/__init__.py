@@ -1,1 +1,1 @@
-"""Renders those parts of the documentation that are facts of the code."""
+"""Renders the parts of the documentation that are facts of the code."""

@@ -16,7 +16,7 @@ _REGION = re.compile(r"(<!-- rendered: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTA
 
 
 def pages() -> list[Path]:
-    """The pages that may hold regions."""
+    """The pages that may contain regions."""
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -24,20 +24,20 @@ def render(text: str) -> str:
     """Fill the regions of a page.
 
     Raises:
-        KeyError: if nothing renders a region of that name.
+        KeyError: if there is no region of a name.
     """
     return _REGION.sub(lambda match: f"{match[1]}\n{REGIONS[match[2]]()}\n\n{match[4]}", text)
 
 
 def main() -> int:
-    """Run the command and give its exit status."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="scripts/render-docs",
-        description="Renders the regions of README.md, CONTRIBUTING.md and docs/ that stand between "
-        "'<!-- rendered: ... -->' and '<!-- end -->': the calls, the errors, the policies of repeats and verdicts, "
-        "what the sandbox invents and can do wrong, and what an operation costs.",
+        description="Render the regions of README.md, CONTRIBUTING.md and docs/ between '<!-- rendered: NAME -->' and "
+        "'<!-- end -->': calls, errors, retries, verdicts, the sandbox's inventions, behaviors and faults, and what an "
+        "operation costs.",
     )
-    parser.add_argument("--check", action="store_true", help="change nothing; fail with a diff when a page differs")
+    parser.add_argument("--check", action="store_true", help="write nothing; print a diff and fail if a page differs")
     check = parser.parse_args().check
     differs = False
     for page in pages():

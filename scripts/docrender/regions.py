@@ -1,4 +1,4 @@
-"""What is rendered: each function gives the Markdown of one region."""
+"""The regions: each function returns the Markdown of one of them."""
 
 from __future__ import annotations
 
@@ -7,50 +7,59 @@ import inspect
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
-from invigilate import ISpringLearn, Operation, Resource, SmarterProctoring, errors, parse_timestamp
-from invigilate import _resources as resources
+from invigilate import Lazy, Operation, errors, parse_timestamp
+from invigilate._apis import API, APIS
 from invigilate._policy import (
-    FIRST_BACKOFF,
-    LONGEST_BACKOFF,
     LONGEST_RETRY_AFTER,
-    REPEATABLE_STATUSES,
+    RETRYABLE_STATUSES,
     Outcome,
     backoff,
     classify,
     decide,
 )
-from invigilate.errors import status_error
-from invigilate.sandbox import BEHAVIOURS, FAULTS, INVENTED
-from invigilate.sandbox.faults import KINDS, Fault
+from invigilate.errors import error_class
+from invigilate.sandbox import BEHAVIOURS, FAULTS, INVENTED, PERMITTED
+from invigilate.sandbox.faults import TYPES, Fault
 from invigilate.sandbox.faults.command import options
-from invigilate.verdicts import CANCEL, RESCHEDULE, SCHEDULE, judge
+from invigilate.smarterproctoring.verdicts import CANCEL, RESCHEDULE, SCHEDULE, judge
 
 
 def calls() -> str:
     """The table of calls, from the clients themselves."""
-    lines = ["| call | request | gives | repeating |", "|---|---|---|---|"]
-    for name, resource, member, bound in _operations():
+    lines = ["| call | request | returns | idempotent |", "|---|---|---|---|"]
+    for client, resource, name, bound in _operations():
         operation = bound.describe.__globals__["OPERATION"]
-        returned = str(bound.describe.__annotations__["return"])
-        given = returned.replace("PagedCall[", "Pager[") if "PagedCall[" in returned else returned[len("Call[") : -1]
+        annotated = str(bound.describe.__annotations__["return"])
+        returned = annotated.replace("PagedCall[", "Pager[") if "PagedCall[" in annotated else annotated[5:-1]
         lines.append(
-            f"| [`{name}.{resource}.{member}()`]({operation.documentation}) | `{operation.method} {operation.path}` "
-            f"| `{given}` | {operation.repeat} |"
+            f"| [`{client}.{resource}.{name}()`]({operation.documentation}) | `{operation.method} {operation.path}` "
+            f"| `{returned}` | {'yes' if operation.idempotent else 'no'} |"
         )
     return "\n".join(lines)
 
 
 def _operations() -> Iterator[tuple[str, str, str, Any]]:
-    clients = (("client", SmarterProctoring("token")), ("ispring", ISpringLearn("token")))
-    for name, client in clients:
-        with client:
-            for resource, holder in vars(client).items():
-                if isinstance(holder, Resource):
-                    for member, bound in vars(type(holder)).items():
+    """The operations of all clients: the variable that holds the client, resource, name, and what is bound."""
+    for index, api in enumerate(APIS):
+        client = getattr(import_module(f"invigilate.{api.key}"), api.clients[0])
+        for cls in client.__mro__:
+            for resource, holder in vars(cls).items():
+                if isinstance(holder, Lazy):
+                    for name, bound in vars(holder.resource).items():
                         if isinstance(bound, Operation):
-                            yield name, resource, member, bound
+                            yield api.key if index else "client", resource, name, bound
+
+
+def environment() -> str:
+    """The table of environment variables, from the registry of APIs."""
+    lines = ["| client | argument | environment variable |", "|---|---|---|"]
+    for api in APIS:
+        for index, (argument, variable) in enumerate(api.variables.items()):
+            lines.append(f"| {'' if index else f'`{api.clients[0]}`'} | `{argument}` | `{variable}` |")
+    return "\n".join(lines)
 
 
 def error_tree() -> str:
@@ -60,12 +69,12 @@ def error_tree() -> str:
     return f"```\n{textwrap.dedent(tree)}\n```"
 
 
-_CERTIFICATE = "the certificate of the server is not accepted"
+_CERTIFICATE = "the server's certificate is not trusted"
 _ROWS: tuple[tuple[str, int | None, bool], ...] = (
     (_CERTIFICATE, None, False),
-    ("no connection, or nothing of the request was written", None, False),
+    ("no connection, or no part of the request was written", None, False),
     ("the connection is lost, or times out, after that", None, True),
-    ("2xx that is not what is documented", 200, True),
+    ("2xx whose body is not as documented", 200, True),
     ("3xx", 302, True),
     ("400", 400, True),
     ("401", 401, True),
@@ -83,24 +92,23 @@ _ROWS: tuple[tuple[str, int | None, bool], ...] = (
 
 
 def policy() -> str:
-    """The table of failures, asked of the functions that decide."""
+    """The table of failures, from the functions that decide."""
     lines = [
-        "| what happened | what is known | a safe call | raises | a call that must not be repeated | raises |",
+        "| failure | outcome | idempotent | raises | not idempotent | raises |",
         "|---|---|---|---|---|---|",
     ]
     for what, status, sent in _ROWS:
         cells = [what]
         outcome = classify(status, sent=sent)
         if outcome is Outcome.SUCCEEDED:
-            # Undecodable: the server did it, and nobody can read what.
-            cells += ["the server did something", "not repeated", "`ResponseDecodeError`"]
-            cells += ["not repeated", "`OutcomeUnknownError`"]
+            cells += ["processed, with an unreadable response", "not retried", "`ResponseDecodeError`"]
+            cells += ["not retried", "`OutcomeUnknownError`"]
         else:
             cells.append(_KNOWN[outcome])
-            for safe in (True, False):
+            for idempotent in (True, False):
                 cells += [
-                    _repeat(safe, outcome, status, permanent=what == _CERTIFICATE),
-                    f"`{_raised(safe, outcome, status)}`",
+                    _retry(idempotent, outcome, status, permanent=what == _CERTIFICATE),
+                    f"`{_raised(idempotent, outcome, status)}`",
                 ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -109,13 +117,13 @@ def policy() -> str:
 _KNOWN = {
     Outcome.NOT_SENT: "not sent",
     Outcome.REFUSED: "refused",
-    Outcome.UNKNOWN: "unknown: it may have been done",
+    Outcome.UNKNOWN: "unknown: it may have been processed",
 }
 
 
-def _repeat(safe: bool, outcome: Outcome, status: int | None, *, permanent: bool) -> str:
+def _retry(idempotent: bool, outcome: Outcome, status: int | None, *, permanent: bool) -> str:
     decision = decide(
-        safe=safe,
+        idempotent=idempotent,
         outcome=outcome,
         status_code=status,
         attempt=1,
@@ -125,46 +133,57 @@ def _repeat(safe: bool, outcome: Outcome, status: int | None, *, permanent: bool
         jitter=1.0,
         permanent=permanent,
     )
-    return "**repeated**" if decision.repeat else "not repeated"
+    return "**retried**" if decision.retry else "not retried"
 
 
-def _raised(safe: bool, outcome: Outcome, status: int | None) -> str:
-    if not safe and outcome is Outcome.UNKNOWN:
+def _raised(idempotent: bool, outcome: Outcome, status: int | None) -> str:
+    if not idempotent and outcome is Outcome.UNKNOWN:
         return "OutcomeUnknownError"
-    return "APIConnectionError" if status is None else status_error(status).__name__
+    return "APIConnectionError" if status is None else error_class(status).__name__
 
 
 def waits() -> str:
-    """How long is waited, from the same functions."""
-    longest = ", ".join(f"{backoff(attempt, 1.0):g}" for attempt in range(1, 6))
-    statuses = ", ".join(map(str, sorted(REPEATABLE_STATUSES)))
+    """The waits before retries, from the same functions."""
+    longest = ", ".join(f"{backoff(attempt, 1.0):g}" for attempt in range(1, 7))
+    statuses = ", ".join(map(str, sorted(RETRYABLE_STATUSES)))
     return textwrap.fill(
-        f"Statuses after which a safe call is repeated: {statuses}. Before each repeat it waits a random time of up to "
-        f"{longest} and then always up to {LONGEST_BACKOFF:g} seconds (full jitter from {FIRST_BACKOFF:g} seconds), or "
-        f"what `Retry-After` asks for, in seconds or as a date. If that is more than {LONGEST_RETRY_AFTER:g} seconds, "
-        "or more than the deadline leaves, the call is given up, and the error says why.",
+        f"Idempotent requests are retried after these statuses: {statuses}. The wait before each retry is random (full "
+        f"jitter), at most {longest}, ... seconds, or as long as `Retry-After` asks "
+        f"for, in seconds or as a date. If that is more than {LONGEST_RETRY_AFTER:g} seconds, or more than the "
+        "deadline leaves, the request is not retried, and the error says why.",
         width=120,
         break_on_hyphens=False,
     )
 
 
 def invented() -> str:
-    """What the sandbox had to decide, from its own list."""
+    """What the sandbox decides where the documentation is silent, from its own list."""
     lines: list[str] = []
-    for subject, decisions in INVENTED.items():
+    for subject, inventions in INVENTED.items():
         lines += ["", f"### {subject}", ""]
-        for decision in decisions:
-            lines.append(
-                textwrap.fill(
-                    decision,
-                    width=120,
-                    initial_indent="- ",
-                    subsequent_indent="  ",
-                    break_on_hyphens=False,
-                    break_long_words=False,
-                )
-            )
+        for each in inventions:
+            contrary = "" if each.contrary is None else f" Contrary: {each.contrary}"
+            lines.append(_bullet(f"`{each.name}`: {each.text}{contrary}"))
     return "\n".join(lines[1:])
+
+
+def permitted() -> str:
+    """What the sandbox lets pass, from its own list."""
+    lines: list[str] = []
+    for subject, texts in PERMITTED.items():
+        lines += ["", f"{subject}:", "", *map(_bullet, texts)]
+    return "\n".join(lines[1:])
+
+
+def _bullet(text: str) -> str:
+    return textwrap.fill(
+        text,
+        width=120,
+        initial_indent="- ",
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 _ASKED = {"appointment_date_time": "2026-12-07T14:30:00.000Z", "session_sid": "ES1"}
@@ -190,22 +209,22 @@ _SENT_FROM = parse_timestamp("2026-11-21T10:00:00Z").timestamp()
 Situation = tuple[str, str, Mapping[str, Any], Mapping[str, Any] | None]
 
 _SITUATIONS: tuple[Situation, ...] = (
-    ("Scheduled, with what was asked for; *Needs Proctor* before", SCHEDULE, _BOOKED, _WAITING),
+    ("Scheduled, as requested; *Needs Proctor* before", SCHEDULE, _BOOKED, _WAITING),
     ("the same; no `before`", SCHEDULE, _BOOKED, None),
-    ("the same; *Needs Proctor* before, and booked before the call was sent", SCHEDULE, _OLD, _WAITING),
+    ("the same; *Needs Proctor* before, and booked before the request was sent", SCHEDULE, _OLD, _WAITING),
     ("the same; *Pending Approval* before", SCHEDULE, _BOOKED, _PENDING),
-    ("the same; it was already like this before", SCHEDULE, _BOOKED, _BOOKED),
+    ("the same; it already was like this before", SCHEDULE, _BOOKED, _BOOKED),
     ("the same, in a response with another `sid`", SCHEDULE, _STRANGER, _WAITING),
     ("the same, in a response without a `sid`", SCHEDULE, _NAMELESS, _WAITING),
-    ("Pending Approval, with what was asked for", SCHEDULE, _PENDING, _WAITING),
-    ("Needs Proctor, without what was asked for", SCHEDULE, _WAITING, _WAITING),
+    ("Pending Approval, as requested", SCHEDULE, _PENDING, _WAITING),
+    ("Needs Proctor, not as requested", SCHEDULE, _WAITING, _WAITING),
     ("Scheduled, at another time", SCHEDULE, _ELSEWHEN, _WAITING),
     ("Scheduled, at a time less than a day from the requested one", SCHEDULE, _NEARLY, _WAITING),
-    ("Scheduled, at the new time; at another one before", RESCHEDULE, _BOOKED, _ELSEWHEN),
+    ("Scheduled, at the new time; at another time before", RESCHEDULE, _BOOKED, _ELSEWHEN),
     ("Scheduled, at the new time; no `before`", RESCHEDULE, _BOOKED, None),
     ("Scheduled, at another time than the new one", RESCHEDULE, _ELSEWHEN, _ELSEWHEN),
     ("Scheduled, at a time less than a day from the new one", RESCHEDULE, _NEARLY, _ELSEWHEN),
-    ("Scheduled, at a time without an offset", RESCHEDULE, _LOCAL, _ELSEWHEN),
+    ("Scheduled, at a time without a UTC offset", RESCHEDULE, _LOCAL, _ELSEWHEN),
     ("Cancelled; *Scheduled* before", CANCEL, _CANCELLED, _BOOKED),
     ("Cancelled; no `before`", CANCEL, _CANCELLED, None),
     ("still Scheduled", CANCEL, _BOOKED, _BOOKED),
@@ -215,73 +234,71 @@ _CALLED = {SCHEDULE: "`schedule`", RESCHEDULE: "`reschedule`", CANCEL: "`cancel`
 
 
 def verdicts() -> str:
-    """What is concluded from what is read back, asked of the function that judges."""
-    lines = ["| after | the session that is read back | verdict | taken for granted |", "|---|---|---|---|"]
+    """The verdict on each session that may be read back, from the function that decides."""
+    lines = ["| after | the session read back | verdict | inferred |", "|---|---|---|---|"]
     for what, operation, session, before in _SITUATIONS:
         verdict, _, _, inferred = judge(operation, _ASKED, session, before=before, sent_from=_SENT_FROM)
-        granted = "; ".join(inferred)
-        lines.append(f"| {_CALLED[operation]} | {what} | `{verdict.value}` | {granted} |")
+        lines.append(f"| {_CALLED[operation]} | {what} | `{verdict.value}` | {'; '.join(inferred)} |")
     return "\n".join(lines)
 
 
 def fault_table() -> str:
-    """What the sandbox can do wrong, from its own list."""
+    """The faults that the sandbox can inject, from its own list."""
     common = options(Fault)
     lines = ["| fault | options | what it does |", "|---|---|---|"]
     for name, what in FAULTS.items():
-        own = ", ".join(f"`{key}={value!r}`" for key, value in options(KINDS[name]).items() if key not in common)
+        own = ", ".join(f"`{key}={value!r}`" for key, value in options(TYPES[name]).items() if key not in common)
         lines.append(f"| `{name}` | {own} | {what} |")
     return "\n".join(lines)
 
 
 def behaviours() -> str:
     """How the sandbox can behave, from its own list."""
-    lines = ["| behaviour | what it does |", "|---|---|"]
+    lines = ["| behavior | what it does |", "|---|---|"]
     lines += [f"| `{name}` | {what} |" for name, (_, what) in BEHAVIOURS.items()]
     return "\n".join(lines)
 
 
 def thinness() -> str:
-    """How many handwritten lines of the facade each resource and each operation costs, counted in its source."""
-    bound = {name: str(_handwritten(lines)) for name, lines in _bindings().items()}
+    """The handwritten lines of the facade that each resource and each operation costs, counted in its source."""
     lines = ["| resource | lines for the resource | lines for each operation |", "|---|---|---|"]
-    for name, (members, own) in _resource_lines().items():
-        cost = ", ".join(f"`{member}` {bound[f'{name}.{member}']}" for member in members)
-        lines.append(f"| `{name}` | {own} | {cost} |")
-    numbers = Counter(bound.values())
-    lines += ["", "; ".join(f"{count} operations cost {number} each" for number, count in numbers.items()) + "."]
+    counts: Counter[int] = Counter()
+    for api in APIS:
+        for resource in _resources(api):
+            operations = _bindings(resource)
+            counts.update(operations.values())
+            cost = ", ".join(f"`{name}` {count}" for name, count in operations.items())
+            lines.append(f"| `{resource.name}` | {_own_lines(api, resource)} | {cost} |")
+    lines += ["", "; ".join(f"{count} operations cost {number} each" for number, count in counts.items()) + "."]
     return "\n".join(lines)
 
 
-def _classes() -> Iterator[ast.ClassDef]:
-    for node in ast.parse(inspect.getsource(resources)).body:
+def _source(api: API, module: str) -> str:
+    return inspect.getsource(import_module(f"invigilate.{api.key}.{module}"))
+
+
+def _resources(api: API) -> Iterator[ast.ClassDef]:
+    for node in ast.parse(_source(api, "resources")).body:
         if isinstance(node, ast.ClassDef) and any("Resource[" in ast.unparse(base) for base in node.bases):
             yield node
 
 
-def _bindings() -> dict[str, ast.Assign]:
-    """The statements that bind operations, by resource and member."""
+def _bindings(resource: ast.ClassDef) -> dict[str, int]:
+    """The operations of a resource, and the lines of each statement that binds one."""
     return {
-        f"{node.name}.{target.id}": each
-        for node in _classes()
-        for each in node.body
-        if isinstance(each, ast.Assign) and ast.unparse(each.value).startswith("operation(")
-        for target in each.targets
+        target.id: _handwritten(node)
+        for node in resource.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("operation(")
+        for target in node.targets
         if isinstance(target, ast.Name)
     }
 
 
-def _resource_lines() -> dict[str, tuple[list[str], int]]:
-    """The members of each resource, and the lines that it costs without them: head, docstring, view and attaching."""
-    source = inspect.getsource(resources)
-    found: dict[str, tuple[list[str], int]] = {}
-    for node in _classes():
-        members = [key.partition(".")[2] for key in _bindings() if key.startswith(f"{node.name}.")]
-        view = [each for each in node.body if isinstance(each, ast.AnnAssign)]
-        docstring = [each for each in node.body if isinstance(each, ast.Expr)]
-        attached = [line for line in source.splitlines() if f"= {node.name}(runner)" in line]
-        found[node.name] = (members, 1 + sum(map(_handwritten, [*docstring, *view])) + len(attached))
-    return found
+def _own_lines(api: API, resource: ast.ClassDef) -> int:
+    """The lines of a resource without its operations: head, docstring, raw view, and its line in the client."""
+    own = [node for node in resource.body if isinstance(node, ast.AnnAssign | ast.Expr)]
+    attached = [line for line in _source(api, "client").splitlines() if f"Lazy(r.{resource.name})" in line]
+    return 1 + sum(map(_handwritten, own)) + len(attached)
 
 
 def _handwritten(node: ast.stmt) -> int:
@@ -290,13 +307,15 @@ def _handwritten(node: ast.stmt) -> int:
 
 REGIONS: dict[str, Callable[[], str]] = {
     "calls": calls,
+    "environment": environment,
     "errors": error_tree,
     "policy": policy,
     "waits": waits,
     "invented": invented,
+    "permitted": permitted,
     "verdicts": verdicts,
     "faults": fault_table,
     "behaviours": behaviours,
     "thinness": thinness,
 }
-"""Region -> what renders it."""
+"""The function that renders each region."""

@@ -1,1 +1,1 @@
-"""Releases invigilate: prepares, checks, builds, tries, describes and uploads a version."""
+"""Releases invigilate: prepares, checks, builds, tests, describes and uploads a version."""

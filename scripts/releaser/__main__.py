@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,36 +22,36 @@ DIST = "dist"
 EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_FAILED = 0, 1, 2, 3
 
 DESCRIPTION = """\
-Release the version that facade/invigilate/_version.py names: check, build, try, describe, upload.
+Release the version in facade/invigilate/_version.py: check, build, test, describe, upload.
 
-Without an option all of it is done, which is for a repository of your own; twine's default repository is uploaded to
-only by the upload job of the release workflow. docs/releasing.md has every step and what it refuses."""
+Without an option, all steps run, for a package index of your own; only the upload job of the release workflow uploads
+to twine's default repository. docs/releasing.md describes every step and every refusal."""
 
 STEPS = """\
 steps:
   --prepare      writes the version, the dated changelog section and the record of the public surface into the working
-                 tree. A person looks at them, commits and tags
+                 tree. Review, commit and tag them
   --build-only   checks that commit, changelog, tag, record and surface agree; builds sdist and wheel twice and compares
-                 the bytes; checks metadata and contents; installs the wheel alone on each supported Python at hand and
+                 the bytes; checks metadata and contents; installs the wheel alone on each supported Python found and
                  runs README's first example there; writes dist/: both archives, a CycloneDX bill of materials
-                 (*.cdx.json) and release.json, which names them by hash
-  --upload-only  checks dist/ against release.json and the commit, uploads what the index does not have yet, and waits
-                 until it shows
-  --dry-run      does as --build-only does, also in an unfinished tree, and says what a release would refuse; what it
-                 builds in such a tree is never uploaded
+                 (*.cdx.json) and release.json with their hashes
+  --upload-only  checks dist/ against release.json and the commit, uploads the files that the index does not have yet,
+                 and waits until it lists them
+  --dry-run      like --build-only, but also in an unfinished tree: reports what a release would refuse; its builds of
+                 such a tree are never uploaded
 
 environment:
   TWINE_REPOSITORY_URL, INVIGILATE_INDEX_URL   defaults of --repository-url and --index-url
-  TWINE_USERNAME, TWINE_PASSWORD, TWINE_CERT   for a repository of your own; must not be set for the default one
+  TWINE_USERNAME, TWINE_PASSWORD, TWINE_CERT   for an index of your own; must not be set for the default one
 
-Interrupted at any step, it is run again: what was built for this commit is used again when its hashes hold, what was
-uploaded is left alone when its bytes are the same, and the version is refused when they are not.
+After an interruption at any step, run it again: a build of this commit is reused if its hashes match, uploaded files
+with the same bytes are kept, and with other bytes the version is refused.
 
-Exit codes: 0 done, 1 refused (a person has to put something right), 2 wrong use, 3 a step failed (run it again)."""
+Exit codes: 0 done, 1 refused (something must be fixed first), 2 usage error, 3 a step failed (run it again)."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and give its exit code."""
+    """Run the command and return its exit code."""
     options = _options(arguments)
     repository = Repository(ROOT)
     try:
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
             return EXIT_DONE
         where = index.target(options.repository_url, options.index_url)
         if not (options.dry_run or options.build_only):
-            # Known before anything is built for it.
+            # Before anything is built.
             index.check_publisher(where, os.environ)
         if not options.upload_only:
             build(repository, set(options.python), dry=options.dry_run)
@@ -85,24 +86,26 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     steps = parser.add_mutually_exclusive_group()
     for name in ("prepare", "build-only", "upload-only", "dry-run"):
         steps.add_argument(f"--{name}", action="store_true", help="see below")
-    parser.add_argument("--version", help="with --prepare: the version; by default what the report of changes demands")
     parser.add_argument(
-        "--date", help="with --prepare: the date of the release, where none stands; by default today's in UTC"
+        "--version", help="with --prepare: the version; by default the one that the report of changes requires"
     )
     parser.add_argument(
-        "--python", action="append", default=[], metavar="3.N", help="try the wheel only on these Pythons (repeatable)"
+        "--date", help="with --prepare: the date of the release, unless it has one; today in UTC by default"
+    )
+    parser.add_argument(
+        "--python", action="append", default=[], metavar="3.N", help="test the wheel only on these Pythons (repeatable)"
     )
     parser.add_argument(
         "--repository-url",
         default=os.environ.get("TWINE_REPOSITORY_URL"),
         metavar="URL",
-        help="upload there; by default to twine's own default",
+        help="upload there; by default to twine's default repository",
     )
     parser.add_argument(
         "--index-url",
         default=os.environ.get("INVIGILATE_INDEX_URL"),
         metavar="URL",
-        help="the simple index that belongs to it",
+        help="the simple index of that repository",
     )
     options = parser.parse_args(arguments)
     if (options.version or options.date) and not options.prepare:
@@ -113,20 +116,24 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         except Refused as error:
             parser.error(str(error))
     if options.date and not changelog.is_date(options.date):
-        parser.error(f"--date: a date like 2026-03-04 was expected, and {options.date!r} was given")
+        parser.error(f"--date: expected a date like 2026-03-04, got {options.date!r}")
     if options.python and (options.prepare or options.upload_only):
-        parser.error("--python goes with what builds")
+        parser.error("--python goes with steps that build")
     unknown = sorted(set(options.python) - set(Repository(ROOT).supported_pythons()))
     if unknown:
-        parser.error(f"--python {', '.join(unknown)}: the classifiers of pyproject.toml do not name it")
+        parser.error(f"--python {', '.join(unknown)}: not in the classifiers of pyproject.toml")
     return options
 
 
-def unready(repository: Repository) -> list[str]:
-    """What keeps this tree from being released, apart from its surface; a line each."""
+def unready(repository: Repository, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return what prevents a release of this tree, apart from its surface, one line each."""
     version, found = repository.version, []
+    if environment.get("GITHUB_ACTIONS") == "true":
+        here = f"{environment.get('GITHUB_SERVER_URL')}/{environment.get('GITHUB_REPOSITORY')}"
+        if repository.url != here:
+            found.append(f"the links of the release would lead to {repository.url}, but this repository is {here}")
     if changes := repository.changes():
-        found.append(f"{len(changes)} files differ from the commit, among them {changes[0][3:]}")
+        found.append(f"{len(changes)} files differ from the commit, including {changes[0][3:]}")
     if wrong := changelog.problem((repository.root / "CHANGELOG.md").read_text(encoding="utf-8"), version):
         found.append(f"{wrong}: ./scripts/release --prepare")
     tagged = repository.tagged(version)
@@ -134,20 +141,20 @@ def unready(repository: Repository) -> list[str]:
         found.append(f"v{version} is the tag of another commit, {tagged}")
     others = [tag for tag in repository.version_tags_here() if tag != f"v{version}"]
     if others:
-        found.append(f"this commit carries {', '.join(others)}, and its version is {version}")
+        found.append(f"this commit has the tag {', '.join(others)}, but its version is {version}")
     return found
 
 
 def compare_surface(repository: Repository) -> str | None:
-    """Compare the surface with the release before, and give that release's version, or None if this is the first.
+    """Compare the surface with the previous release, and return its version, or None for the first release.
 
     Raises:
-        Refused: if the surface breaks callers and the version does not say so.
+        Refused: if the surface breaks callers and the version does not allow that.
     """
     version = repository.version
     base = surface.base_of(version, repository.records())
     if base is None:
-        say(f"{version}: no older release is recorded in {RECORDS}, there is nothing to compare the surface with")
+        say(f"{version}: no older release in {RECORDS} to compare the surface with")
         return None
     say(f"{version}: comparing the surface with {base}")
     surface.check_record(repository, base)
@@ -162,22 +169,22 @@ def _refuse(found: list[str]) -> None:
 
 
 def build(repository: Repository, pythons: set[str], *, dry: bool) -> record.Record:
-    """Check, build, try and describe a version, and put it into dist/; what was built before is used again.
+    """Check, build, test and describe a version, and put it into dist/; an earlier build is reused.
 
     Args:
         repository: the working tree.
-        pythons: the only Pythons to try the wheel on, such as `"3.12"`; empty for all at hand.
-        dry: build an unfinished tree, too; a surface that breaks callers under its version is refused all the same.
+        pythons: the only Pythons to test the wheel on, such as `"3.12"`; empty for all that are found.
+        dry: also build an unfinished tree; a surface that breaks callers is still refused.
 
     Raises:
-        Refused: if anything is not as a release needs it.
+        Refused: if something must be fixed before a release.
         Failed: if a step fails.
     """
     dist, found = repository.root / DIST, unready(repository)
     if not dry:
         _refuse(found)
         if (former := _former(repository, dist)) is not None:
-            say(f"{former.version} was built from this commit before, and its hashes hold")
+            say(f"{former.version} was already built from this commit, and its hashes match")
             return former
     base = compare_surface(repository)
     if wrong := surface.record_problem(repository, repository.version):
@@ -185,7 +192,7 @@ def build(repository: Repository, pythons: set[str], *, dry: bool) -> record.Rec
     if not dry:
         _refuse(found)
 
-    say("holding the generated packages against the specifications")
+    say("comparing the generated packages with the specifications")
     environment = outside(PYTHONPATH=str(repository.root / "scripts"))
     run(*python("-m", "regenerator", "--check"), cwd=repository.root, environment=environment)
     with repository.scratch() as scratch:
@@ -194,7 +201,7 @@ def build(repository: Repository, pythons: set[str], *, dry: bool) -> record.Rec
         made = _make(repository, fresh, scratch, pythons)
         made = replace(made, base=base, open=tuple(found))
         if repository.commit != made.commit or (not dry and repository.changes()):
-            raise Refused("the tree was changed while it was built")
+            raise Refused("the tree changed during the build")
         (fresh / record.NAME).write_text(made.text(), encoding="utf-8", newline="\n")
         if dist.exists():
             shutil.move(dist, scratch / "old")
@@ -207,7 +214,7 @@ def build(repository: Repository, pythons: set[str], *, dry: bool) -> record.Rec
 
 
 def _former(repository: Repository, dist: Path) -> record.Record | None:
-    """What was built from this commit for an upload, if all of it is still there."""
+    """Return an earlier build of this commit for an upload, if it is complete."""
     with contextlib.suppress(Refused):
         former = record.read(dist)
         if not former.open and (former.commit, former.version) == (repository.commit, repository.version):
@@ -216,7 +223,7 @@ def _former(repository: Repository, dist: Path) -> record.Record | None:
 
 
 def _make(repository: Repository, fresh: Path, scratch: Path, only: set[str]) -> record.Record:
-    """Fill a folder with the files of a release."""
+    """Create the files of a release in a folder."""
     say("building sdist and wheel, twice")
     built = archives.build_twice(repository, fresh)
     archives.check_metadata(built)
@@ -226,24 +233,24 @@ def _make(repository: Repository, fresh: Path, scratch: Path, only: set[str]) ->
     chosen = installation.at_hand([name for name in supported if not only or name in only])
     lacking = [name for name in supported if name not in chosen]
     if only - set(chosen):
-        raise Failed(f"Python {', '.join(sorted(only - set(chosen)))} is not at hand")
+        raise Failed(f"Python {', '.join(sorted(only - set(chosen)))} was not found")
     example = installation.first_example((repository.root / "README.md").read_text(encoding="utf-8"))
     sha256 = record.digest(built.wheel)
-    told: dict[str, Any] = {}
+    provenance_: dict[str, Any] = {}
     described = fresh / f"{built.wheel.name.split('-py3-')[0]}.cdx.json"
     for name, interpreter in chosen.items():
         folder = scratch / f"python{name}"
         inside = installation.install(repository, interpreter, built.wheel, sha256, folder)
         with installation.sandbox(repository) as served:
             installation.try_example(inside, example, served, scratch)
-        if not told:
-            # The oldest Python needs most.
-            told = installation.provenance(inside, repository.version, scratch)
+        if not provenance_:
+            # The oldest Python needs the most.
+            provenance_ = installation.provenance(inside, repository.version, scratch)
             bill.write(repository, inside, built.wheel, sha256, described)
         say(f"the wheel alone runs README's first example on Python {interpreter.version}")
         shutil.rmtree(folder)
     if lacking:
-        say(f"{'left out' if only else 'not at hand'}, and not tried: Python {', '.join(lacking)}")
+        say(f"{'left out' if only else 'not found'}, so not tested: Python {', '.join(lacking)}")
     return record.Record(
         name=str(repository.project["name"]),
         version=repository.version,
@@ -257,26 +264,26 @@ def _make(repository: Repository, fresh: Path, scratch: Path, only: set[str]) ->
         ),
         installed_on=tuple(interpreter.version for interpreter in chosen.values()),
         not_tried_on=tuple(lacking),
-        provenance=told,
+        provenance=provenance_,
         built_with=record.tools(),
     )
 
 
 def upload(repository: Repository, where: index.Target) -> None:
-    """Upload what dist/ holds, if it was built from this commit.
+    """Upload the files in dist/, if they were built from this commit.
 
     Raises:
-        Refused: if dist/ holds something else, or the index has the version with other bytes.
+        Refused: if dist/ has another build, or the index has the version with other bytes.
         Failed: if the upload fails.
     """
     dist = repository.root / DIST
     made = record.read(dist)
     if made.open:
-        raise Refused("\n  ".join([f"{DIST}/ was built by a dry run, of a tree that was not ready:", *made.open]))
+        raise Refused("\n  ".join([f"{DIST}/ was built by a dry run of a tree that was not ready:", *made.open]))
     if (made.commit, made.version) != (repository.commit, repository.version):
-        raise Refused(f"{DIST}/ holds {made.version} of commit {made.commit}, and {repository.commit} is checked out")
+        raise Refused(f"{DIST}/ has {made.version} of commit {made.commit}, but {repository.commit} is checked out")
     if where.repository_url is None and repository.tagged(made.version) != repository.commit:
-        raise Refused(f"this commit does not carry the tag v{made.version}")
+        raise Refused(f"this commit does not have the tag v{made.version}")
     index.upload(where, made, dist)
 
 

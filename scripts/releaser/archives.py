@@ -1,4 +1,4 @@
-"""Builds the sdist and the wheel, twice, and compares them with each other and with the list of their contents."""
+"""Builds the sdist and the wheel twice, and compares them with each other and with the list of their contents."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from invigilate._apis import API, read_registry
+
 from .process import Failed, Refused, outside, python, run
 from .repository import Repository
 
+REGISTRY = Path("facade/invigilate/apis.toml")
 CONTENTS = Path(__file__).with_name("contents.txt")
 SHOWN = 20
 
@@ -33,15 +36,15 @@ class Archives:
 
 
 def build(source: Path, output: Path, epoch: int, umask: int) -> Archives:
-    """Build the sdist, and the wheel from it, so that a file missing in the sdist shows.
+    """Build the sdist, and the wheel from it, so that a missing file in the sdist is noticed.
 
-    Nothing is downloaded: the build backend is the one of this environment.
+    Nothing is downloaded: the build backend is that of this environment.
 
     Args:
         source: the tree to build.
-        output: the folder that receives both.
-        epoch: the time that their members get, in seconds since 1970.
-        umask: the umask to build with.
+        output: the output folder.
+        epoch: the time of their members, in seconds since 1970.
+        umask: the umask of the build.
 
     Raises:
         Failed: if the build fails.
@@ -50,7 +53,7 @@ def build(source: Path, output: Path, epoch: int, umask: int) -> Archives:
     run(*command, cwd=output, environment=outside(SOURCE_DATE_EPOCH=str(epoch)), umask=umask)
     sdists, wheels = sorted(output.glob("*.tar.gz")), sorted(output.glob("*.whl"))
     if len(sdists) != 1 or len(wheels) != 1:
-        raise Failed(f"one sdist and one wheel were expected, and the build made {len(sdists)} and {len(wheels)}")
+        raise Failed(f"expected one sdist and one wheel from the build, got {len(sdists)} and {len(wheels)}")
     return Archives(sdists[0], wheels[0])
 
 
@@ -58,11 +61,11 @@ def build_twice(repository: Repository, output: Path) -> Archives:
     """Build in the tree, and again from a copy of its files in another folder with another umask.
 
     Args:
-        repository: what to build.
-        output: an empty folder, which receives the archives.
+        repository: the tree.
+        output: an empty folder for the archives.
 
     Raises:
-        Refused: if the two builds differ: they depend on something that is no file of the repository.
+        Refused: if the two builds differ, so that they depend on something outside of the repository.
     """
     with tempfile.TemporaryDirectory(prefix="invigilate-build-") as scratch:
         copy, again = Path(scratch, "a copy"), Path(scratch, "again")
@@ -79,19 +82,19 @@ def build_twice(repository: Repository, output: Path) -> Archives:
 
 
 def _difference(one: Path, other: Path) -> str:
-    """What two archives differ in, for a person."""
+    """Return how two archives differ, in words."""
     if one.name != other.name:
         return f"the second is called {other.name}"
     before, after = members(one), members(other)
     names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    return f"the members {_listed(names)}" if names else "their members are equal, and times, modes or order are not"
+    return f"the members {_listed(names)}" if names else "their members are equal, but not their times, modes or order"
 
 
 def members(archive: Path) -> dict[str, bytes]:
-    """The files in an archive by name; in a sdist without the folder that all of them are in.
+    """Return the files in an archive by name; of an sdist without its top folder.
 
     Raises:
-        Refused: if a member is neither file nor folder, stands twice, or is outside of the sdist's folder.
+        Refused: if a member is neither file nor folder, is duplicated, or is outside of the top folder.
     """
     found: dict[str, bytes] = {}
     if archive.suffix == ".whl":
@@ -107,11 +110,11 @@ def members(archive: Path) -> dict[str, bytes]:
                 if member.isdir():
                     continue
                 if stream is None or not member.name.startswith(top):
-                    raise Refused(f"{archive.name}: {member.name} is no file below {top}")
+                    raise Refused(f"{archive.name}: {member.name} is not a file below {top}")
                 names.append(member.name.removeprefix(top))
                 found[names[-1]] = stream.read()
     if len(names) != len(found):
-        raise Refused(f"{archive.name}: a member stands twice")
+        raise Refused(f"{archive.name}: a member is duplicated")
     return found
 
 
@@ -121,24 +124,25 @@ class Rule:
 
     Attributes:
         member: the member of the archive.
-        source: the file or folder of the repository that it comes from; `"built"` for what the build writes;
-            `"required"` for what must be there whatever the folders hold.
+        source: the file or folder of the repository that it comes from; `"built"` for files that the build writes;
+            `"required"` for members that must exist even if their folder lacks them.
     """
 
     member: str
     source: str
 
 
-def rules(text: str, kind: str, info: str) -> list[Rule]:
-    """The rules of an archive.
+def rules(text: str, kind: str, info: str, apis: Sequence[API] = ()) -> list[Rule]:
+    """Return the rules of an archive.
 
     Args:
         text: the content of contents.txt.
         kind: `"sdist"` or `"wheel"`.
-        info: the name of the wheel's metadata folder, which stands as `{info}` in the text.
+        info: the name of the wheel's metadata folder, `{info}` in the text.
+        apis: the APIs whose values replace `{package}` and `{spec}`; such a line is one rule for each.
 
     Raises:
-        Refused: if a line is no rule.
+        Refused: if a line is not a rule.
     """
     found: list[Rule] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -146,14 +150,16 @@ def rules(text: str, kind: str, info: str) -> list[Rule]:
         if not words or words[0].startswith("#"):
             continue
         if len(words) != 3 or words[0] not in {"sdist", "wheel"}:
-            raise Refused(f"{CONTENTS.name}:{number}: expected: sdist or wheel, a member, and where it comes from")
+            raise Refused(f"{CONTENTS.name}:{number}: expected sdist or wheel, a member, and its source")
         if words[0] == kind:
-            found.append(Rule(words[1].replace("{info}", info), words[2]))
+            member = words[1].replace("{info}", info)
+            members = [member.format(package=api.package, spec=api.spec) for api in apis] if "{" in member else [member]
+            found += [Rule(each, words[2]) for each in members]
     return found
 
 
 def problems(listed: Iterable[Rule], found: Mapping[str, bytes], root: Path, files: Iterable[Path]) -> list[str]:
-    """What is missing in an archive, what is too much, and what is not as in the repository; a line each.
+    """Return which members are missing, extra, or not as in the repository, one line each.
 
     Args:
         listed: the rules of the archive.
@@ -196,24 +202,25 @@ def problems(listed: Iterable[Rule], found: Mapping[str, bytes], root: Path, fil
 
 
 def check_contents(repository: Repository, archives: Archives) -> None:
-    """Hold both archives against contents.txt.
+    """Compare both archives with contents.txt.
 
     Raises:
-        Refused: if anything is missing, too much, or other than in the repository.
+        Refused: if a member is missing, extra, or not as in the repository.
     """
     text, files = CONTENTS.read_text(encoding="utf-8"), repository.files()
+    apis = read_registry(repository.root / REGISTRY)
     info = re.sub(r"-py3-none-any\.whl$", ".dist-info", archives.wheel.name)
     for kind, archive in (("sdist", archives.sdist), ("wheel", archives.wheel)):
-        found = problems(rules(text, kind, info), members(archive), repository.root, files)
+        found = problems(rules(text, kind, info, apis), members(archive), repository.root, files)
         if found:
-            raise Refused("\n  ".join([f"the contents of {archive.name} are not those of {CONTENTS.name}:", *found]))
+            raise Refused("\n  ".join([f"the contents of {archive.name} do not match {CONTENTS.name}:", *found]))
 
 
 def check_metadata(archives: Archives) -> None:
-    """Let twine check what an index would show of the archives.
+    """Check the metadata of the archives with twine.
 
     Raises:
-        Failed: if it objects to anything.
+        Failed: if twine reports a problem.
     """
     command = python("-m", "twine", "check", "--strict", archives.sdist, archives.wheel)
     run(*command, cwd=archives.wheel.parent, environment=outside(NO_COLOR="1"))

@@ -1,4 +1,4 @@
-"""Reads and dates the sections of CHANGELOG.md. Functions of texts."""
+"""Reads and dates the sections of CHANGELOG.md, as functions of strings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Section:
 
     Attributes:
         name: a version, or `"Unreleased"`.
-        date: what stands after the name: a date, `"unreleased"`, or None.
-        body: the text below the heading, without empty lines around it; `""` if there is none.
-        start: where the heading begins in the changelog.
-        end: where the section ends.
+        date: the text after the name: a date, `"unreleased"`, or None.
+        body: the text below the heading, stripped; `""` if there is none.
+        start: the offset of the heading in the changelog.
+        end: the offset after the section.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Section:
 
 
 def sections(text: str) -> list[Section]:
-    """All sections, in order."""
+    """Return all sections, in order."""
     headings = list(_HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
     found: list[Section] = []
@@ -44,31 +44,31 @@ def sections(text: str) -> list[Section]:
 
 
 def section(text: str, name: str) -> Section | None:
-    """The section of a version, or None.
+    """Return the section of a version, or None.
 
     Raises:
         Refused: if there are several.
     """
     found = [part for part in sections(text) if part.name == name]
     if len(found) > 1:
-        raise Refused(f"CHANGELOG.md has {len(found)} sections [{name}], and one was expected")
+        raise Refused(f"CHANGELOG.md has {len(found)} sections [{name}], expected one")
     return found[0] if found else None
 
 
 def problem(text: str, version: str) -> str | None:
-    """Why a version cannot be released with this changelog, or None if it can."""
+    """Return why a version cannot be released with this changelog, or None if it can."""
     part = section(text, version)
     if part is None:
         return f"CHANGELOG.md has no section [{version}]"
     if not part.body:
         return f"the section [{version}] of CHANGELOG.md is empty"
     if part.date is None or not is_date(part.date):
-        return f"the section [{version}] of CHANGELOG.md has no date: {part.date or 'nothing'} stands in its place"
+        return f"the section [{version}] of CHANGELOG.md has no date but {part.date or 'nothing'}"
     return None
 
 
 def is_date(text: str) -> bool:
-    """Whether a text is a calendar date like 2026-03-04."""
+    """Return whether a string is a calendar date like 2026-03-04."""
     try:
         return datetime.date.fromisoformat(text).isoformat() == text
     except ValueError:
@@ -76,16 +76,16 @@ def is_date(text: str) -> bool:
 
 
 def dated(text: str, version: str, date: str, draft: str) -> str:
-    """The changelog with a dated section of a version.
+    """Return the changelog with a dated section of a version.
 
-    A section that is there is dated. Otherwise what stands under Unreleased becomes it, and if nothing stands there,
-    the draft. Done twice, it changes nothing more.
+    An existing section is dated. Otherwise the text under Unreleased becomes the section, or the draft if there is
+    none. It is idempotent.
 
     Args:
         text: the changelog.
         version: the version.
         date: its date, like 2026-03-04.
-        draft: what the report proposes as the section's content.
+        draft: the content that the report proposes.
 
     Raises:
         Refused: if the section and Unreleased both have text, or there is none at all, or no Unreleased section.
@@ -104,9 +104,7 @@ def dated(text: str, version: str, date: str, draft: str) -> str:
         return text[: part.start] + heading + _rest(text[part.end :])
     body = waiting.body or draft.strip()
     if not body:
-        raise Refused(
-            f"nothing is known to have changed: CHANGELOG.md has nothing under [{UNRELEASED}], and the report neither"
-        )
+        raise Refused(f"no known changes: neither CHANGELOG.md under [{UNRELEASED}] nor the report has any")
     made = f"## [{UNRELEASED}]\n\n{NOTHING}\n\n## [{version}] - {date}\n\n{body}\n"
     return text[: waiting.start] + made + _rest(text[waiting.end :])
 

@@ -1,4 +1,4 @@
-"""Installs the built wheel alone on each supported Python at hand, runs README's first example there, describes it."""
+"""Installs the built wheel alone on each supported Python found, and runs README's first example there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 from .process import Failed, Refused, outside, python, run
 from .repository import Repository
 
-# A block of Python and, right after it, what it prints.
+# A block of Python followed by its output.
 _LINES = r"(?:(?!```).*\n)*"
 _EXAMPLE = re.compile(rf"^```python\n(?P<program>{_LINES})```\n\n```text\n(?P<printed>{_LINES})```$", re.MULTILINE)
 _IDENTIFY = "import sys, venv; print('.'.join(map(str, sys.version_info[:3])))"
@@ -31,11 +31,11 @@ print(json.dumps([__version__, version("invigilate"), provenance.read()]))
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python at hand.
+    """A Python interpreter.
 
     Attributes:
-        path: where it is.
-        version: its whole version, such as `"3.12.1"`.
+        path: its path.
+        version: its full version, such as `"3.12.1"`.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Interpreter:
 
 
 def at_hand(supported: list[str]) -> dict[str, Interpreter]:
-    """The Pythons of this machine by version, such as `"3.12"`: this one, those on the path, and pyenv's."""
+    """Return the Pythons of this machine by version, such as `"3.12"`: this one, those on the path, and pyenv's."""
     found: dict[str, Interpreter] = {}
     for wanted in supported:
         for candidate in _candidates(wanted):
@@ -56,7 +56,7 @@ def at_hand(supported: list[str]) -> dict[str, Interpreter]:
 
 def _candidates(wanted: str) -> Iterator[Path]:
     if "{}.{}".format(*sys.version_info[:2]) == wanted:
-        # The interpreter itself: an environment made by the one inside an environment would lean on that.
+        # The base interpreter: an environment created from within an environment would depend on that.
         yield Path(getattr(sys, "_base_executable", sys.executable))
     for folder in os.get_exec_path():
         path = shutil.which(f"python{wanted}", path=folder)
@@ -70,7 +70,7 @@ def _candidates(wanted: str) -> Iterator[Path]:
 
 
 def _identify(candidate: Path) -> str | None:
-    """The version of an interpreter that can make environments; None if this is none."""
+    """Return the version of an interpreter that can create environments, or None."""
     try:
         return run(candidate, "-I", "-c", _IDENTIFY, cwd=Path.cwd(), timeout=60, errors_apart=True).strip()
     except Failed:
@@ -78,13 +78,13 @@ def _identify(candidate: Path) -> str | None:
 
 
 def install(repository: Repository, interpreter: Interpreter, wheel: Path, digest: str, folder: Path) -> Path:
-    """Make an environment with the wheel, what it needs, and nothing else.
+    """Create an environment with the wheel, its dependencies and nothing else.
 
-    Everything is checked against a hash: the wheel against its own, the rest against requirements/dev.txt. It is
-    installed by name, as users do, so that no path of this machine is recorded.
+    Everything is checked against a hash: the wheel against its own, the rest against requirements/dev.txt. The wheel
+    is installed by name, as users do, so that no path of this machine is recorded.
 
     Args:
-        repository: whose requirements/dev.txt decides the versions.
+        repository: the tree whose requirements/dev.txt pins the versions.
         interpreter: the Python to use.
         wheel: the wheel.
         digest: its SHA-256 in hexadecimal digits.
@@ -109,20 +109,20 @@ def install(repository: Repository, interpreter: Interpreter, wheel: Path, diges
 
 
 def first_example(readme: str) -> tuple[str, str]:
-    """The first program of README.md that has its output below it, and that output.
+    """Return the first program in README.md that is followed by its output, and that output.
 
     Raises:
         Refused: if there is none.
     """
     match = _EXAMPLE.search(readme)
     if match is None:
-        raise Refused("README.md has no example in Python with its output right after it")
+        raise Refused("README.md has no Python example followed by its output")
     return match["program"], match["printed"]
 
 
 @contextlib.contextmanager
 def sandbox(repository: Repository) -> Iterator[dict[str, str]]:
-    """This tree's sandbox, in a process of its own. Gives the environment variables that lead clients to it.
+    """Run the sandbox of this tree in a separate process; yields the environment variables for clients.
 
     Raises:
         Failed: if it does not start.
@@ -152,29 +152,29 @@ def sandbox(repository: Repository) -> Iterator[dict[str, str]]:
 
 
 def try_example(inside: Path, example: tuple[str, str], served: Mapping[str, str], folder: Path) -> None:
-    """Run README's first example in an environment, against a sandbox that was just started.
+    """Run README's first example in an environment, against a new sandbox.
 
     Raises:
         Failed: if the program fails; a warning is a failure.
-        Refused: if it prints something else than README.md says.
+        Refused: if its output is not that in README.md.
     """
     program, expected = example
-    # The program ends with its client open, which is nothing to complain about.
+    # The program leaves its client open.
     warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
     printed = run(inside, "-I", *warnings, "-c", program, cwd=folder, environment=outside(**served))
     if printed != expected:
-        raise Refused(f"README.md's first example does not print what stands below it, but:\n{printed}")
+        raise Refused(f"README.md's first example does not print the output below it, but:\n{printed}")
 
 
 def provenance(inside: Path, version: str, folder: Path) -> dict[str, Any]:
-    """What the installed package says that it was made from.
+    """Return what the installed package was generated from.
 
     Raises:
-        Failed: if it does not say.
-        Refused: if it says that it is another version.
+        Failed: if it does not have this information.
+        Refused: if it has another version.
     """
     named, installed, origin = json.loads(run(inside, "-I", "-c", _ORIGIN, cwd=folder, errors_apart=True))
     if (named, installed) != (version, version):
-        raise Refused(f"the wheel of {version} calls itself {named} in the package and {installed} in its metadata")
-    made_from: dict[str, Any] = origin
-    return made_from
+        raise Refused(f"the wheel of {version} is {named} in the package and {installed} in its metadata")
+    provenance_: dict[str, Any] = origin
+    return provenance_

@@ -1,4 +1,4 @@
-"""What a person commits before a release: the version, the dated changelog, the record of the public surface."""
+"""Prepares a release: the version, the dated changelog, and the record of the public surface."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from .repository import RECORDS, Repository, checked_version, replace
 
 
 def prepare(repository: Repository, wanted: str | None, date: str | None) -> None:
-    """Write the version, date its section in the changelog, and keep the record of the surface. Done twice, it gives
-    the same.
+    """Write the version, date its section in the changelog, and record the surface. It is idempotent.
 
     Args:
         repository: the working tree.
-        wanted: the version; None for the lowest one that the report of changes allows, or, where _version.py names one
-            that has no tag yet and is high enough, that.
-        date: the date of the release like 2026-03-04; None for today's in UTC. A date that stands already stays.
+        wanted: the version; None for that in _version.py if it has no tag yet and is high enough, or else for the
+            lowest one that the report of changes allows.
+        date: the date of the release, like 2026-03-04; None for today in UTC. An existing date is kept.
 
     Raises:
         Refused: if the version is too low or released already, or the changelog cannot be dated.
-        Failed: if the report or the record cannot be made.
+        Failed: if the report or the record cannot be created.
     """
     version, report = _version(repository, wanted)
     if tagged := repository.tagged(version):
@@ -34,17 +33,17 @@ def prepare(repository: Repository, wanted: str | None, date: str | None) -> Non
         raise Refused(wrong)
     current = repository.version
     if current != version and repository.tagged(current) is None and (repository.root / RECORDS / current).is_dir():
-        # It would become the base of later releases.
+        # Later releases would be compared with it.
         raise Refused(
-            f"{current} is prepared and has no tag here, and {version} is to be prepared. If {current} is released, "
-            f"fetch its tag (git fetch --tags); if not, take back {RECORDS}/{current} and its section in CHANGELOG.md"
+            f"{current} is prepared and has no tag here, so {version} cannot be prepared. If {current} is released, "
+            f"fetch its tag (git fetch --tags); if not, revert {RECORDS}/{current} and its section in CHANGELOG.md"
         )
     path = repository.root / "CHANGELOG.md"
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     text = path.read_text(encoding="utf-8")
     written = changelog.dated(text, version, date or today, report.changelog if report else "")
 
-    # Each of the three is either the old or the new one, whenever this ends.
+    # After an interruption, each of the three is either old or new.
     if repository.version != version:
         repository.write_version(version)
     if written != text:
@@ -52,19 +51,19 @@ def prepare(repository: Repository, wanted: str | None, date: str | None) -> Non
     _keep_record(repository, version)
     say(f"{version} is prepared, compared with {report.base if report else 'nothing: it is the first release'}")
     if report is not None and report.changelog.strip():
-        say(f"what the report proposes for the changelog; compare it with its section [{version}]:")
+        say(f"the report proposes for the changelog (compare with its section [{version}]):")
         print(f"\n{report.changelog.strip()}\n", flush=True)
-    say("look at it (git diff), commit it, and when continuous integration has passed on that commit:")
+    say("review it (git diff), commit it, and once continuous integration has passed on that commit:")
     print(f"    git tag v{version} && git push origin v{version}", flush=True)
 
 
 def _version(repository: Repository, wanted: str | None) -> tuple[str, surface.Report | None]:
-    """The version to prepare, and the report of what changed since the release before it."""
+    """Return the version to prepare, and the report of changes since the previous release."""
     current = repository.version
     if wanted is None and repository.tagged(current) is not None:
-        # It is released, or about to be; what changed since then decides.
+        # It is released, or about to be; the changes since then decide.
         if current not in {str(record) for record in repository.records()}:
-            raise Refused(f"{current} is tagged, and {RECORDS}/{current} is missing: there is nothing to compare with")
+            raise Refused(f"{current} is tagged, but {RECORDS}/{current} is missing: nothing to compare with")
         surface.check_record(repository, current)
         since = surface.compare(repository, current)
         if since.next != current:
@@ -74,8 +73,8 @@ def _version(repository: Repository, wanted: str | None) -> tuple[str, surface.R
         if waiting is None or not waiting.body:
             raise Refused(
                 f"nothing changed for callers since {current}, and CHANGELOG.md has nothing under "
-                f"[{changelog.UNRELEASED}]: write there what did change, and the patch version follows, or name one "
-                f"with --version"
+                f"[{changelog.UNRELEASED}]: describe the changes there for a patch version, or pass one with "
+                f"--version"
             )
         return _patch(current), since
     version = checked_version(wanted, "--version") if wanted is not None else current
@@ -89,13 +88,13 @@ def _version(repository: Repository, wanted: str | None) -> tuple[str, surface.R
 
 
 def _patch(version: str) -> str:
-    """The version of a release that changes nothing for callers."""
+    """Return the next patch version."""
     major, minor, micro = (*Version(version).release, 0, 0)[:3]
     return f"{major}.{minor}.{micro + 1}"
 
 
 def _keep_record(repository: Repository, version: str) -> None:
-    """Make the record anew, and exchange it for a former one at once."""
+    """Record the surface, replacing an earlier record as a whole."""
     folder = repository.root / RECORDS / version
     folder.parent.mkdir(parents=True, exist_ok=True)
     with repository.scratch() as scratch:

@@ -1,4 +1,4 @@
-"""Runs other programs, and the two ways in which a release ends early."""
+"""Runs other programs, and defines the two errors that end a release."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from invigilate._apis import APIS
+
 LINES_SHOWN = 40
 
 
 class Refused(Exception):
-    """Something is not as a release needs it; a person has to put it right. The message says what."""
+    """Something must be fixed before a release; the message says what."""
 
 
 class Failed(Exception):
-    """A step could not be carried out. Running the release again goes on from there."""
+    """A step failed. Running the release again continues from there."""
 
 
 def say(text: str) -> None:
-    """Print a line of progress, at once, so that it stands in order with what other programs print."""
+    """Print a line of progress, flushed to keep its order with the output of other programs."""
     print(f"release: {text}", flush=True)
 
 
@@ -32,18 +34,18 @@ def run(
     timeout: float = 900.0,
     errors_apart: bool = False,
 ) -> str:
-    """Run a program without input and give what it printed.
+    """Run a program without input and return its output.
 
     Args:
         command: the program and its arguments.
         cwd: the folder to run it in.
         environment: its whole environment; by default `outside()`.
-        umask: its umask, or -1 for the present one.
-        timeout: the longest time to wait for it, in seconds.
-        errors_apart: give its standard output alone, and show the other only when it fails.
+        umask: its umask, or -1 for the current one.
+        timeout: the timeout, in seconds.
+        errors_apart: return only its standard output, and show standard error only if it fails.
 
     Raises:
-        Failed: if it ends with another code than 0, or not in time. The message has the last lines that it printed.
+        Failed: if it times out or its exit code is not 0; the message has the last lines of its output.
     """
     words = [str(part) for part in command]
     name = " ".join([Path(words[0]).name, *words[1:4]])
@@ -62,30 +64,31 @@ def run(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"{name} did not end within {timeout:.0f} s") from None
+        raise Failed(f"{name} timed out after {timeout:.0f} s") from None
     except OSError as error:
         raise Failed(f"{name} cannot be run: {error.strerror}") from None
     if done.returncode:
         said = f"{done.stdout}{done.stderr or ''}".strip().splitlines()[-LINES_SHOWN:]
-        raise Failed("\n  ".join([f"{name} ended with code {done.returncode}:", *said]))
+        raise Failed("\n  ".join([f"{name} failed with exit code {done.returncode}:", *said]))
     return done.stdout
 
 
 def outside(**more: str) -> dict[str, str]:
-    """This process's environment without what leads Python elsewhere, and without anybody's credentials.
+    """Return the environment of this process without variables that redirect Python, and without credentials.
 
     Args:
         more: variables to set.
     """
-    dropped = ("TWINE_", "SMARTERPROCTORING_", "ISPRING_", "ACTIONS_ID_TOKEN_")
+    dropped = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SOURCE_DATE_EPOCH"}
+    dropped |= {variable for api in APIS for variable in api.variables.values()}
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(dropped) and name not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SOURCE_DATE_EPOCH"}
+        if not name.startswith(("TWINE_", "ACTIONS_ID_TOKEN_")) and name not in dropped
     }
     return {**kept, **more}
 
 
 def python(*arguments: str | Path) -> tuple[str | Path, ...]:
-    """A command for the Python of this environment."""
+    """Return a command for the Python of this environment."""
     return (sys.executable, *arguments)

@@ -1,4 +1,4 @@
-"""dist/release.json: what was built of which commit, and by what, for the job that uploads it."""
+"""dist/release.json: the files that were built, their commit and tools, for the job that uploads them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class File:
 
 @dataclass(frozen=True)
 class Record:
-    """What a build made.
+    """The result of a build.
 
     Attributes:
         name: the name of the package.
@@ -44,13 +44,13 @@ class Record:
         commit: the commit that was built.
         source_date_epoch: the time of that commit, in seconds since 1970.
         base: the release that the surface was compared with, or None for the first one.
-        files: what was built.
-        installed_on: the Pythons that the wheel was tried on.
-        not_tried_on: the supported Pythons that it was not tried on.
-        provenance: what the installed package says that it was made from.
-        built_with: the tools that decide the bytes, with their versions.
-        open: what keeps this build from being uploaded; empty unless it is of a dry run.
-        format: the form of this record.
+        files: the files that were built.
+        installed_on: the Pythons that the wheel was tested on.
+        not_tried_on: the supported Pythons that it was not tested on.
+        provenance: what the generated packages were generated from.
+        built_with: the versions of the tools that determine the bytes.
+        open: what prevents an upload of this build; empty except after a dry run.
+        format: the format of this record.
     """
 
     name: str
@@ -67,11 +67,11 @@ class Record:
     format: int = 1
 
     def distributions(self, folder: Path) -> list[Path]:
-        """The files that are uploaded, the sdist first."""
+        """Return the files to upload, the sdist first."""
         return [folder / file.name for kind in ("sdist", "wheel") for file in self.files if file.kind == kind]
 
     def text(self) -> str:
-        """The record as JSON."""
+        """Return the record as JSON."""
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
 
@@ -81,33 +81,33 @@ def describe(path: Path, kind: str) -> File:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def tools() -> dict[str, str]:
-    """The versions of what builds here."""
-    # zlib decides about every compressed byte.
+    """Return the versions of the build tools."""
+    # zlib determines every compressed byte.
     zlib_version = getattr(zlib, "ZLIBNG_VERSION", zlib.ZLIB_RUNTIME_VERSION)
     return {"python": platform.python_version(), "zlib": zlib_version, **{name: version(name) for name in TOOLS}}
 
 
 def read(folder: Path) -> Record:
-    """Read the record in a folder, and make sure that the files are those that it tells of.
+    """Read the record in a folder, and verify the files in it.
 
     Raises:
-        Refused: if there is no record, it cannot be read, or a file is missing or another one.
+        Refused: if there is no record, it cannot be read, or a file is missing or changed.
     """
     path = folder / NAME
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if data.pop("format") != 1:
-            raise ValueError("its form is unknown")
+            raise ValueError("unknown format")
         for key in ("installed_on", "not_tried_on", "open"):
             data[key] = tuple(data[key])
         record = Record(**{**data, "files": tuple(File(**file) for file in data["files"])})
     except FileNotFoundError:
-        raise Refused(f"{folder.name}/{NAME} is missing: nothing was built, or not to its end") from None
+        raise Refused(f"{folder.name}/{NAME} is missing: nothing was built, or the build did not finish") from None
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(f"{folder.name}/{NAME} cannot be read: {error}") from None
     stem = f"{record.name}-{record.version}"
@@ -119,5 +119,5 @@ def read(folder: Path) -> Record:
         if not built.is_file():
             raise Refused(f"{folder.name}/{file.name} is missing")
         if digest(built) != file.sha256:
-            raise Refused(f"{folder.name}/{file.name} is not the file that was built: its hash is another one")
+            raise Refused(f"{folder.name}/{file.name} is not the file that was built: its hash differs")
     return record

@@ -1,4 +1,4 @@
-"""What the repository says: version, commit, tags, files, and the Pythons that are supported."""
+"""The repository: version, commit, tags, files, and the supported Pythons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Repository:
     root: Path
 
     def git(self, *arguments: str) -> str:
-        """What a git command prints.
+        """Return the output of a git command.
 
         Raises:
             Failed: if git fails.
@@ -40,7 +40,7 @@ class Repository:
         return run("git", *arguments, cwd=self.root, errors_apart=True)
 
     def check_is_top(self) -> None:
-        """Make sure that git's commits are this tree's.
+        """Check that this folder is the top of its repository.
 
         Raises:
             Refused: if the folder is not the top of a git repository with a commit.
@@ -49,85 +49,94 @@ class Repository:
             top = Path(self.git("rev-parse", "--show-toplevel").rstrip("\n"))
             self.git("rev-parse", "--verify", "--quiet", "HEAD")
         except Failed:
-            raise Refused("this is no git repository with a commit: release from a clone") from None
+            raise Refused("not a git repository with a commit: release from a clone") from None
         if top.resolve() != self.root.resolve():
-            raise Refused("this folder is not the top of its git repository: release from a clone of its own")
+            raise Refused("this folder is not the top of its git repository: release from a separate clone")
 
-    @cached_property
+    @property
     def project(self) -> dict[str, Any]:
         """The table `project` of pyproject.toml."""
-        table: dict[str, Any] = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        table: dict[str, Any] = self._pyproject["project"]
         return table
 
     @property
+    def url(self) -> str:
+        """The URL of the repository in pyproject.toml, the target of the links in a release."""
+        return str(self._pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"]["repository"])
+
+    @cached_property
+    def _pyproject(self) -> dict[str, Any]:
+        return tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
+
+    @property
     def version(self) -> str:
-        """The version that _version.py names.
+        """The version in _version.py.
 
         Raises:
-            Refused: if it names none, or none in the normal form of Python versions.
+            Refused: if it has none, or not in the normal form of Python versions.
         """
         text = (self.root / VERSION_FILE).read_text(encoding="utf-8")
         match = _ASSIGNED.search(text)
         if match is None:
-            raise Refused(f'{VERSION_FILE}: a line like __version__ = "0.1.0" was expected, and there is none')
+            raise Refused(f'{VERSION_FILE}: expected a line like __version__ = "0.1.0"')
         return checked_version(match[1], str(VERSION_FILE))
 
     def write_version(self, version: str) -> None:
-        """Make _version.py name this version."""
+        """Write a version into _version.py."""
         path = self.root / VERSION_FILE
         text = path.read_text(encoding="utf-8")
         replace(path, _ASSIGNED.sub(f'__version__ = "{version}"', text))
 
     @property
     def commit(self) -> str:
-        """The commit that is checked out, in full."""
+        """The full hash of the commit that is checked out."""
         return self.git("rev-parse", "HEAD").strip()
 
     @property
     def epoch(self) -> int:
-        """The time of that commit, in seconds since 1970: the one time that a build may contain."""
+        """The time of that commit, in seconds since 1970, the only time in a build."""
         return int(self.git("log", "-1", "--format=%ct"))
 
     def changes(self) -> list[str]:
-        """What differs from the commit, files that git does not know included; as `git status` has it."""
+        """Return the differences from the commit, including untracked files, as `git status` lists them."""
         return self.git("status", "--porcelain", "--untracked-files=all").splitlines()
 
     def files(self) -> list[Path]:
-        """All files but the ignored ones, relative to the root. In a clean tree they are the commit's."""
+        """Return all files that are not ignored, relative to the root; in a clean tree those of the commit."""
         listing = self.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         names = {Path(name) for name in listing.split("\0") if name}
         return sorted(name for name in names if (self.root / name).is_file())
 
     def tagged(self, version: str) -> str | None:
-        """The commit that carries the tag of a version, or None if there is no such tag."""
+        """Return the commit with the tag of a version, or None if there is no such tag."""
         tag = f"refs/tags/v{version}"
         if not self.git("for-each-ref", "--format=%(refname)", tag).strip():
             return None
         return self.git("rev-parse", f"{tag}^{{commit}}").strip()
 
     def record_was_changed(self, version: str) -> bool:
-        """Whether the record of a tagged version is another one than its tag has."""
+        """Return whether the record of a tagged version differs from that in its tag."""
         folder = f"{RECORDS}/{version}"
         return bool(self.git("diff", "--name-only", f"refs/tags/v{version}", "--", folder).strip())
 
     def version_tags_here(self) -> list[str]:
-        """The tags on this commit that look like the tag of a version."""
+        """Return the tags of versions on this commit."""
         return [tag for tag in self.git("tag", "--points-at", "HEAD").split() if re.match(r"v\d", tag)]
 
     def records(self) -> list[Version]:
-        """The versions that a record is kept of, lowest first."""
+        """Return the versions with a record, lowest first."""
         folder = self.root / RECORDS
         names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
         return sorted(Version(name) for name in names if re.match(r"\d", name))
 
     def supported_pythons(self) -> list[str]:
-        """The versions of Python that the classifiers name, such as `"3.11"`."""
+        """Return the Python versions in the classifiers, such as `"3.11"`."""
         pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
         return [match[1] for text in self.project["classifiers"] if (match := pattern.fullmatch(text))]
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder to work in: ignored by git, and on the file system of the tree, so that a rename is enough."""
+        """Create a temporary folder that git ignores, on the file system of the tree, so that files can be renamed."""
         build = self.root / "build"
         build.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="release-", dir=build) as folder:
@@ -135,22 +144,22 @@ class Repository:
 
 
 def checked_version(text: str, where: str) -> str:
-    """Give a version back if it can be released as it is written.
+    """Return a version if it can be released as it is written.
 
     Raises:
-        Refused: if it is no version, is not in the normal form, or has a local part.
+        Refused: if it is not a version, is not in the normal form, or has a local part.
     """
     try:
         version = Version(text)
     except InvalidVersion:
-        raise Refused(f"{where}: {text!r} is no version") from None
+        raise Refused(f"{where}: {text!r} is not a version") from None
     if str(version) != text or version.local or len(version.release) != 3:
-        raise Refused(f"{where}: a version like 0.2.0 or 0.2.0rc1 was expected, and {text!r} was given")
+        raise Refused(f"{where}: expected a version like 0.2.0 or 0.2.0rc1, got {text!r}")
     return text
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file so that it is the old or the new one whenever the writing is interrupted."""
+    """Write a file atomically."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_text(text, encoding="utf-8", newline="\n")
     fresh.replace(path)

@@ -1,4 +1,4 @@
-"""What the report of changes says of a version: whether it may be released as what it is called."""
+"""Compares the public surface with earlier releases, to check the version."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CHANGES_SHOWN = 10
 
 @dataclass(frozen=True)
 class Report:
-    """The report of scripts/reporter, as far as a release needs it.
+    """The parts of a report of scripts/reporter that a release needs.
 
     Attributes:
         base: the version compared with.
-        next: the lowest version that the changes may be released as; `base` itself if nothing changed.
-        breaking: the changes that break callers, a line each.
-        changelog: the proposed content of the changelog's section.
+        next: the lowest version for the changes; `base` itself if nothing changed.
+        breaking: the changes that break callers, one line each.
+        changelog: the proposed section of the changelog.
     """
 
     base: str
@@ -35,31 +35,30 @@ class Report:
 
 
 def base_of(version: str, records: Sequence[Version]) -> str | None:
-    """The release that a version is compared with: the newest recorded one below it, or None for the first release.
+    """Return the release that a version is compared with: the newest recorded one below it, or None for the first.
 
-    The record of the version itself is made while it is prepared, and is no base. Nor is that of a pre-release, with
-    which nobody is promised anything: the version after it would have to be counted from it.
+    Pre-releases do not count, since they promise nothing, nor does the record of the version itself.
     """
     lower = [record for record in records if record < Version(version) and not record.is_prerelease]
     return str(max(lower)) if lower else None
 
 
 def check_record(repository: Repository, version: str) -> None:
-    """Make sure that a release is compared with what was released, and not with what was recorded anew since.
+    """Check that a record is that of the release, and was not changed since.
 
     Raises:
-        Refused: if the record of a tagged version is not what its tag has.
+        Refused: if the record of a tagged version differs from that in its tag.
     """
     if repository.tagged(version) is not None and repository.record_was_changed(version):
         raise Refused(
-            f"{RECORDS}/{version} is not what v{version} has, and {version} is released: "
+            f"{RECORDS}/{version} differs from that in v{version}, which is released: "
             f"git restore --source v{version} {RECORDS}/{version}"
         )
 
 
 def problem(version: str, report: Report) -> str | None:
-    """Why the surface may not be released as this version, or None if it may."""
-    # A candidate may come before its version: what 0.2.0 may contain, 0.2.0rc1 may.
+    """Return why the surface cannot be released as this version, or None if it can."""
+    # A release candidate may contain what its final version may: 0.2.0rc1 like 0.2.0.
     released = Version(version)
     if max(released, Version(released.base_version)) >= Version(report.next):
         return None
@@ -74,7 +73,7 @@ def compare(repository: Repository, base: str) -> Report:
     """Compare this tree with a recorded release.
 
     Raises:
-        Failed: if the report could not be made, or is not what was agreed on.
+        Failed: if the report could not be created, or has another form.
     """
     printed = _reporter(repository, "report", base, "--format", "json")
     try:
@@ -87,36 +86,36 @@ def compare(repository: Repository, base: str) -> Report:
             if change["breaking"]
         )
         if data["base"] != base or bool(data["breaking"]) != bool(breaking):
-            raise ValueError("it contradicts itself or answers another question")
+            raise ValueError("it is inconsistent, or for another base")
         return Report(base, str(Version(data["next"])), breaking, str(data["changelog"]))
     except (KeyError, TypeError, ValueError) as error:
         raise Failed(f"the report of changes since {base} cannot be read: {error!r}") from None
 
 
 def record(repository: Repository, version: str, folder: Path) -> None:
-    """Keep what is public in this tree in a folder, for later releases to be compared with.
+    """Record the public surface of this tree in a folder, for comparison with later releases.
 
     Raises:
-        Failed: if it cannot be kept.
+        Failed: if it cannot be recorded.
     """
     _reporter(repository, "record", "--version", version, "--output", str(folder))
 
 
 def record_problem(repository: Repository, version: str) -> str | None:
-    """Why the kept record of a version is not this tree's, or None if it is."""
-    kept = repository.root / RECORDS / version
-    if not kept.is_dir():
-        return f"{RECORDS}/{version} is missing: later releases would have nothing to be compared with"
+    """Return why the record of a version does not match this tree, or None if it does."""
+    recorded = repository.root / RECORDS / version
+    if not recorded.is_dir():
+        return f"{RECORDS}/{version} is missing: later releases could not be compared with it"
     with tempfile.TemporaryDirectory(prefix="invigilate-record-") as scratch:
         fresh = Path(scratch) / version
         record(repository, version, fresh)
         different = sorted(
             name.as_posix()
-            for name in _names(kept) | _names(fresh)
-            if not ((kept / name).is_file() and (fresh / name).is_file())
-            or (kept / name).read_bytes() != (fresh / name).read_bytes()
+            for name in _names(recorded) | _names(fresh)
+            if not ((recorded / name).is_file() and (fresh / name).is_file())
+            or (recorded / name).read_bytes() != (fresh / name).read_bytes()
         )
-    return f"{RECORDS}/{version} is not the record of this tree: {', '.join(different[:5])}" if different else None
+    return f"{RECORDS}/{version} does not match this tree: {', '.join(different[:5])}" if different else None
 
 
 def _names(folder: Path) -> set[Path]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-# What a change is about. Two changes with a subject in common are told as one.
+# What a change is about. Two changes with a subject in common are reported as one.
 Subject = tuple[str, ...]
 
 
 class Words(str):
-    """How something was or is, in plain words. What is code in it stands in backquotes."""
+    """A description in words, with code in backquotes."""
 
     __slots__ = ()
 
 
 def marked(text: str, mark: str) -> str:
-    """Put marks around what is code.
+    """Put marks around code.
 
     Args:
         text: code, or `Words`.
-        mark: what stands around code, as a backquote in Markdown; may be nothing.
+        mark: the mark, such as a backquote for Markdown; may be empty.
     """
     return text.replace("`", mark) if isinstance(text, Words) else f"{mark}{text}{mark}"
 
@@ -30,18 +30,18 @@ class Change:
     """One change, as people read it.
 
     Attributes:
-        kind: `added`, `removed`, `renamed`, `changed`, `deprecated` or `no longer holds`.
-        area: what kind of thing changed; see the package's documentation.
-        name: its name in Python, where it has one.
+        kind: `added`, `removed`, `renamed`, `changed`, `deprecated` or `fails`.
+        area: the kind of thing that changed; see the package's documentation.
+        name: its name in Python, if it has one.
         breaking: whether callers must change their code; `None` while only the Python surface can tell.
         reason: what it means for callers, without a full stop.
-        was: how it was.
-        now: how it is.
-        where: the calls of the clients that it concerns, and names in Python or the specification.
+        was: the old state.
+        now: the new state.
+        where: client calls concerned, and names in Python or the specification.
         subjects: what it is about; never shown.
-        reached: the models that came or went with it; never shown.
+        reached: the models added or removed with it; never shown.
         quiet: whether it is left out of the changelog.
-        shared: the shared schema whose change it is; all that have the schema are told together.
+        shared: the shared schema that changed; all places that refer to it are reported together.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class Change:
     shared: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the members of the JSON form."""
+        """Return the keys of the JSON form."""
         return {
             "kind": self.kind,
             "area": self.area,
@@ -72,4 +72,4 @@ class Change:
 
 
 class ReportError(Exception):
-    """The report, or the record of a release, cannot be made; the text says why."""
+    """The report, or the record of a release, cannot be created; the message says why."""

@@ -1,4 +1,4 @@
-"""Runs what was kept of a release against a tree: its types under the type checkers, its programs under pytest."""
+"""Runs the checks of a release against a tree: its types under the type checkers, its programs under pytest."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import apis
 from .changes import Change, ReportError
 from .released import CALLS, TYPES, Released
 
@@ -23,11 +24,11 @@ _PYRIGHT = Path("scripts/node/node_modules/.bin/pyright")
 
 @dataclass
 class Outcome:
-    """What came of it.
+    """The result.
 
     Attributes:
-        changes: what no longer holds.
-        notes: what was run, and what was not and why, a line each.
+        changes: the checks that fail.
+        notes: what was run, and what was skipped and why, one line each.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -35,8 +36,8 @@ class Outcome:
 
 
 def unimportable(root: Path) -> str | None:
-    """Why the facade of a tree cannot be imported, or `None` if it can."""
-    command = [sys.executable, "-c", "import invigilate; invigilate.SmarterProctoring, invigilate.ISpringLearn"]
+    """Return why the facade of a tree cannot be imported, or `None` if it can."""
+    command = [sys.executable, "-c", "import invigilate; [getattr(invigilate, name) for name in invigilate.__all__]"]
     done = subprocess.run(command, env=_environment(root), capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return None
@@ -52,13 +53,13 @@ def check(
     tools: Path | None = None,
     cache: Path | None = None,
 ) -> Outcome:
-    """Hold a tree to what was kept of a release.
+    """Run the checks of a release against a tree.
 
     Args:
         root: the tree.
         released: the record of the release.
         checkers: the type checkers to run.
-        tools: the tree whose Node tools are used, where that is another one.
+        tools: the tree with the Node tools, if that is another one.
         cache: a folder for mypy's cache; by default that of the tree.
 
     Raises:
@@ -68,7 +69,7 @@ def check(
     with tempfile.TemporaryDirectory(prefix="released-") as temporary:
         folder = Path(temporary)
         if (released.folder / TYPES).is_file():
-            # A copy of its own, so that no configuration of the tree applies to it.
+            # A copy, so that no configuration of the tree applies to it.
             shutil.copyfile(released.folder / TYPES, folder / TYPES)
             failures: dict[int, list[str]] = {}
             for checker in checkers:
@@ -84,50 +85,49 @@ def check(
                     messages = [message for one, message in found if one == line]
                     failures.setdefault(line, []).append(f"{checker}: {'; '.join(messages)}")
                 lines = len({line for line, _ in found})
-                outcome.notes.append(f"{TYPES}, {checker}: {_said(lines, 'line') if lines else 'every line holds'}")
+                outcome.notes.append(f"{TYPES}, {checker}: {_said(lines, 'line') if lines else 'every line passes'}")
             source = (folder / TYPES).read_text(encoding="utf-8").splitlines()
             for line, messages in sorted(failures.items()):
                 text = source[line - 1].strip() if line <= len(source) else ""
                 outcome.changes.append(_broken("released types", f"{TYPES}:{line}", "; ".join(messages), text))
         else:
-            outcome.notes.append(f"{TYPES}: {released.source} kept none")
+            outcome.notes.append(f"{TYPES}: {released.source} recorded none")
         if (released.folder / CALLS).is_file():
             shutil.copyfile(released.folder / CALLS, folder / CALLS)
             total, failed = _run(root, folder)
-            said = _said(len(failed), f"program of {total}") if failed else f"all {total} programs hold"
+            said = _said(len(failed), f"program of {total}") if failed else f"all {total} programs pass"
             outcome.notes.append(f"{CALLS}: {said}")
             outcome.changes += [
                 _broken("released calls", CALLS if name in CALLS else f"{CALLS}: {name}", said, None)
                 for name, said in failed
             ]
         else:
-            outcome.notes.append(f"{CALLS}: {released.source} kept none")
+            outcome.notes.append(f"{CALLS}: {released.source} recorded none")
     return outcome
 
 
 def _said(count: int, what: str) -> str:
     first, _, rest = what.partition(" ")
     counted = f"{count} {first}{'' if count == 1 else 's'} {rest}".rstrip()
-    return f"{counted} no longer hold{'s' if count == 1 else ''}"
+    return f"{counted} fail{'s' if count == 1 else ''}"
 
 
 def _broken(area: str, name: str, reason: str, was: str | None) -> Change:
-    return Change("no longer holds", area, name, True, reason, was)
+    return Change("fails", area, name, True, reason, was)
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """The tree's own packages come before whatever is installed."""
+    """Return the environment in which the packages of the tree come before installed ones."""
     path = os.pathsep.join(str(root / name) for name in ("facade", "generated"))
-    cleared = {
-        key: value for key, value in os.environ.items() if not key.startswith(("SMARTERPROCTORING_", "ISPRING_"))
-    }
+    options = {variable for api in apis.read(root) for variable in api.variables.values()}
+    cleared = {key: value for key, value in os.environ.items() if key not in options}
     return {**cleared, "PYTHONPATH": path, "MYPYPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
 
 
 def _mypy(root: Path, folder: Path, cache: Path) -> list[tuple[int, str]]:
     (folder / "mypy.ini").write_text("[mypy]\n", encoding="utf-8")
     options = ["--strict", "--no-error-summary", "--no-pretty", "--hide-error-context", "--python-version=3.11"]
-    # What is wrong in the tree itself is found by its own checks.
+    # Errors in the tree itself are found by its own checks.
     options += ["--follow-imports=silent", "--config-file=mypy.ini", f"--cache-dir={cache}"]
     command = [sys.executable, "-m", "mypy", *options, TYPES]
     done = subprocess.run(command, cwd=folder, env=_environment(root), capture_output=True, text=True, check=False)
@@ -162,7 +162,7 @@ def _pyright(root: Path, folder: Path, program: Path) -> list[tuple[int, str]]:
 
 
 def _run(root: Path, folder: Path) -> tuple[int, list[tuple[str, str]]]:
-    """Run the programs; gives their number, and the names of those that failed with what they said."""
+    """Run the programs, and return their number and those that failed, each with its message."""
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
     results = folder / "results.xml"
     options = ["-q", "-p", "no:cacheprovider", "--noconftest", f"--junitxml={results}", f"--rootdir={folder}"]

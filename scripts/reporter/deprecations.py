@@ -1,6 +1,6 @@
 """Deprecations in the sources, as `invigilate._deprecation` and PEP 702 write them.
 
-A decorator, or the same call around what it would decorate:
+A decorator, or the same call around a value:
 
     @deprecated("use list instead of find, which is removed in 0.5")
     def find(self) -> ...
@@ -21,10 +21,10 @@ _NAMES = frozenset({"deprecated", "renamed_argument"})
 
 
 def unwrapped(value: Any) -> tuple[Any, list[Any]]:
-    """Look through the deprecations around a value.
+    """Unwrap the deprecations around a value.
 
     Returns:
-        What is deprecated, and the calls of the decorators, from outside in.
+        The deprecated value, and the decorator calls, outermost first.
     """
     calls: list[Any] = []
     while isinstance(value, griffe.ExprCall) and len(value.arguments) == 1 and _decorator(value.function):
@@ -34,33 +34,33 @@ def unwrapped(value: Any) -> tuple[Any, list[Any]]:
 
 
 def notes(calls: Iterable[Any]) -> dict[str, Any]:
-    """What decorators say of deprecations.
+    """Return the deprecations that decorators declare.
 
     Args:
-        calls: the decorators, as they are called; others are passed over.
+        calls: the decorators, as they are called; others are ignored.
 
     Returns:
-        `deprecated` with the text of the warning, and `renamed` with each argument that is still taken by an old name:
-        `{old name: [new name, version that removes it]}`. What is not deprecated is not there.
+        `deprecated` with the text of the warning, and `renamed` with each old name of an argument that is still
+        accepted: `{old name: [new name, version that removes it]}`. Each only if there is one.
     """
     found: dict[str, Any] = {}
     for call in calls:
         name = _decorator(call)
-        given = (
+        keywords = (
             {part.name: part.value for part in call.arguments if isinstance(part, griffe.ExprKeyword)} if name else {}
         )
-        placed = [part for part in call.arguments if not isinstance(part, griffe.ExprKeyword)] if name else []
-        if name == "deprecated" and placed:
-            found["deprecated"] = _text(placed[0])
+        positional = [part for part in call.arguments if not isinstance(part, griffe.ExprKeyword)] if name else []
+        if name == "deprecated" and positional:
+            found["deprecated"] = _text(positional[0])
         elif name == "renamed_argument":
-            given = {**dict(zip(("old", "new"), placed, strict=False)), **given}
-            renamed = [_text(given.get(key, "''")) for key in ("new", "removed_in")]
-            found.setdefault("renamed", {})[_text(given.get("old", "''"))] = renamed
+            keywords = {**dict(zip(("old", "new"), positional, strict=False)), **keywords}
+            renamed = [_text(keywords.get(key, "''")) for key in ("new", "removed_in")]
+            found.setdefault("renamed", {})[_text(keywords.get("old", "''"))] = renamed
     return found
 
 
 def _decorator(call: Any) -> str:
-    """The name of the decorator that is called, if it is one of ours."""
+    """Return the name of the decorator that is called, if it is one of ours."""
     if not isinstance(call, griffe.ExprCall) or not isinstance(call.function, griffe.Expr):
         return ""
     name = str(call.function.canonical_path).rpartition(".")[2]
@@ -68,7 +68,7 @@ def _decorator(call: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """A literal's value; what is no literal stays as it is written."""
+    """Return the value of a literal, or the source of anything else."""
     try:
         return str(ast.literal_eval(str(value)))
     except (ValueError, SyntaxError):

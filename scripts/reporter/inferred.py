@@ -18,10 +18,10 @@ class Inferred:
 
     Attributes:
         specification: the file.
-        operations: the operations that it concerns, by operationId; empty for what none refers to.
-        pointer: where it stands, as a JSON pointer.
-        place: the same for people: a parameter by its name, not by its number.
-        reason: what it says.
+        operations: the operations concerned, by operationId; empty if none refers to it.
+        pointer: its place, as a JSON pointer.
+        place: the same with names of parameters instead of their indexes.
+        reason: its text.
     """
 
     specification: str
@@ -52,7 +52,7 @@ def inferred(root: Path) -> list[Inferred]:
 
 
 def _named(spec: Specification, path: tuple[str, ...]) -> tuple[str, ...]:
-    """A place with the names of parameters in place of their numbers."""
+    """Return a path with the names of parameters instead of their indexes."""
     node: Any = spec.root
     names: list[str] = []
     for part in path:
@@ -76,7 +76,7 @@ def _marks(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def _users(spec: Specification) -> dict[tuple[str, ...], list[str]]:
-    """Each shared part -> the operations that refer to it, directly or not."""
+    """Return the operations that refer to each shared part, directly or not."""
     users: dict[tuple[str, ...], list[str]] = {}
     for call in spec.calls.values():
         node = spec.root["paths"][call.facts.path]
@@ -101,12 +101,12 @@ def _pointer(path: tuple[str, ...]) -> str:
 
 
 def as_json(entries: list[Inferred]) -> str:
-    """The list for other scripts; see the package's documentation."""
+    """Return the list for other scripts; see the documentation of this package."""
     return json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False) + "\n"
 
 
 def as_text(entries: list[Inferred]) -> str:
-    """The list for a terminal, by specification and by the operations concerned."""
+    """Return the list for a terminal, by specification and operations."""
     lines = [f"{len(entries)} places where something is inferred rather than documented"]
     for (file, operations), group in _grouped(entries):
         lines += ["", f"{file}: {', '.join(operations) or 'no operation refers to it'}"]
@@ -116,7 +116,7 @@ def as_text(entries: list[Inferred]) -> str:
 
 
 def as_markdown(entries: list[Inferred]) -> str:
-    """The list as Markdown, one table for the operations concerned."""
+    """Return the list as Markdown, with a table for each set of operations."""
     lines = [f"{len(entries)} places where something is inferred rather than documented."]
     for (file, operations), group in _grouped(entries):
         named = ", ".join(f"`{one}`" for one in operations) or "no operation refers to it"
@@ -137,6 +137,6 @@ def _grouped(entries: list[Inferred]) -> list[tuple[tuple[str, tuple[str, ...]],
 
 
 FORMS: dict[str, Callable[[list[Inferred]], str]] = {"text": as_text, "markdown": as_markdown, "json": as_json}
-"""The forms of the list, by name."""
+"""The formats of the list, by name."""
 
 __all__ = ["FORMS", "Inferred", "as_json", "as_markdown", "as_text", "inferred"]

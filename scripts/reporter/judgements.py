@@ -1,4 +1,4 @@
-"""Judgements on single facts of a specification: what was renamed, and what takes less than it took."""
+"""Decisions about single facts of a specification: which names are renamed, and which patterns accept less."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from difflib import SequenceMatcher
 from . import patterns
 from .specification import Member
 
-# Below this, two names are not spellings of one thing.
+# Below this ratio, two names are not similar enough for a rename.
 _ALIKE = 0.5
-_ANY_TEXT = "(?:.|\n)*"
+_ANY_STRING = "(?:.|\n)*"
 
 
 def renamed(
-    gone: list[str], come: list[str], before: Mapping[str, Member], after: Mapping[str, Member]
+    removed: list[str], added: list[str], before: Mapping[str, Member], after: Mapping[str, Member]
 ) -> list[tuple[str, str]]:
-    """Pair what went with what came in its place: the same in all but the name, which is much like it.
+    """Pair removed names with added ones that are the same except for a similar name.
 
     Args:
-        gone: the names that went.
-        come: those that came.
-        before: all members, as they were.
-        after: all members, as they are.
+        removed: the removed names.
+        added: the added names.
+        before: all old values.
+        after: all new values.
     """
     pairs: list[tuple[float, str, str]] = []
-    for old in gone:
-        for new in come:
+    for old in removed:
+        for new in added:
             one, other = before[old], after[new]
-            if (one.type, one.leaf.enum, one.leaf.pattern, _asked(one)) != (
-                *(other.type, other.leaf.enum, other.leaf.pattern, _asked(other)),
+            if (one.type, one.leaf.enum, one.leaf.pattern, _is_required(one)) != (
+                *(other.type, other.leaf.enum, other.leaf.pattern, _is_required(other)),
             ):
                 continue
             alike = SequenceMatcher(None, old.lower(), new.lower()).ratio()
@@ -43,43 +43,43 @@ def renamed(
     return found
 
 
-def _asked(member: Member) -> bool:
-    return member.fact.required and member.fact.client_default is None
+def _is_required(value: Member) -> bool:
+    return value.fact.required and value.fact.client_default is None
 
 
 def pattern(old: str | None, new: str | None) -> tuple[bool, str]:
-    """Whether another pattern of an argument breaks callers, and why."""
+    """Return whether a changed pattern of an argument breaks callers, and why."""
     if new is None:
-        return False, "any text is taken"
+        return False, "any string is accepted"
     if old is None:
-        if patterns.relation(_ANY_TEXT, new) == "same":
-            return False, "every text matches the pattern"
+        if patterns.relation(_ANY_STRING, new) == "same":
+            return False, "every string matches the pattern"
         if is_any_line(new):
-            return True, "texts of several lines are refused; every other text matches the pattern"
-        return True, "texts that were taken are refused unless they match the pattern"
+            return True, "strings of several lines are rejected; every other string matches the pattern"
+        return True, "strings that were accepted are rejected unless they match the pattern"
     relation = patterns.relation(old, new)
     reasons = {
-        "same": "the pattern takes the same texts",
-        "wider": "the pattern takes all that it took, and more",
-        "narrower": "the pattern no longer takes all that it took",
-        "other": "the pattern takes other texts than it took",
-        "unknown": "the pattern may no longer take all that it took; whether it does was not decided",
+        "same": "the pattern matches the same strings",
+        "wider": "the pattern matches everything it did, and more",
+        "narrower": "the pattern no longer matches everything it did",
+        "other": "the pattern matches other strings than it did",
+        "unknown": "the pattern may no longer match everything it did; this was not decided",
     }
     return relation not in {"same", "wider"}, reasons[relation]
 
 
 def is_any_line(value: str) -> bool:
-    """Whether a pattern takes every text without a line break."""
+    """Return whether a pattern matches every string without a line break."""
     return patterns.relation(".*", value) in {"same", "wider"}
 
 
 def rises(was: float | None, now: float | None) -> bool:
-    """Whether a smallest value excludes more than it did."""
+    """Return whether a minimum excludes more than before."""
     return now is not None and (was is None or now > was)
 
 
 def falls(was: float | None, now: float | None) -> bool:
-    """Whether a largest value excludes more than it did."""
+    """Return whether a maximum excludes more than before."""
     return now is not None and (was is None or now < was)
 
 

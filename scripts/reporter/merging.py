@@ -1,4 +1,4 @@
-"""Brings together what the specification and the Python surface say of the same thing, so that it is read once."""
+"""Merges changes of the specification and of the Python surface that are about the same thing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _AREAS = (
     *("operation", "parameter", "field", "enum value", "sid", "surface", "released types", "released calls"),
     *("specification", "documentation"),
 )
-_KINDS = ("removed", "renamed", "changed", "added", "deprecated", "no longer holds")
+_KINDS = ("removed", "renamed", "changed", "added", "deprecated", "fails")
 
 
 def merge(specified: Sequence[Change], surface: Sequence[Change], checked: Sequence[Change]) -> list[Change]:
-    """Give each change once, those that break callers first.
+    """Return each change once, those that break callers first.
 
     Args:
-        specified: what differs in the specifications; the Python surface decides where they leave it open.
-        surface: what differs in the Python surface.
-        checked: what of the released programs no longer holds.
+        specified: changes of the specifications; where they leave open whether they break, the Python surface decides.
+        surface: changes of the Python surface.
+        checked: checks of the release that fail.
     """
     causes: dict[int, list[Change]] = {index: [] for index in range(len(specified))}
     alone: list[Change] = []
@@ -31,18 +31,18 @@ def merge(specified: Sequence[Change], surface: Sequence[Change], checked: Seque
             alone.append(change)
         else:
             causes[cause].append(change)
-    told = [_told(change, causes[index]) for index, change in enumerate(specified)]
-    return sorted(_collapsed([*told, *alone, *checked]), key=_order)
+    merged = [_with_effects(change, causes[index]) for index, change in enumerate(specified)]
+    return sorted(_collapsed([*merged, *alone, *checked]), key=_order)
 
 
 def _cause(change: Change, specified: Sequence[Change]) -> int | None:
-    """The change of the specification that a change of the surface follows from."""
+    """Return the change of the specification that caused a change of the surface."""
     matches = [
         index
         for index, one in enumerate(specified)
         if one.subjects & change.subjects or (one.kind != "renamed" and one.reached & change.reached)
     ]
-    # What breaks callers is not put under something harmless, unless it just came with it.
+    # A breaking change is not merged into a harmless one, unless that has the same cause.
     open_ = [index for index in matches if specified[index].breaking is None]
     same = [index for index in matches if specified[index].kind == change.kind and not change.breaking]
     breaking = [index for index in matches if specified[index].breaking]
@@ -50,20 +50,20 @@ def _cause(change: Change, specified: Sequence[Change]) -> int | None:
     return next(iter([*same, *open_, *breaking, *came]), None)
 
 
-def _told(change: Change, effects: list[Change]) -> Change:
-    """A change of the specification, with what followed from it in Python."""
+def _with_effects(change: Change, effects: list[Change]) -> Change:
+    """Return a change of the specification with its effects in Python."""
     names = [name for effect in effects for name in effect.where if not name.startswith("invigilate.")]
     where = tuple(dict.fromkeys([*change.where, *names]))
     if change.breaking is not None:
         return replace(change, where=where)
     worst = max(effects, key=lambda effect: bool(effect.breaking), default=None)
     if worst is None:
-        return replace(change, breaking=False, reason="the types that callers see stay as they are", where=where)
+        return replace(change, breaking=False, reason="the types in Python stay the same", where=where)
     return replace(change, breaking=bool(worst.breaking), reason=worst.reason, where=where)
 
 
 def _collapsed(changes: list[Change]) -> list[Change]:
-    """Tell what happened to several things in the same way as one change."""
+    """Merge the same change of several things into one."""
     groups: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
         one = (change.kind, change.area, change.breaking, change.reason, change.was, change.now)
@@ -79,10 +79,10 @@ def _collapsed(changes: list[Change]) -> list[Change]:
 def _together(group: list[Change]) -> Change:
     if len(group) == 1:
         return group[0]
-    # The client's own name is what people know it by, and the sync one comes first.
+    # The name in the client comes first, and the sync client before the async one.
     group = sorted(
         group,
-        key=lambda change: (change.name.startswith(("ispring_learn_", "smarterproctoring_")), ".Async" in change.name),
+        key=lambda change: (".models." in change.name or ".api." in change.name, ".Async" in change.name),
     )
     first, *others = group
     if first.shared:

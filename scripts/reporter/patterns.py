@@ -1,8 +1,8 @@
-"""Whether one regular expression takes all that another one takes.
+"""Whether one regular expression matches everything that another one matches.
 
-Decided exactly for what documented patterns are made of: literals, classes, groups, alternatives, `?`, `*`, `+` and
-counted repeats. Everything else is not decided, and callers must expect the worst. A text matches as a whole, which is
-how arguments are checked.
+Decided exactly for the constructs of documented patterns: literals, classes, groups, alternatives, `?`, `*`, `+` and
+counted repeats. Anything else is undecided, and callers must assume the worst. A string matches as a whole, as
+arguments are checked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 Relation = Literal["same", "wider", "narrower", "other", "unknown"]
 
-# Beyond these, one character stands for all others; no documented pattern tells them apart.
+# One more character represents all others; no documented pattern distinguishes them.
 _ALPHABET = frozenset(map(chr, range(32, 127))) | {"\n", "\u00e9"}
 _CLASSES = {
     "d": frozenset("0123456789"),
@@ -24,7 +24,7 @@ _MOST_STATES = 20_000
 
 
 class _Undecided(Exception):
-    """The pattern holds something that this module does not know."""
+    """The pattern has a construct that this module does not know."""
 
 
 @dataclass
@@ -54,12 +54,12 @@ class _Machine:
 
 
 class _Reader:
-    """Builds the automaton of a pattern; each method reads one construct and joins it to `start`, giving its end."""
+    """Builds the automaton of a pattern; each method reads a construct from state `start` and returns its end."""
 
     def __init__(self, pattern: str) -> None:
         self.machine = _Machine([])
         self.start = self.machine.state()
-        # As the facade does: a text must match as a whole.
+        # As in the facade: a string must match as a whole.
         ended = pattern.endswith("$") and not pattern.endswith("\\$")
         self.text, self.at = pattern.removeprefix("^").removesuffix("$" if ended else ""), 0
         self.end = self.alternatives(self.start)
@@ -79,7 +79,7 @@ class _Reader:
             least, most = self.repeats(begin)
             after = self.at
             for count in range(most if most is not None else max(least, 1)):
-                # A state of its own, so that a repeat does not lead back before what stands before it.
+                # A separate state, so that a repetition does not lead back before the preceding piece.
                 inner = self.machine.state()
                 self.machine.steps[start].append((None, inner))
                 self.at = begin
@@ -93,7 +93,7 @@ class _Reader:
         return start
 
     def repeats(self, begin: int) -> tuple[int, int | None]:
-        """Skip a piece and read how often it stands."""
+        """Skip a piece and return its minimum and maximum count."""
         self.piece(self.machine.state())
         found = re.compile(r"([?*+])|\{(\d+)(,?)(\d*)\}").match(self.text, self.at)
         if found is None:
@@ -170,12 +170,12 @@ class _Reader:
 
 
 def relation(old: str, new: str) -> Relation:
-    """How the texts that the new pattern takes compare with those of the old one; `unknown` if it is not decided."""
+    """Return how the strings that the new pattern matches compare with those of the old one; `unknown` if undecided."""
     if old == new:
         return "same"
     try:
         before, after = _Reader(old), _Reader(new)
-        more, fewer = _takes_all_of(after, before), _takes_all_of(before, after)
+        more, fewer = _accepts_all_of(after, before), _accepts_all_of(before, after)
     except _Undecided:
         return "unknown"
     if more and fewer:
@@ -183,8 +183,8 @@ def relation(old: str, new: str) -> Relation:
     return "wider" if more else "narrower" if fewer else "other"
 
 
-def _takes_all_of(outer: _Reader, inner: _Reader) -> bool:
-    """Walk both automata together, looking for a text that only the inner one takes."""
+def _accepts_all_of(outer: _Reader, inner: _Reader) -> bool:
+    """Walk both automata together, looking for a string that only the inner one accepts."""
     first = (inner.machine.closure({inner.start}), outer.machine.closure({outer.start}))
     waiting, seen = [first], {first}
     while waiting:
@@ -202,7 +202,7 @@ def _takes_all_of(outer: _Reader, inner: _Reader) -> bool:
 
 
 def _distinct(inner: _Reader, one: frozenset[int], outer: _Reader, other: frozenset[int]) -> list[str]:
-    """One character for each way on; all others lead where one of these leads."""
+    """Return one character for each transition; all others lead to the same states as one of these."""
     sets = [chars for state in one for chars, _ in inner.machine.steps[state] if chars is not None]
     sets += [chars for state in other for chars, _ in outer.machine.steps[state] if chars is not None]
     ways: dict[tuple[bool, ...], str] = {}

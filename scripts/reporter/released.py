@@ -5,7 +5,7 @@ A folder with
 - `surface.json`: the version, the public Python surface, and which package each specification became;
 - the specifications, as they were;
 - `accepted.py`: which types callers saw, for type checkers (from `tests/typing/accepted.py`);
-- `public_calls.py`: programs on the public surface alone, to be run (from `tests/released/public_calls.py`).
+- `public_calls.py`: programs that use only the public surface, to be run (from `tests/released/public_calls.py`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from . import surface, surface_file, versions
+from . import apis, surface, surface_file, versions
 from .changes import ReportError
 from .specification import Specification, load
 
@@ -39,11 +37,11 @@ class Released:
     """A record, read.
 
     Attributes:
-        folder: where it stands.
-        version: the version that it is of.
-        source: how people are told what is compared with.
+        folder: its folder.
+        version: its version.
+        source: its description in reports.
         surface: the public Python surface.
-        specifications: file -> specification.
+        specifications: the specifications by file.
     """
 
     folder: Path
@@ -54,35 +52,31 @@ class Released:
 
 
 def specifications(root: Path) -> dict[str, str]:
-    """File of each specification of a tree -> the package that is made from it.
+    """The package generated from each specification of a tree, by file.
 
     Raises:
-        ReportError: if `openapi/generator.yaml` does not say so.
+        ReportError: if the registry of APIs cannot be read.
     """
-    try:
-        settings = yaml.safe_load((root / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
-        return {str(file): str(package) for file, package in settings["packages"].items()}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise ReportError(f"openapi/generator.yaml cannot be read: {error}") from None
+    return {f"{api.spec}.yaml": api.package for api in apis.read(root)}
 
 
 def version(root: Path) -> str:
-    """The version of a tree.
+    """Return the version of a tree.
 
     Raises:
-        ReportError: if its `_version.py` does not say one.
+        ReportError: if its `_version.py` has none.
     """
     try:
         found = re.search(r"^__version__ = [\"']([^\"']+)[\"']$", (root / _VERSION).read_text(encoding="utf-8"), re.M)
     except OSError as error:
         raise ReportError(f"{_VERSION} cannot be read: {error.strerror}") from None
     if found is None:
-        raise ReportError(f"{_VERSION} holds no __version__")
+        raise ReportError(f"{_VERSION} has no __version__")
     return found[1]
 
 
 def is_tagged(root: Path, number: str) -> bool:
-    """Whether a version is released: the tag `v<version>` exists. Without git, or outside of a repository, none is."""
+    """Return whether a version is released: the tag `v<version>` exists. Without git or a repository, none is."""
     try:
         found = _git(root, "rev-parse", "--verify", "--quiet", f"refs/tags/v{number}")
     except ReportError:
@@ -91,23 +85,23 @@ def is_tagged(root: Path, number: str) -> bool:
 
 
 def record(root: Path, output: Path, sources: dict[str, Path] | None = None) -> list[str]:
-    """Write the record of a tree; what a former run wrote is replaced, as a whole or not at all.
+    """Write the record of a tree, replacing an earlier one as a whole or not at all.
 
     Args:
         root: the tree.
-        output: the folder to write; it is made.
-        sources: other files for `accepted.py` and `public_calls.py`; one that is left out is not written.
+        output: the output folder; it is created.
+        sources: other files for `accepted.py` and `public_calls.py`; an omitted one is not written.
 
     Returns:
         The names of the files.
 
     Raises:
-        ReportError: if the tree cannot be read, or the folder cannot be written or holds something else.
+        ReportError: if the tree cannot be read, or the folder is not a record or cannot be written.
     """
     sources = {name: root / path for name, path in _SOURCES.items()} if sources is None else sources
     packages = specifications(root)
     if output.exists() and not (output / "surface.json").exists() and any(output.iterdir()):
-        raise ReportError(f"{output.name} holds something else than a record; nothing was written")
+        raise ReportError(f"{output.name} is not a record; nothing was written")
     number = version(root)
     versions.parse(number, str(_VERSION))
     public = surface.read(root)
@@ -136,7 +130,7 @@ def read(folder: Path, source: str = "") -> Released:
     """Read a record.
 
     Raises:
-        ReportError: if it is incomplete, or of a format that this script does not know.
+        ReportError: if it is incomplete, or of an unknown format.
     """
     try:
         text = (folder / "surface.json").read_text(encoding="utf-8")
@@ -149,7 +143,7 @@ def read(folder: Path, source: str = "") -> Released:
 
 
 def kept(root: Path) -> list[Path]:
-    """The records in a tree, oldest version first."""
+    """Return the records in a tree, oldest version first."""
     folder = root / "tests" / "released"
     found = [path.parent for path in folder.glob("*/surface.json")]
     return sorted(found, key=lambda path: versions.parse(path.name, f"tests/released/{path.name}"))
@@ -157,21 +151,20 @@ def kept(root: Path) -> list[Path]:
 
 @contextmanager
 def base(root: Path, name: str | None) -> Iterator[Released]:
-    """Find what to compare with.
+    """Find the release to compare with.
 
     Args:
         root: the tree.
         name: a version below `tests/released/`, a folder made by `record`, or a git revision. If it is `None`, the
-            newest version that is no pre-release: what a candidate promised, nobody relies on. If all are
-            pre-releases, the newest of them.
+            newest version that is not a pre-release, or the newest pre-release if there is no other.
 
     Raises:
-        ReportError: if there is no such thing.
+        ReportError: if there is none of this name.
     """
     records = {path.name: path for path in kept(root)}
     if name is None:
         if not records:
-            raise ReportError("tests/released/ holds no record of a release; name a git revision to compare with")
+            raise ReportError("tests/released/ has no record of a release; name a git revision to compare with")
         final = [path for number, path in records.items() if not versions.parse(number, number).is_prerelease]
         yield read((final or list(records.values()))[-1])
     elif name in records:
@@ -184,7 +177,7 @@ def base(root: Path, name: str | None) -> Iterator[Released]:
             there = ", ".join(records) or "none"
             raise ReportError(
                 f"BASE: expected a version below tests/released/ ({there}), a folder with a record, or a git revision, "
-                f"and {name!r} is none of them"
+                f"got {name!r}"
             )
         with tempfile.TemporaryDirectory(prefix="report-") as temporary:
             exported, folder = Path(temporary) / "tree", Path(temporary) / "record"
@@ -214,7 +207,7 @@ def _export(root: Path, revision: str, output: Path) -> None:
     wanted = [path for path in _EXPORTED if any(name == path or name.startswith(f"{path}/") for name in held)]
     archive = _git(root, "archive", "--format=tar", revision, "--", *wanted) if wanted else listed
     if archive.returncode or not wanted:
-        said = archive.stderr.decode(errors="replace").strip() or "it holds none of facade/, generated/ and openapi/"
+        said = archive.stderr.decode(errors="replace").strip() or "it has none of facade/, generated/ and openapi/"
         raise ReportError(f"{revision[:9]} cannot be exported: {said}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(output, filter="data")

@@ -1,4 +1,4 @@
-"""Reports for people: in a terminal, and as Markdown."""
+"""Reports as text, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -6,37 +6,42 @@ import json
 import textwrap
 from collections.abc import Callable
 
+from invigilate._apis import APIS
+
+from .apis import variables
 from .changes import Change
 from .report import Report
 from .versions import headline, parse
 
 _WIDTH = 100
-# Names and where they stand, before the rest is only counted.
+# How many places are named; the rest is counted.
 _MOST_PLACES = 4
 
+_CLIENTS = frozenset(variables(APIS).values())
+
 Paint = Callable[[str, str], str]
-"""Gives a text the look of a style: `bold`, `red`, `green`, `yellow` or `dim`."""
+"""Styles a text: `bold`, `red`, `green`, `yellow` or `dim`."""
 
 _CODES = {"bold": "1", "red": "1;31", "green": "32", "yellow": "33", "dim": "2"}
 
 
 def plain(text: str, style: str) -> str:
-    """No look at all."""
+    """Return the text without a style."""
     return text
 
 
-def coloured(text: str, style: str) -> str:
-    """The look of terminals."""
+def colored(text: str, style: str) -> str:
+    """Return the text with ANSI codes."""
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
 
 def as_json(report: Report) -> str:
-    """The form for other scripts; see the package's documentation."""
+    """Return the form for other scripts; see the documentation of this package."""
     return json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
 def as_text(report: Report, paint: Paint = plain) -> str:
-    """The form for a terminal."""
+    """Return the form for a terminal."""
     lines = [*(paint(line, "red") for line in _filled(_incomplete(report), "")), *([""] if report.unimportable else [])]
     lines += [paint(f"invigilate {report.source} -> this tree ({report.current})", "bold"), ""]
     groups = _groups(report)
@@ -46,7 +51,7 @@ def as_text(report: Report, paint: Paint = plain) -> str:
         lines += [paint(f"{title} ({len(changes)})", style), ""]
         for change in changes:
             lines += [*_entry(change, paint, style), ""]
-    lines += [paint("KEPT OF THE RELEASE", "bold"), ""]
+    lines += [paint("CHECKS OF THE RELEASE", "bold"), ""]
     lines += [*(f"  {note}" for note in report.notes), ""]
     lines += [paint("VERSION", "bold"), "", *_filled(_version(report), "  "), ""]
     if report.changes:
@@ -55,7 +60,7 @@ def as_text(report: Report, paint: Paint = plain) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """The form for a pull request."""
+    """Return the form for a pull request."""
     lines = [f"**{_incomplete(report)}**", ""] if report.unimportable else []
     lines += [f"## invigilate {report.source} → this tree ({report.current})", "", f"**{_summary(report)}**", ""]
     for title, _, changes in _groups(report):
@@ -66,12 +71,12 @@ def as_markdown(report: Report) -> str:
                 continue
             lines.append(f"- {headline(change, '`')}")
             lines.append(f"  - {change.reason}")
-            if change.kind == "no longer holds" and change.was:
+            if change.kind == "fails" and change.was:
                 lines.append(f"  - `{change.was}`")
             if places := _places(change, "`"):
                 lines.append(f"  - in {places}")
         lines.append("")
-    lines += ["### Kept of the release", "", *(f"- {note}" for note in report.notes), ""]
+    lines += ["### Checks of the release", "", *(f"- {note}" for note in report.notes), ""]
     lines += ["### Version", "", _version(report), ""]
     if report.changes:
         lines += ["### Changelog", "", "```markdown", *_section(report).splitlines(), "```"]
@@ -86,7 +91,7 @@ def _groups(report: Report) -> list[tuple[str, str, list[Change]]]:
     other = [change for change in changes if change not in held and not change.breaking and change not in documentation]
     groups = [
         ("BREAKING", "red", breaking),
-        ("NO LONGER HOLDS", "red", held),
+        ("CHECKS THAT FAIL", "red", held),
         ("NOT BREAKING", "green", other),
         ("DOCUMENTATION", "dim", documentation),
     ]
@@ -95,7 +100,7 @@ def _groups(report: Report) -> list[tuple[str, str, list[Change]]]:
 
 def _incomplete(report: Report) -> str:
     reason = report.unimportable
-    return f"The facade cannot be imported ({reason}), this report is incomplete." if reason else ""
+    return f"The facade cannot be imported ({reason}); this report is incomplete." if reason else ""
 
 
 def _summary(report: Report) -> str:
@@ -103,31 +108,33 @@ def _summary(report: Report) -> str:
         return "Nothing changed for callers."
     held = sum(change.area.startswith("released") for change in report.changes)
     count, breaking = len(report.changes) - held, sum(bool(change.breaking) for change in report.changes) - held
-    told = f"{count} change{'' if count == 1 else 's'}"
+    text = f"{count} change{'' if count == 1 else 's'}"
     if breaking:
         if breaking == count:
-            told += ", and it breaks callers" if count == 1 else ", and each of them breaks callers"
+            text += ", which breaks callers" if count == 1 else ", each of which breaks callers"
         else:
-            told += f", {breaking} of which break{'s' * (breaking == 1)} callers"
+            text += f", {breaking} of which break{'s' * (breaking == 1)} callers"
     elif count:
-        told += "; no caller breaks by " + ("it" if count == 1 else "them")
+        text += ", which " + ("does" if count == 1 else "do") + " not break callers"
     if held:
-        told += f"; of what the release kept, {held} thing{'s no longer hold' if held > 1 else ' no longer holds'}"
-    return f"{told}. Next version: {report.following}."
+        text += f"; {held} check{'s' * (held > 1)} of the release fail{'s' * (held == 1)}"
+    return f"{text}. Next version: {report.following}."
 
 
 def _version(report: Report) -> str:
     base, following = parse(report.base, "base"), parse(report.following, "next")
     if not report.changes:
-        return f"{report.base}: nothing that callers could notice."
+        return f"{report.base}: nothing changed for callers."
     if base.is_prerelease and base.base_version == following.base_version:
         part, why = "final", f"{report.base} came before it"
     elif report.breaking:
         part = "major" if base.major else "minor"
-        why = "callers break" + ("" if base.major else ", and the major version is 0")
+        why = "callers must change their code" + ("" if base.major else ", and the major version is 0")
     else:
         part = "minor" if following.minor != base.minor else "patch"
-        why = "something is new or deprecated, and no caller breaks" if part == "minor" else "no caller breaks"
+        why = (
+            "something is new or deprecated, and no caller must change" if part == "minor" else "no caller must change"
+        )
     said = f"{report.following}, a new {part} version: {why}."
     if parse(report.current, "current") < following:
         said += f" facade/invigilate/_version.py still says {report.current}."
@@ -144,7 +151,7 @@ def _entry(change: Change, paint: Paint, style: str) -> list[str]:
     first, *rest = _filled(headline(change), "  ")
     lines = [paint(first, "bold"), *(paint(line, "bold") for line in rest)]
     lines += _filled(change.reason, "      ")
-    if change.kind == "no longer holds" and change.was:
+    if change.kind == "fails" and change.was:
         lines.append(paint(f"      | {change.was}", "dim"))
     if places := _places(change):
         lines += [paint(line, "dim") for line in _filled(f"in {places}", "      ")]
@@ -152,10 +159,10 @@ def _entry(change: Change, paint: Paint, style: str) -> list[str]:
 
 
 def _places(change: Change, mark: str = "") -> str:
-    """The calls that a change concerns, unless its name says so; or else where it stands in Python."""
+    """Return the client calls concerned, except those in its name; without any, its places in Python."""
     if change.area in {"operation", "specification"}:
         return ""
-    calls = [place for place in change.where if place.startswith(("client.", "ispring."))]
+    calls = [place for place in change.where if place.partition(".")[0] in _CLIENTS]
     others = [place for place in change.where if place not in calls and place != change.name]
     places = [place for place in calls if f"{place}(" not in change.name] if calls else others
     places = [place for place in places if place not in change.name]
@@ -175,4 +182,4 @@ def _filled(text: str, indent: str) -> list[str]:
     )
 
 
-__all__ = ["Paint", "as_json", "as_markdown", "as_text", "coloured", "plain"]
+__all__ = ["Paint", "as_json", "as_markdown", "as_text", "colored", "plain"]

@@ -1,4 +1,4 @@
-"""Puts a report together: everything that changed since a release, and what follows."""
+"""Creates a report: everything that changed since a release, and the next version."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .specification import Specification, load
 
 @dataclass(frozen=True)
 class Report:
-    """What changed since a release, and what follows.
+    """Everything that changed since a release, and the next version.
 
     Attributes:
-        base: the version that is compared with.
-        source: the same, as people are told.
+        base: the version compared with.
+        source: its description.
         current: the version of this tree.
-        following: the lowest version that the changes may be released as.
+        following: the lowest version for these changes.
         changes: each change once, those that break callers first.
         changelog: the section of the changelog, without its heading.
-        notes: what of the release was run against this tree.
+        notes: which checks of the release were run against this tree.
         unimportable: why the facade cannot be imported, so that the report is incomplete; `None` if it can.
     """
 
@@ -45,7 +45,7 @@ class Report:
         return any(change.breaking for change in self.changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form; see the package's documentation."""
+        """Return the JSON form; see the documentation of this package."""
         return {
             "base": self.base,
             "current": self.current,
@@ -71,8 +71,8 @@ def make(
     Args:
         root: the tree, with its packages as they are generated from its specifications.
         released: the record of the release.
-        checkers: the type checkers that run on what was kept of it.
-        tools: the tree whose Node tools are used, where that is another one.
+        checkers: the type checkers that run on its types.
+        tools: the tree with the Node tools, if that is another one.
         cache: a folder for mypy's cache.
 
     Raises:
@@ -90,8 +90,8 @@ def make(
         specified += spec_rest.compare(old, new) if file in released.specifications else []
     for file, old in released.specifications.items():
         if file not in specifications(root):
-            gone = Specification({"openapi": "3.1.0", "paths": {}}, old.package, file)
-            specified += SpecComparison(old, gone, bound, was_bound).changes()
+            removed = Specification({"openapi": "3.1.0", "paths": {}}, old.package, file)
+            specified += SpecComparison(old, removed, bound, was_bound).changes()
     unimportable = checking.unimportable(root)
     if unimportable is None:
         checked = checking.check(root, released, checkers=checkers, tools=tools, cache=cache)
@@ -111,7 +111,7 @@ def make(
 
 
 def _bound(public: surface.Surface) -> dict[tuple[str, str], str]:
-    """Package and module of each operation -> the call of a client that it is bound to, if that is there."""
+    """Return the client call that each operation is bound to, by package and module."""
     found: dict[tuple[str, str], str] = {}
     for name, thing in public.items():
         if thing["kind"] == "call" and thing["describes"] in public:

@@ -11,11 +11,10 @@ from .changes import Words
 from .type_relations import relation, result_relation
 
 _POSITIONAL = frozenset({"positional-only", "positional or keyword"})
-# Defaults that ask for nothing: what happens then, the function decides, or with `UNSET` the server, since nothing is
-# sent. A new default in their place may be just that, written out, which no signature shows; so it is told, and not
-# called breaking. Every other default is a value that calls ask for. `UNCHANGED` is one of those: it keeps what the
-# client was told before, and whatever comes in its place overrides that.
-_NOTHING = frozenset({"None", "UNSET"})
+# Defaults without a value: the function chooses, or with `UNSET` the server, since nothing is sent. A new default may
+# be the same choice written out, which no signature shows, so it is reported as not breaking. Any other default is a
+# value that calls rely on; so is `UNCHANGED`, which keeps an option of the client that another default overrides.
+_NO_VALUE = frozenset({"None", "UNSET"})
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,11 @@ class Difference:
 
     Attributes:
         kind: `added`, `removed` or `changed`.
-        breaking: whether calls that were right fail, do something else, or fail their type check.
+        breaking: whether valid calls fail, behave differently, or fail type checks.
         reason: what it means for callers.
-        was: how it was, or `None`.
-        now: how it is, or `None`.
-        parameter: the parameter that it is about, if it is about one.
+        was: the old state, or `None`.
+        now: the new state, or `None`.
+        parameter: the parameter concerned, if any.
     """
 
     kind: str
@@ -47,7 +46,7 @@ class _Parameter:
     default: str | None
 
     @property
-    def needed(self) -> bool:
+    def required(self) -> bool:
         return self.default is None and not self.kind.startswith("variadic")
 
     @property
@@ -56,21 +55,21 @@ class _Parameter:
         return f"{self.name}{annotation}" + (f" = {self.default}" if self.default is not None else "")
 
 
-def compare(old: dict[str, Any], new: dict[str, Any], taken: Mapping[str, list[str]]) -> Iterator[Difference]:
+def compare(old: dict[str, Any], new: dict[str, Any], renamed: Mapping[str, list[str]]) -> Iterator[Difference]:
     """List what differs.
 
     Args:
-        old: the signature as it was; see `surface.Surface`.
-        new: the signature as it is.
-        taken: old names that are still taken: `{old name: [new name, version that removes it]}`.
+        old: the old signature; see `surface.Surface`.
+        new: the new signature.
+        renamed: old names that are still accepted: `{old name: [new name, version that removes it]}`.
     """
-    yield from _parameters(old, new, taken)
+    yield from _parameters(old, new, renamed)
     yield from _returns(old, new)
     on_class, off_class = old.get("method"), new.get("method") is None
     if on_class and off_class:
         yield Difference("changed", True, "it can no longer be called on the class", *_kinds(old, new))
     elif new.get("method") != on_class:
-        yield Difference("changed", False, "it can be called as it was", *_kinds(old, new))
+        yield Difference("changed", False, "it can still be called on an object", *_kinds(old, new))
 
 
 def _kinds(*signatures: dict[str, Any]) -> Iterator[str]:
@@ -79,57 +78,57 @@ def _kinds(*signatures: dict[str, Any]) -> Iterator[str]:
         yield Words(f"a {kind} method" if kind else "a method")
 
 
-def _parameters(old: dict[str, Any], new: dict[str, Any], taken: Mapping[str, list[str]]) -> Iterator[Difference]:
+def _parameters(old: dict[str, Any], new: dict[str, Any], renamed: Mapping[str, list[str]]) -> Iterator[Difference]:
     before = {entry[0]: _Parameter(*entry) for entry in old["parameters"]}
     after = {entry[0]: _Parameter(*entry) for entry in new["parameters"]}
-    takes_any = any(parameter.kind == "variadic keyword" for parameter in after.values())
+    accepts_any = any(parameter.kind == "variadic keyword" for parameter in after.values())
     moved: set[str] = set()
     for parameter in before.values():
-        now = taken.get(parameter.name, [""])[0]
+        now = renamed.get(parameter.name, [""])[0]
         if parameter.name in after:
             yield from _parameter(parameter, after[parameter.name])
         elif now in after and now not in before:
             moved.add(now)
             yield from _parameter(parameter, after[now])
-        elif not (takes_any and parameter.kind == "keyword-only"):
-            reason = "calls that give it raise TypeError"
+        elif not (accepts_any and parameter.kind == "keyword-only"):
+            reason = "calls that pass it raise TypeError"
             yield Difference("removed", True, reason, parameter.text, None, parameter.name)
     for parameter in after.values():
         if parameter.name not in before and parameter.name not in moved:
-            reason = "calls without it raise TypeError" if parameter.needed else "calls may go on without it"
-            yield Difference("added", parameter.needed, reason, None, parameter.text, parameter.name)
+            reason = "calls without it raise TypeError" if parameter.required else "calls without it still work"
+            yield Difference("added", parameter.required, reason, None, parameter.text, parameter.name)
     order = [parameter.name for parameter in before.values() if parameter.kind in _POSITIONAL]
     place = [parameter.name for parameter in after.values() if parameter.kind in _POSITIONAL]
     stay = [one for one in order if one in place]
     if stay != place[: len(stay)] and set(stay) == set(order):
         yield Difference(
-            "changed", True, "arguments given by position arrive elsewhere", ", ".join(order), ", ".join(place)
+            "changed", True, "positional arguments reach other parameters", ", ".join(order), ", ".join(place)
         )
 
 
 def _parameter(old: _Parameter, new: _Parameter) -> Iterator[Difference]:
     found: list[tuple[bool, str]] = []
     if old.kind in _POSITIONAL and new.kind == "keyword-only":
-        found.append((True, "it can no longer be given by position"))
+        found.append((True, "it can no longer be passed by position"))
     elif old.kind in {"keyword-only", "positional or keyword"} and new.kind == "positional-only":
-        found.append((True, "it can no longer be given by name"))
+        found.append((True, "it can no longer be passed by name"))
     elif old.kind in {"keyword-only", "positional-only"} and new.kind == "positional or keyword":
-        found.append((False, "it may be given by position and by name"))
-    if not old.needed and new.needed:
+        found.append((False, "it can be passed by position and by name"))
+    if not old.required and new.required:
         found.append((True, "calls without it raise TypeError"))
-    elif old.needed and not new.needed:
-        found.append((False, "it may be left out now"))
+    elif old.required and not new.required:
+        found.append((False, "it may now be omitted"))
     elif old.default is not None and new.default is not None and not _equal(old.default, new.default):
         found.append(_default(old.default, new.default))
     if old.type is not None and new.type is None:
-        found.append((True, "type checkers no longer know its type, and strict ones object"))
+        found.append((True, "type checkers no longer know its type, which strict ones report"))
     else:
-        # Without an annotation, anything is taken.
+        # Without an annotation, anything is accepted.
         kind = relation(old.type or "Any", new.type or "Any")
         if kind == "wider":
-            found.append((False, "it takes all that it took, and more"))
+            found.append((False, "it accepts everything it did, and more"))
         elif kind != "same":
-            found.append((True, "it no longer takes all that it took"))
+            found.append((True, "it no longer accepts everything it did"))
     if found:
         breaking = any(breaks for breaks, _ in found)
         reason = "; ".join(text for breaks, text in found if breaks or not breaking)
@@ -138,43 +137,46 @@ def _parameter(old: _Parameter, new: _Parameter) -> Iterator[Difference]:
 
 
 def _default(old: str, new: str) -> tuple[bool, str]:
-    """Whether another default breaks callers, and why."""
-    if old in _NOTHING and new != "None":
-        return False, "calls without it asked for nothing, and get the new default; look whether that is what they got"
-    # The other way around as well: `None` may be sent as null, where with `UNSET` nothing is.
-    return True, "calls without it do something else: what the new default says"
+    """Return whether a changed default breaks callers, and why."""
+    if old in _NO_VALUE and new != "None":
+        return (
+            False,
+            "calls without it had no default, and now get this one; check whether the effect differs",
+        )
+    # Also the other way around: `None` may be sent as null, while `UNSET` sends nothing.
+    return True, "calls without it behave differently"
 
 
 def _equal(one: str, other: str) -> bool:
-    """Whether two defaults are one value, perhaps spelt otherwise; names are the same only if they are called so."""
+    """Return whether two defaults are the same value, however it is written; names are compared by spelling."""
     if one == other:
         return True
     try:
         was, now = ast.literal_eval(one), ast.literal_eval(other)
     except (ValueError, SyntaxError):
         return False
-    # True is 1 to Python, and not to callers.
+    # True equals 1 in Python, but not to callers.
     return bool(was == now) and isinstance(was, bool) == isinstance(now, bool)
 
 
 def _returns(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
     if bool(old.get("async")) != bool(new.get("async")):
-        reason = "calls must be awaited" if new.get("async") else "calls must not be awaited any more"
+        reason = "calls must be awaited" if new.get("async") else "calls must no longer be awaited"
         yield Difference("changed", True, reason)
     was, now = old["returns"], new["returns"]
     if was is not None and now is None:
-        reason = "type checkers no longer know what it gives, and strict ones object"
+        reason = "type checkers no longer know what it returns, which strict ones report"
         yield Difference("changed", True, reason, was, Words("without a type"))
     elif was is not None and (kind := result_relation(was, now)) != "same":
         reason = {
-            "wider": "callers must be ready for more types",
-            "narrower": "what it gives is still accepted everywhere",
-            "checked": "type checkers let everything pass that was done with it, and hold code to this type now",
+            "wider": "callers must handle more types",
+            "narrower": "its results are still accepted everywhere",
+            "checked": "type checkers accepted any use of it, and now check it against this type",
             "other": "callers get another type",
         }[kind]
         yield Difference("changed", kind != "narrower", reason, was, now)
     elif was is None and now is not None:
-        yield Difference("changed", False, "its type was there to be inferred, and is declared now", None, now)
+        yield Difference("changed", False, "its type was inferred, and is now declared", None, now)
 
 
 __all__ = ["Difference", "compare"]

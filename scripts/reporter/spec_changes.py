@@ -1,4 +1,4 @@
-"""What differs between two versions of a specification, and what that means for callers of the Python API."""
+"""Changes between two versions of a specification, and what they mean for callers of the Python API."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from regenerator.facts import OperationFacts
 from regenerator.schemas import Fact
 
 from .changes import Change, Subject, Words
 from .judgements import pattern, renamed
 from .specification import Call, Member, Model, Specification
-from .value_changes import differences, parts, refused
+from .value_changes import differences, parts, rejected
 
-_NO_WARNING = "it works as before, and no warning is raised"
+_NO_WARNING = "it works as before, without a warning"
 _OR_NULL = " or null"
 _PLACES = {
     "query": "sent in the query",
@@ -30,8 +31,8 @@ class SpecComparison:
     Args:
         old: the released one.
         new: that of this tree.
-        bound: package and module of an operation -> the call of a client that it is bound to, as callers write it.
-        was_bound: the same, as it was released.
+        bound: the client call that each operation is bound to, by package and module.
+        was_bound: the same in the release.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class SpecComparison:
         self.old, self.new, self.bound, self.was_bound = old, new, bound, was_bound
 
     def changes(self) -> list[Change]:
-        """List what differs: SIDs, operations, their arguments, and the fields of models."""
+        """List the changes of SIDs, operations, their arguments, and the fields of models."""
         return [*self._sids(), *self._operations(), *self._models()]
 
     # SIDs
@@ -56,16 +57,14 @@ class SpecComparison:
                 dict.fromkeys(
                     self._call(call)
                     for call in self.new.calls.values()
-                    if any(part.sid == name for member in call.arguments.values() for part in parts(member.fact))
+                    if any(part.sid == name for value in call.arguments.values() for part in parts(value.fact))
                 )
             )
             about: frozenset[Subject] = frozenset({("sid", self.new.package, name)})
             if was is None:
-                yield Change(
-                    "added", "sid", name, False, "a kind of SID with a pattern of its own", was, now, where, about
-                )
+                yield Change("added", "sid", name, False, "a new kind of SID", was, now, where, about)
             elif now is None:
-                reason = "identifiers of this kind are no longer told apart"
+                reason = "SIDs of this kind are no longer recognized"
                 yield Change("removed", "sid", name, True, reason, was, now, where, about)
             elif was != now:
                 breaking, reason = pattern(was, now)
@@ -80,7 +79,7 @@ class SpecComparison:
             before = self.old.calls.get(id_) or old_by_place.get((call.facts.method, call.facts.path))
             if before is None or (before.facts.id != id_ and before.facts.id in self.new.calls):
                 bound = (call.package, call.module) in self.bound
-                reason = "nothing that was goes" if bound else "no client has it yet"
+                reason = "nothing else changes" if bound else "no client has it yet"
                 yield self._operation("added", call, False, f"a new call; {reason}")
                 continue
             kept.add(before.facts.id)
@@ -117,45 +116,49 @@ class SpecComparison:
             yield self._moved(old, new)
         if before.method != after.method or not _same_url(before.path, after.path):
             was, now = f"{before.method} {before.path}", f"{after.method} {after.path}"
-            yield self._operation("changed", new, False, "the same call is sent elsewhere", was, now)
-        if before.repeat != after.repeat:
-            # Either way a program that relied on the old class does something else when a reply is lost.
+            yield self._operation("changed", new, False, "the call is sent to another URL", was, now)
+        if before.idempotent != after.idempotent:
+            # Either way, a program that relied on the old value behaves differently when a response is lost.
             reason = (
-                "it is no longer sent again by itself once something of it was written; a lost reply raises "
-                "OutcomeUnknownError"
-                if after.repeat == "unsafe"
-                else "it may be sent more than once from now on; a lost reply no longer raises OutcomeUnknownError"
+                "it is no longer retried once any part of it was written; a lost response raises OutcomeUnknownError"
+                if not after.idempotent
+                else "it may now be sent more than once; a lost response no longer raises OutcomeUnknownError"
             )
-            was, now = Words(f"{before.repeat} to repeat"), Words(f"{after.repeat} to repeat")
+            was, now = Words(_idempotency(before)), Words(_idempotency(after))
             yield self._operation("changed", new, True, reason, was, now)
+        if before.pagination != after.pagination:
+            paged = before.pagination is not None and after.pagination is not None
+            reason = "it pages in another way; the pager reads the same rows" if paged else "it returns another type"
+            was, now = Words(_paging(before)), Words(_paging(after))
+            yield self._operation("changed", new, not paged, reason, was, now)
         if before.secured != after.secured:
             was, now = (Words(f"sent {'with' if facts.secured else 'without'} the token") for facts in (before, after))
-            change = self._operation("changed", new, False, "the call stays as it is", was, now)
+            change = self._operation("changed", new, False, "calls stay the same", was, now)
             # The generated functions take the clients that can send it.
             yield replace(change, subjects=change.subjects | {("argument", new.package, new.module, "client")})
         if old.deprecated != new.deprecated:
             yield self._operation("changed", new, False, _NO_WARNING, _outdated(old), _outdated(new))
         if before.media != after.media:
-            yield self._operation("changed", new, False, "the body is sent in another form", before.media, after.media)
-        if old.answers != new.answers:
+            yield self._operation("changed", new, False, "the body has another media type", before.media, after.media)
+        if old.returns != new.returns:
             reason = "callers get another type"
-            yield self._operation("changed", new, None, reason, old.answers, new.answers)
+            yield self._operation("changed", new, None, reason, old.returns, new.returns)
         yield from self._arguments(old, new)
 
     def _moved(self, old: Call, new: Call) -> Change:
-        """Another operationId or tag, of which the generated module has its name and its place."""
+        """Report a changed operationId or tag, which name the generated module and its package."""
         was, now = self.was_bound.get((old.package, old.module)), self.bound.get((new.package, new.module))
         reason = "code that imports it from the generated package raises ImportError"
         if now is None:
-            reason += "; no client has a call for it yet"
+            reason += "; no client has it yet"
         elif was == now:
-            reason += f"; the client's call stays: {now}()"
+            reason += f"; the client's call stays {now}()"
         about = old.subjects | new.subjects
         about |= {("tag", call.package, call.path.split(".")[-2]) for call in (old, new)}
         return Change("renamed", "operation", old.path, True, reason, old.path, new.path, (new.facts.id,), about)
 
     def _call(self, call: Call) -> str:
-        """What callers write: a call of a client, or what is generated while none has it."""
+        """Return the client call, or the generated function if no client has one."""
         key = (call.package, call.module)
         return self.bound.get(key) or self.was_bound.get(key) or f"{call.path}.describe"
 
@@ -163,13 +166,13 @@ class SpecComparison:
 
     def _arguments(self, old: Call, new: Call) -> Iterator[Change]:
         name = self._call(new)
-        # Where an argument travels is no matter to callers, so they are told apart by name alone where that serves.
+        # Callers do not see where an argument is sent, so its name identifies it if that is unique.
         before, after = _by_wire(old.arguments), _by_wire(new.arguments)
 
-        def shown(member: Member) -> str:
-            return f"{name}({member.python}=)"
+        def shown(value: Member) -> str:
+            return f"{name}({value.python}=)"
 
-        yield from self._members(before, after, "parameter", shown, given=True, answered=False, calls=(name,))
+        yield from self._members(before, after, "parameter", shown, passed=True, returned=False, calls=(name,))
 
     def _models(self) -> Iterator[Change]:
         for name, after in self.new.models.items():
@@ -178,28 +181,28 @@ class SpecComparison:
                 calls = tuple(self._call(self.new.calls[id_]) for id_ in after.calls)
 
                 if before.free != after.free:
-                    yield self._closing(name, _given(before, after), after.free, calls)
+                    yield self._openness(name, _passed(before, after), after.free, calls)
 
-                def shown(member: Member, model: str = name) -> str:
-                    return f"{model}.{member.python}"
+                def shown(value: Member, model: str = name) -> str:
+                    return f"{model}.{value.python}"
 
                 yield from self._members(
                     before.fields,
                     after.fields,
                     "field",
                     shown,
-                    given=_given(before, after),
-                    answered=before.answered or after.answered,
+                    passed=_passed(before, after),
+                    returned=before.returned or after.returned,
                     calls=calls,
                 )
 
-    def _closing(self, name: str, given: bool, free: bool, where: tuple[str, ...]) -> Change:
-        reason = "answers keep what is not documented in `additional_properties` either way"
-        if given:
-            reason = f"members beyond the documented ones are {'taken' if free else 'refused'}"
-        was, now = (Words("open to other members" if one else "closed") for one in (not free, free))
+    def _openness(self, name: str, passed: bool, free: bool, where: tuple[str, ...]) -> Change:
+        reason = "responses keep undocumented properties in `additional_properties` either way"
+        if passed:
+            reason = f"undocumented properties are {'accepted' if free else 'rejected'}"
+        was, now = (Words("open to undocumented properties" if one else "closed") for one in (not free, free))
         about: frozenset[Subject] = frozenset({("member", self.new.package, name, "additional_properties")})
-        return Change("changed", "field", name, given and not free, reason, was, now, where, about)
+        return Change("changed", "field", name, passed and not free, reason, was, now, where, about)
 
     def _members(
         self,
@@ -208,81 +211,83 @@ class SpecComparison:
         area: str,
         shown: Any,
         *,
-        given: bool,
-        answered: bool,
+        passed: bool,
+        returned: bool,
         calls: tuple[str, ...],
     ) -> Iterator[Change]:
-        gone = [wire for wire in before if wire not in after]
-        come = [wire for wire in after if wire not in before]
+        removed = [wire for wire in before if wire not in after]
+        added = [wire for wire in after if wire not in before]
         where = calls
-        for old_wire, new_wire in renamed(gone, come, before, after):
+        for old_wire, new_wire in renamed(removed, added, before, after):
             old, new = before[old_wire], after[new_wire]
-            gone.remove(old_wire)
-            come.remove(new_wire)
-            yield self._renaming(area, shown, old, new, given, where)
-            yield from self._facets(area, shown(new), old, new, given, answered, where)
-        for wire in gone:
-            member = before[wire]
+            removed.remove(old_wire)
+            added.remove(new_wire)
+            yield self._renaming(area, shown, old, new, passed, where)
+            yield from self._facets(area, shown(new), old, new, passed, returned, where)
+        for wire in removed:
+            value = before[wire]
             reason = (
-                "calls that give it raise TypeError"
+                "calls that pass it raise TypeError"
                 if area == "parameter"
-                else "code that reads or gives it fails"
-                if given
+                else "code that reads or passes it fails"
+                if passed
                 else "code that reads it raises AttributeError"
             )
             yield Change(
                 "removed",
                 area,
-                shown(member),
+                shown(value),
                 True,
                 reason,
-                _words(member),
+                _words(value),
                 None,
                 where,
-                member.subjects,
-                _models_of(member, self.old.package),
+                value.subjects,
+                _models_of(value, self.old.package),
             )
-        for wire in come:
-            yield self._added(area, shown(after[wire]), after[wire], given, where)
+        for wire in added:
+            yield self._added(area, shown(after[wire]), after[wire], passed, where)
         for wire, new in after.items():
             if wire in before:
-                yield from self._facets(area, shown(new), before[wire], new, given, answered, where)
+                yield from self._facets(area, shown(new), before[wire], new, passed, returned, where)
 
-    def _renaming(self, area: str, shown: Any, old: Member, new: Member, given: bool, where: tuple[str, ...]) -> Change:
+    def _renaming(
+        self, area: str, shown: Any, old: Member, new: Member, passed: bool, where: tuple[str, ...]
+    ) -> Change:
         about = old.subjects | new.subjects
         if old.python == new.python:
             breaking, reason = False, "the attribute stays; `to_dict()` has the new name"
             if area == "parameter":
                 reason = "the name in Python stays"
-            elif given:
-                breaking, reason = True, "mappings that hold it by its old name are refused; the name in Python stays"
-            was, now = (Words(f"documented as `{one.fact.wire}`") for one in (old, new))
+            elif passed:
+                breaking, reason = True, "mappings with its old name are rejected; the name in Python stays"
+            was, now = (Words(f"documented as `{one.fact.wire_name}`") for one in (old, new))
             return Change("changed", area, shown(new), breaking, reason, was, now, where, about)
         if area == "parameter":
-            reason = "calls that give it by its old name raise TypeError"
-        elif given:
-            reason = "code that gives it by its old name is refused or fails"
+            reason = "calls that pass it by its old name raise TypeError"
+        elif passed:
+            reason = "code that passes it by its old name is rejected or fails"
         else:
             reason = "code that reads it by its old name raises AttributeError"
-        reason = f"{reason} (documented as {old.fact.wire}, now {new.fact.wire})"
+        reason = f"{reason} (documented as {old.fact.wire_name}, now {new.fact.wire_name})"
         return Change("renamed", area, shown(old), True, reason, old.python, new.python, where, about)
 
-    def _added(self, area: str, name: str, member: Member, given: bool, where: tuple[str, ...]) -> Change:
-        needed = given and _needed(member)
-        reason = "calls may go on without it"
-        if needed and area == "parameter":
+    def _added(self, area: str, name: str, value: Member, passed: bool, where: tuple[str, ...]) -> Change:
+        required = passed and _is_required(value)
+        reason = "calls without it still work"
+        if required and area == "parameter":
             reason = "calls without it raise TypeError"
-        elif needed:
-            reason = "what is given without it is refused"
-        elif not given:
-            reason = "answers that held it kept it in `additional_properties`; now it is an attribute"
-        about, models = member.subjects, _models_of(member, self.new.package)
-        return Change("added", area, name, needed, reason, None, _words(member), where, about, models)
+        elif required:
+            reason = "values without it are rejected"
+        elif not passed:
+            reason = "it was in `additional_properties`; now it is an attribute"
+        about, models = value.subjects, _models_of(value, self.new.package)
+        return Change("added", area, name, required, reason, None, _words(value), where, about, models)
 
     def _facets(
-        self, area: str, name: str, old: Member, new: Member, given: bool, answered: bool, where: tuple[str, ...]
+        self, area: str, name: str, old: Member, new: Member, passed: bool, returned: bool, where: tuple[str, ...]
     ) -> Iterator[Change]:
-        """Compare all that is said of one argument or field."""
+        """Compare everything about one argument or field."""
 
         def change(
             breaking: bool | None,
@@ -300,52 +305,56 @@ class SpecComparison:
                 models = _models_of(old, self.old.package) | _models_of(new, self.new.package)
             return Change(kind, of, name, breaking, reason, was, now, where, about, models, shared=shared)
 
-        narrower = refused(old.fact, new.fact) if given else ""
+        narrower = rejected(old.fact, new.fact) if passed else ""
         if old.type != new.type or narrower:
-            # What else callers see of it, the Python surface tells.
-            reason = narrower or ("its type changed" if given else "what comes may be of another type")
+            # The Python surface shows the rest.
+            reason = narrower or ("its type changed" if passed else "responses may have another type")
             yield change(True if narrower else None, reason, old.type, new.type)
-        if area == "parameter" and old.fact.place != new.fact.place:
-            reason = "it is sent elsewhere; the call stays as it is"
-            yield change(False, reason, *(Words(_PLACES[one.fact.place]) for one in (old, new)))
+        if area == "parameter" and old.fact.location != new.fact.location:
+            reason = "it is sent in another place; calls stay the same"
+            yield change(False, reason, *(Words(_PLACES[one.fact.location]) for one in (old, new)))
         if old.deprecated != new.deprecated:
             yield change(False, _NO_WARNING, _outdated(old), _outdated(new))
-        if _needed(old) != _needed(new):
-            if given:
+        if _is_required(old) != _is_required(new):
+            if passed:
                 reason = "calls without it raise TypeError"
                 if area == "field":
-                    reason = "the model without it raises TypeError, and a mapping without it InvalidArgumentError"
-                reason = reason if _needed(new) else "it may be left out now"
-                yield change(_needed(new), reason, *(_optional(one) for one in (old, new)))
+                    reason = "models without it raise TypeError, and mappings InvalidArgumentError"
+                reason = reason if _is_required(new) else "it may now be omitted"
+                yield change(_is_required(new), reason, *(_optional(one) for one in (old, new)))
             else:
-                reason = "it is documented to come always" if _needed(new) else "it may be missing: `UNSET` then"
+                reason = (
+                    "it is documented as always present"
+                    if _is_required(new)
+                    else "it may be missing, and is `UNSET` then"
+                )
                 yield change(None, reason, *(_optional(one) for one in (old, new)))
-        for one in differences(old.fact, new.fact, given=given, elsewhere=self._told_as_sid):
+        for one in differences(old.fact, new.fact, passed=passed, elsewhere=self._reported_as_sid):
             yield change(one.breaking, one.reason, one.was, one.now, one.kind, one.area or area)
         if old.fact.default != new.fact.default:
-            reason = "documented for what is left out; it is never sent, so that the server decides"
+            reason = "a server default; not sent unless set"
             yield change(False, reason, _default(old), _default(new))
-        if old.fact.client_default != new.fact.client_default and _needed(old) == _needed(new):
-            reason = "another option of the client stands in for it"
+        if old.fact.client_default != new.fact.client_default and _is_required(old) == _is_required(new):
+            reason = "another client option is its default"
             yield change(None, reason, old.fact.client_default, new.fact.client_default)
 
     def _shared(self, old: Member, new: Member) -> str:
-        """The shared schema that both have and that changed itself."""
+        """Return the shared schema of both, if it changed itself."""
         name = new.schema if new.schema == old.schema else ""
         return name if name and self.old.shared(name) != self.new.shared(name) else ""
 
-    def _told_as_sid(self, old: Fact, new: Fact) -> bool:
-        """Whether the change of a pattern is told once, for all that refer to the SID."""
+    def _reported_as_sid(self, old: Fact, new: Fact) -> bool:
+        """Return whether the change of a pattern is reported once for all uses of the SID."""
         sid = new.sid
         return sid is not None and sid == old.sid and self.old.sids.get(sid) != self.new.sids.get(sid)
 
 
 def _same_url(old: str, new: str) -> bool:
-    """Whether two paths differ in the names of their parameters alone."""
+    """Return whether two paths differ only in the names of their parameters."""
     before, after = (re.findall(r"\{([^{}]*)\}", path) for path in (old, new))
     if re.sub(r"\{[^{}]*\}", "{}", old) != re.sub(r"\{[^{}]*\}", "{}", new):
         return False
-    # A name that stands in another place is another value there.
+    # A name in another position is another value.
     pairs = zip(before, after, strict=True)
     return all(one == other or (one not in after and other not in before) for one, other in pairs)
 
@@ -355,41 +364,49 @@ def _outdated(thing: Call | Member) -> str | None:
 
 
 def _without_null(was: str | None, now: str | None) -> tuple[str | None, str | None]:
-    """Types without what both have in common beside the shared schema, so that it is told once."""
+    """Return the types without what both have in addition to the shared schema, so that it is reported once."""
     if was and now and was.endswith(_OR_NULL) and now.endswith(_OR_NULL):
         return was.removesuffix(_OR_NULL), now.removesuffix(_OR_NULL)
     return was, now
 
 
-def _given(old: Model, new: Model) -> bool:
-    return old.given or new.given
+def _passed(old: Model, new: Model) -> bool:
+    return old.passed or new.passed
 
 
 def _by_wire(arguments: Mapping[tuple[str, str], Member]) -> dict[str, Member]:
     wires = [wire for _, wire in arguments]
     return {
-        wire if wires.count(wire) == 1 else f"{wire} ({place})": member for (place, wire), member in arguments.items()
+        wire if wires.count(wire) == 1 else f"{wire} ({place})": value for (place, wire), value in arguments.items()
     }
 
 
-def _needed(member: Member) -> bool:
-    return member.fact.required and member.fact.client_default is None
+def _is_required(value: Member) -> bool:
+    return value.fact.required and value.fact.client_default is None
 
 
-def _models_of(member: Member, package: str) -> frozenset[Subject]:
-    return frozenset(("model", package, model) for model in member.models)
+def _models_of(value: Member, package: str) -> frozenset[Subject]:
+    return frozenset(("model", package, model) for model in value.models)
 
 
-def _words(member: Member) -> str:
-    return f"{member.fact.wire}: {member.type}, {_optional(member)}"
+def _words(value: Member) -> str:
+    return f"{value.fact.wire_name}: {value.type}, {_optional(value)}"
 
 
-def _optional(member: Member) -> str:
-    return Words("required" if _needed(member) else "optional")
+def _optional(value: Member) -> str:
+    return Words("required" if _is_required(value) else "optional")
 
 
-def _default(member: Member) -> str | None:
-    return None if member.fact.default is None else Words(f"default `{member.fact.default!r}`")
+def _default(value: Member) -> str | None:
+    return None if value.fact.default is None else Words(f"default `{value.fact.default!r}`")
+
+
+def _paging(facts: OperationFacts) -> str:
+    return f"paged by {facts.pagination['type']}" if facts.pagination else "not paged"
+
+
+def _idempotency(facts: OperationFacts) -> str:
+    return "idempotent" if facts.idempotent else "not idempotent"
 
 
 __all__ = ["SpecComparison"]

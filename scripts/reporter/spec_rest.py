@@ -1,6 +1,6 @@
-"""What else differs between two versions of a specification: texts, and what the Python API does not depend on.
+"""Other changes of a specification: documentation, and what has no effect on the Python API.
 
-Nothing that differs goes untold: whatever is neither a text nor compared elsewhere is listed by its place.
+No change goes unreported: whatever is neither documentation nor compared elsewhere is listed by its place.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from regenerator.facts import METHODS
 from .changes import Change
 from .specification import Specification
 
-_TEXTS = frozenset(
+_DOCUMENTATION = frozenset(
     {
         "description",
         "summary",
@@ -27,84 +27,99 @@ _TEXTS = frozenset(
         "x-inferred",
     }
 )
-# What the comparison of calls, arguments and fields looks at.
+# Compared with the calls, arguments and fields.
 _COMPARED = frozenset(
-    {"$ref", "allOf", "anyOf", "class", "const", "content", "default", "enum", "explode", "format", "in", "items"}
+    {"$ref", "allOf", "anyOf", "const", "content", "default", "enum", "explode", "format", "in", "items"}
     | {"maximum", "minimum", "name", "oneOf", "operationId", "parameters", "pattern", "properties", "requestBody"}
-    | {"required", "schema", "style", "tags", "type", "x-argument", "x-client-default", "x-repeat", "x-sensitive"}
+    | {
+        "required",
+        "schema",
+        "style",
+        "tags",
+        "type",
+        "value",
+        "x-argument",
+        "x-client-default",
+        "x-idempotent",
+        "x-pagination",
+        "x-sensitive",
+    }
 )
-# What is in them has names; that one came or went is told elsewhere.
+# Their entries have names; added and removed ones are reported elsewhere.
 _NAMED = frozenset({"parameters", "paths", "properties", "schemas"})
 _LONGEST = 80
 
 
 def compare(old: Specification, new: Specification) -> list[Change]:
-    """List what the other comparison passes over."""
-    texts: dict[str, dict[str, None]] = {}
+    """List the changes that the other comparison ignores."""
+    documented: dict[str, dict[str, None]] = {}
     rest: list[Change] = []
-    # Whether a model takes other members is told with its fields.
+    # Whether a model accepts undocumented properties is reported with its fields.
     both = old.models.keys() & new.models.keys()
-    told = {id(listing) for spec in (old, new) for name in both for listing in spec.models[name].schemas}
-    for path, was, now in _differences(old.root, new.root, (), told):
+    reported = {id(listing) for spec in (old, new) for name in both for listing in spec.models[name].schemas}
+    for path, was, now in _differences(old.root, new.root, (), reported):
         within, place = _place(path, new)
-        if path[-1] in _TEXTS:
-            texts.setdefault(within, {})[place or path[-1]] = None
+        if path[-1] in _DOCUMENTATION:
+            documented.setdefault(within, {})[place or path[-1]] = None
             continue
         kind = "added" if was is None else "removed" if now is None else "changed"
         error = len(path) > 1 and path[-2] == "responses"
-        name = f"{within}: answer {path[-1]}" if error else f"{within}: {place}" if place else within
-        reason = "the Python API does not depend on it"
+        name = f"{within}: response {path[-1]}" if error else f"{within}: {place}" if place else within
+        reason = "no effect on the Python API"
         if path[-1] == "responses":
-            name, reason = f"{within}: the status of success", "any 2xx is a success"
+            name, reason = f"{within}: the success status", "any 2xx is a success"
         elif error:
-            reason = "errors are raised by their status, documented or not"
+            reason = "errors are raised for their status, documented or not"
         shown = (None, None) if error else (_short(was), _short(now))
         rest.append(Change(kind, "specification", name, False, reason, *shown, (new.source,), quiet=True))
-    for within, places in texts.items():
+    for within, places in documented.items():
         some = ", ".join(list(places)[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
         rest.append(Change("changed", "documentation", within, False, some, where=(new.source,), quiet=True))
     return rest
 
 
 def _differences(
-    old: Any, new: Any, path: tuple[str, ...], told: set[int]
+    old: Any, new: Any, path: tuple[str, ...], reported: set[int]
 ) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Each place where two documents differ, as deep as both have it, without what is compared elsewhere."""
+    """Yield each place where two documents differ, as deep as both have it, except what is compared elsewhere."""
     if old == new:
         return
     last = path[-1] if path else ""
-    if last in _TEXTS and not _holds_names(path[:-1]):
+    if last in _DOCUMENTATION and not _has_names(path[:-1]):
         yield path, old, new
     elif isinstance(old, dict) and isinstance(new, dict):
         for was, now in _other_names(old, new, path):
-            # Of what the key names, a status is told here, and the form of a body elsewhere.
+            # A status is reported here, the media type of a body elsewhere.
             if last == "responses":
                 yield path, was, now
-            yield from _differences(old[was], new[now], (*path, now), told)
+            yield from _differences(old[was], new[now], (*path, now), reported)
             old, new = (
-                {key: value for key, value in one.items() if key != gone} for one, gone in ((old, was), (new, now))
+                {key: value for key, value in one.items() if key != removed}
+                for one, removed in ((old, was), (new, now))
             )
         for key in dict.fromkeys([*old, *new]):
-            if (key == "additionalProperties" and _told_of_a_model(old, new, told)) or _told_of_a_call(key, path):
+            if (key == "additionalProperties" and _reported_with_a_model(old, new, reported)) or _reported_with_a_call(
+                key, path
+            ):
                 continue
             if key in old and key in new:
-                yield from _differences(old[key], new[key], (*path, key), told)
-            elif not _holds_names(path) and key not in _COMPARED and key not in METHODS:
+                yield from _differences(old[key], new[key], (*path, key), reported)
+            elif not _has_names(path) and key not in _COMPARED and key not in METHODS:
                 yield (*path, key), old.get(key), new.get(key)
     elif isinstance(old, list) and isinstance(new, list) and last in {"anyOf", "allOf", "oneOf"}:
         for index, (before, after) in enumerate(zip(old, new, strict=False)):
-            yield from _differences(before, after, (*path, str(index)), told)
+            yield from _differences(before, after, (*path, str(index)), reported)
     elif isinstance(old, list) and isinstance(new, list) and last == "parameters":
         before_by_name, after_by_name = _by_name(old), _by_name(new)
         for name in before_by_name:
             if name in after_by_name:
-                yield from _differences(before_by_name[name], after_by_name[name], (*path, name), told)
+                yield from _differences(before_by_name[name], after_by_name[name], (*path, name), reported)
     elif last not in _COMPARED:
         yield path, old, new
 
 
 def _other_names(old: dict[str, Any], new: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, str]]:
-    """What has another key and is the same thing: the successful answer, and the content of a body."""
+    """Pair entries with different keys that are the same thing: the success response, and the content of a body."""
     if path[-1:] == ("responses",):
         found = [[key for key in one if str(key).startswith("2")] for one in (old, new)]
     elif path[-1:] == ("content",) and ("requestBody" in path or path[:2] == ("components", "requestBodies")):
@@ -114,21 +129,21 @@ def _other_names(old: dict[str, Any], new: dict[str, Any], path: tuple[str, ...]
     return [(found[0][0], found[1][0])] if [len(keys) for keys in found] == [1, 1] and found[0] != found[1] else []
 
 
-def _told_of_a_call(key: str, path: tuple[str, ...]) -> bool:
-    """Whether it is told with the calls, their arguments and the fields, which is so where these have it themselves."""
+def _reported_with_a_call(key: str, path: tuple[str, ...]) -> bool:
+    """Return whether a key is reported with the calls, arguments or fields that have it."""
     operation = path[:1] == ("paths",) and len(path) == 3
-    named = _holds_names(path[:-1]) and path[-2] in {"parameters", "properties"}
+    named = _has_names(path[:-1]) and path[-2] in {"parameters", "properties"}
     return (key == "security" and operation) or (key == "deprecated" and (operation or named))
 
 
-def _told_of_a_model(old: dict[str, Any], new: dict[str, Any], told: set[int]) -> bool:
+def _reported_with_a_model(old: dict[str, Any], new: dict[str, Any], reported: set[int]) -> bool:
     opened = bool(old.get("additionalProperties")) != bool(new.get("additionalProperties"))
-    return opened and {id(old.get("properties")), id(new.get("properties"))} <= told
+    return opened and {id(old.get("properties")), id(new.get("properties"))} <= reported
 
 
-def _holds_names(path: tuple[str, ...]) -> bool:
-    """Whether the keys here are names, not words of OpenAPI."""
-    return bool(path) and path[-1] in _NAMED and not _holds_names(path[:-1])
+def _has_names(path: tuple[str, ...]) -> bool:
+    """Return whether the keys here are names, not keywords of OpenAPI."""
+    return bool(path) and path[-1] in _NAMED and not _has_names(path[:-1])
 
 
 def _by_name(parameters: list[Any]) -> dict[str, Any]:
@@ -136,7 +151,7 @@ def _by_name(parameters: list[Any]) -> dict[str, Any]:
 
 
 def _place(path: tuple[str, ...], new: Specification) -> tuple[str, str]:
-    """The operation or the shared part that a place is in, and the place in it."""
+    """Return the operation or shared part that contains a place, and the place in it."""
     within, rest = new.source, path
     if path[0] == "paths" and len(path) > 2:
         node = new.root["paths"].get(path[1], {}).get(path[2], {})
@@ -145,7 +160,7 @@ def _place(path: tuple[str, ...], new: Specification) -> tuple[str, str]:
         within, rest = path[2], path[3:]
     skipped = {"properties", "items", "schema", "content", "application/json", "responses"}
     names = [
-        f"answer {part}" if before == "responses" else part
+        f"response {part}" if before == "responses" else part
         for before, part in zip(("", *rest), rest, strict=False)
         if part not in skipped
     ]

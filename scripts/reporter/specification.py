@@ -1,4 +1,4 @@
-"""A specification as callers of the Python API meet it: calls, their arguments, and the fields of models."""
+"""A specification as callers of the Python API see it: calls, their arguments, and the fields of models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from regenerator.schemas import Fact, Node, SpecError, sid_schemas
 
 from .changes import ReportError, Subject
 
-# Kinds that have a name of the generator's own.
+# Types with a name of the generator's own.
 _KINDS = {"comma": "comma-separated string"}
 _RESERVED = frozenset({"additional_keys", "additional_properties", "from_dict", "to_dict"})
 
@@ -24,13 +24,13 @@ class Member:
     """An argument of a call, or a field of a model.
 
     Attributes:
-        fact: what the specification says of it.
+        fact: the facts of the specification.
         python: its name in Python.
-        type: what it is, in words.
-        leaf: what is said of its plain values; of the items, if it is an array.
+        type: its type, in words.
+        leaf: the facts of its scalar values; of the items, if it is an array.
         models: the models in it.
-        schema: the name of the shared schema that it refers to, or that it is if it is not null.
-        subjects: what changes of it are about.
+        schema: the name of the shared schema that it refers to, perhaps as null or this schema.
+        subjects: the subjects of its changes.
         deprecated: whether it is documented as deprecated.
     """
 
@@ -49,15 +49,16 @@ class Model:
     """An object with documented fields, by wire name.
 
     Attributes:
-        given: whether callers give it; `answered`: whether it comes in answers.
-        free: whether it is documented to hold other members as well.
-        schemas: what lists its members in the document.
-        calls: the operations that it is in.
+        passed: whether callers pass it.
+        returned: whether responses contain it.
+        free: whether undocumented properties are allowed.
+        schemas: where the document lists its properties.
+        calls: the operations that use it.
     """
 
     fields: dict[str, Member] = field(default_factory=dict)
-    given: bool = False
-    answered: bool = False
+    passed: bool = False
+    returned: bool = False
     free: bool = False
     schemas: list[Node] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -69,8 +70,8 @@ class Call:
 
     Attributes:
         module: the generated module's name, and so that of the operation in Python.
-        answers: the type of the answer, in words.
-        models: the models in its body and its answer.
+        returns: the type of the response, in words.
+        models: the models in its body and its response.
         deprecated: whether it is documented as deprecated.
     """
 
@@ -78,7 +79,7 @@ class Call:
     package: str
     module: str
     arguments: dict[tuple[str, str], Member]
-    answers: str
+    returns: str
     models: frozenset[str]
     deprecated: bool
 
@@ -89,12 +90,12 @@ class Call:
 
     @property
     def subjects(self) -> frozenset[Subject]:
-        """What changes of it are about."""
+        """The subjects of its changes."""
         return frozenset({("operation", self.package, self.module)})
 
 
 class Specification:
-    """One specification, read whole.
+    """A specification.
 
     Attributes:
         root: the document.
@@ -133,32 +134,36 @@ class Specification:
         arguments: dict[tuple[str, str], Member] = {}
         taken: set[str] = set()
         reached = {body_name} if body else set()
-        for fact in facts.facts:
-            python = fact.client_default or _python(fact.wire)
-            python = f"{fact.place}_{python}" if python in taken else python
+        for fact in facts.arguments:
+            python = fact.client_default or _python(fact.wire_name)
+            python = f"{fact.location}_{python}" if python in taken else python
             taken.add(python)
-            member = self._member(fact, schemas[fact.place, fact.wire], body_name or facts.id, "given", facts.id, ())
+            member = self._member(
+                fact, schemas[fact.location, fact.wire_name], body_name or facts.id, "passed", facts.id, ()
+            )
             about = {("argument", self.package, module, python)}
-            if fact.place == "body":
-                about.add(("member", self.package, body_name, _python(fact.wire)))
-            old = member.deprecated or (fact.place, fact.wire) in deprecated
-            arguments[fact.place, fact.wire] = replace(member, python=python, subjects=frozenset(about), deprecated=old)
+            if fact.location == "body":
+                about.add(("member", self.package, body_name, _python(fact.wire_name)))
+            old = member.deprecated or (fact.location, fact.wire_name) in deprecated
+            arguments[fact.location, fact.wire_name] = replace(
+                member, python=python, subjects=frozenset(about), deprecated=old
+            )
             reached |= member.models
-        answers = "nothing"
-        if facts.answered is not None:
-            schema = self._answer_schema(node)
+        returns = "nothing"
+        if facts.returned is not None:
+            schema = self._success_schema(node)
             name = f"{facts.id}_response"
-            member = self._member(facts.answered, schema, name, "answered", facts.id, (), shared_only=True)
-            answers, reached = member.type, reached | member.models
+            member = self._member(facts.returned, schema, name, "returned", facts.id, (), shared_only=True)
+            returns, reached = member.type, reached | member.models
         deprecated_call = bool(node.get("deprecated"))
-        return Call(facts, self.package, module, arguments, answers, frozenset(reached), deprecated_call)
+        return Call(facts, self.package, module, arguments, returns, frozenset(reached), deprecated_call)
 
     def shared(self, name: str) -> Node | None:
-        """A shared schema as it stands in the document."""
+        """Return a shared schema as the document has it."""
         found: Node | None = self.root.get("components", {}).get("schemas", {}).get(name)
         return found
 
-    def _answer_schema(self, node: Node) -> Node:
+    def _success_schema(self, node: Node) -> Node:
         responses = node["responses"]
         code = next((code for code in responses if str(code).startswith("2")), "default")
         response, _ = self.document.resolve(responses[code])
@@ -170,7 +175,7 @@ class Specification:
             yield from properties.items()
 
     def _listings(self, node: Node) -> Iterator[Node]:
-        """What lists the members of an object: its own `properties`, and those of what it is made of."""
+        """Yield the listings of an object's properties: its own, and those of the parts it is composed of."""
         for part in node.get("allOf", ()):
             yield from self._listings(self.document.resolve(part)[0])
         if "properties" in node:
@@ -187,16 +192,16 @@ class Specification:
         *,
         shared_only: bool = False,
     ) -> Member:
-        """Read a value, and note the models in it."""
+        """Read a value, and record the models in it."""
         found: set[str] = set()
         node, shared = self.document.resolve(schema)
-        hint = within if shared_only else f"{within}_{fact.wire}"
+        hint = within if shared_only else f"{within}_{fact.wire_name}"
         text = self._text(fact, schema, hint, role, operation, trail, found)
-        text += " or null" if fact.nullable and fact.kind != "any" else ""
+        text += " or null" if fact.nullable and fact.type != "any" else ""
         leaf = fact
-        while leaf.kind == "array" and leaf.items is not None:
+        while leaf.type == "array" and leaf.items is not None:
             leaf = leaf.items
-        python = _python(fact.wire)
+        python = _python(fact.wire_name)
         about = frozenset({("member", self.package, _class(within), python)})
         deprecated = bool(node.get("deprecated"))
         alternatives = [one for one in node.get("anyOf") or node.get("oneOf") or () if one.get("type") != "null"]
@@ -215,26 +220,25 @@ class Specification:
         found: set[str],
     ) -> str:
         node, shared = self.document.resolve(schema)
-        if fact.kind == "array":
+        if fact.type == "array":
             if fact.items is None:
                 return "array"
             items = f"{hint}_item" if not shared else f"{shared}_item"
             inner = self._text(fact.items, node.get("items", {}), items, role, operation, trail, found)
             return f"array of {inner}"
-        if fact.kind == "union":
-            listed = [*enumerate([*node.get("anyOf", ()), *node.get("oneOf", ())])]
-            options = [(index, one) for index, one in listed if one.get("type") != "null"]
-            if len(options) == len(fact.fields):
-                # As the generator calls the models in it.
-                texts = [
-                    self._text(one, part, f"{hint}_type_{index}", role, operation, trail, found)
-                    for one, (index, part) in zip(fact.fields, options, strict=True)
-                ]
-            else:
-                texts = [_KINDS.get(one.kind, one.kind) for one in fact.fields]
+        if fact.type == "union":
+            alternatives = [*node.get("anyOf", ()), *node.get("oneOf", ())]
+            # A list of types is a union, too.
+            alternatives = alternatives or [{**node, "type": kind} for kind in node.get("type", ())]
+            options = [(index, one) for index, one in enumerate(alternatives) if one.get("type") != "null"]
+            # As the generator names the models in it.
+            texts = [
+                self._text(one, part, f"{hint}_type_{index}", role, operation, trail, found)
+                for one, (index, part) in zip(fact.fields, options, strict=True)
+            ]
             return " or ".join(texts)
-        if fact.kind != "object" or not fact.fields:
-            return _KINDS.get(fact.kind, fact.kind)
+        if fact.type != "object" or not fact.fields:
+            return _KINDS.get(fact.type, fact.type)
         alternatives = [one for one in node.get("anyOf") or node.get("oneOf") or () if one.get("type") != "null"]
         if len(alternatives) == 1:
             return self._text(fact, alternatives[0], hint, role, operation, trail, found)
@@ -247,17 +251,17 @@ class Specification:
         self, name: str, fact: Fact, node: Node, role: str, operation: str, trail: tuple[str, ...], found: set[str]
     ) -> None:
         model = self.models.setdefault(name, Model())
-        model.given |= role == "given"
-        model.answered |= role == "answered"
-        model.free, model.schemas = fact.free, [*self._listings(node)]
+        model.passed |= role == "passed"
+        model.returned |= role == "returned"
+        model.free, model.schemas = fact.additional, [*self._listings(node)]
         if operation not in model.calls:
             model.calls.append(operation)
         if name in trail:
             return
         schemas = dict(self._properties(node))
         for child in fact.fields:
-            member = self._member(child, schemas[child.wire], name, role, operation, (*trail, name))
-            model.fields[child.wire] = member
+            member = self._member(child, schemas[child.wire_name], name, role, operation, (*trail, name))
+            model.fields[child.wire_name] = member
             found |= member.models
 
 
@@ -265,7 +269,7 @@ def load(path: Path, package: str) -> Specification:
     """Read a specification.
 
     Raises:
-        ReportError: if it is missing, no YAML, or nothing that can be generated from.
+        ReportError: if it is missing, not YAML, or code cannot be generated from it.
     """
     try:
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -274,7 +278,9 @@ def load(path: Path, package: str) -> Specification:
     except (OSError, yaml.YAMLError, SpecError) as error:
         raise ReportError(f"{path.name} cannot be read: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
-        raise ReportError(f"{path.name} is no OpenAPI document of ours ({type(error).__name__}: {error})") from None
+        raise ReportError(
+            f"{path.name} is not a supported OpenAPI document ({type(error).__name__}: {error})"
+        ) from None
 
 
 def _class(name: str) -> str:

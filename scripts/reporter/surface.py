@@ -1,18 +1,18 @@
-"""The public Python surface, read from the sources by griffe without importing them, in a form that can be kept.
+"""The public Python surface, read from the sources by griffe without importing them, in a form that can be recorded.
 
 What is public:
 
-- modules without an underscore at the top of each package, and all below, up to a package that says by `__all__` what
-  it offers, modules included;
-- in a module, what its `__all__` names, or else everything of its own without an underscore;
-- in a class, everything without an underscore, with what private base classes hand down, and what makes it iterable,
-  callable, comparable or a context manager;
+- modules without an underscore at the top of each package, and all below, up to a package whose `__all__` lists what
+  it exports, modules included;
+- in a module, the names in its `__all__`, or else everything it defines without an underscore;
+- in a class, everything without an underscore, including what it inherits from private base classes, and the methods
+  that make it iterable, callable, comparable or a context manager;
 - the constructor of a class whose docstring has `Args:`, or refers to that of another class (see `Other`), and of a
-  model; everything else is made by the SDK itself;
-- the resources of the clients, with the calls that are bound in them.
+  model; the SDK itself constructs everything else;
+- the resources of the clients, with their calls.
 
-Each thing stands under its shortest public name; other public names of it are aliases. Annotations are written out:
-private type aliases and the type variables of private base classes are replaced by what they stand for.
+Each object is listed under its shortest public name; its other public names are aliases. Annotations are expanded:
+private type aliases and the type variables of private base classes are replaced by their values.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any
 
 import griffe
 
+from . import apis
 from .changes import ReportError
-from .constructors import is_made_by_callers, makes_constructor, options
+from .constructors import has_generated_constructor, is_constructed_by_callers, options
 from .deprecations import notes, unwrapped
 
-PACKAGES = ("ispring_learn_client", "smarterproctoring_client", "invigilate", "invigilate_pytest")
-# How often a name is replaced by what it stands for; more would be a definition that turns in circles.
+# How often a name is replaced by its value; more would be a circular definition.
 _MOST_NAMES = 8
 _SPECIAL = frozenset(
     f"__{name}__"
@@ -40,28 +40,28 @@ _SPECIAL = frozenset(
 )
 
 Surface = dict[str, dict[str, Any]]
-"""Public name -> what it is:
+"""The public objects, by name:
 
 - `{"kind": "module"}`
-- `{"kind": "class", "bases": [...]}`, all public ancestors
+- `{"kind": "class", "bases": [...]}`, all public ancestors; a sync client also has `variable`, its name in reports
 - `{"kind": "function", "signatures": [...]}`, several if it is overloaded
 - `{"kind": "call", "describes": ...}`, a call of a client, with the signature of that generated function
-- `{"kind": "attribute", "type": ..., "value": ...}`, as far as they are known
+- `{"kind": "attribute", "type": ..., "value": ...}`, as far as known
 - `{"kind": "alias", "of": ...}`
 
-A signature is `{"parameters": [[name, kind, type, default], ...], "returns": ..., "async": true, "method": ...}`; what
-is not there is not annotated, has no default, or is not so. `method` is `class` or `static`.
+A signature is `{"parameters": [[name, kind, type, default], ...], "returns": ..., "async": true, "method": ...}`, with
+only the keys that apply. `method` is `class` or `static`.
 
-What is deprecated has `deprecated` with the text of the warning, and a function or a call that takes an argument by an
-old name as well has `renamed`: `{old name: [new name, version that removes it]}`.
+A deprecated object has `deprecated` with the text of the warning, and a function or a call that still accepts an old
+name of an argument has `renamed`: `{old name: [new name, version that removes it]}`.
 """
 
 
 class _Instances(griffe.Extension):
-    """Adds annotated attributes that other methods than the constructor set; griffe reads the constructor alone."""
+    """Adds annotated attributes that methods other than the constructor set; griffe reads only the constructor."""
 
     def on_function_instance(self, *, node: Any, func: griffe.Function, **_: Any) -> None:
-        """Take what stands as `self.name: type = ...` in the body."""
+        """Add what the body declares as `self.name: type = ...`."""
         if func.name == "__init__" or not isinstance(func.parent, griffe.Class) or not isinstance(node, ast.AST):
             return
         for statement in getattr(node, "body", []):
@@ -80,28 +80,34 @@ def read(root: Path) -> Surface:
     Raises:
         ReportError: if a package is missing or cannot be parsed.
     """
+    registry = apis.read(root)
+    packages = apis.packages(registry)
     loader = griffe.GriffeLoader(
         search_paths=[root / "facade", root / "generated"],
         allow_inspection=False,
         extensions=griffe.load_extensions(_Instances),
     )
     try:
-        for package in PACKAGES:
+        for package in packages:
             loader.load(package, submodules=True)
     except (ImportError, SyntaxError, griffe.GriffeError) as error:
         raise ReportError(f"the Python surface cannot be read: {error}") from None
     loader.resolve_aliases(implicit=True, external=False)
-    return _Reader(loader.modules_collection).surface()
+    found = _Reader(loader.modules_collection, packages).surface()
+    for client, variable in apis.variables(registry).items():
+        if f"invigilate.{client}" in found:
+            found[f"invigilate.{client}"]["variable"] = variable
+    return found
 
 
 class _Reader:
-    def __init__(self, modules: griffe.ModulesCollection) -> None:
-        self.modules = modules
+    def __init__(self, modules: griffe.ModulesCollection, packages: tuple[str, ...]) -> None:
+        self.modules, self.packages = modules, packages
         self.public: dict[str, str] = {}
         self.found: Surface = {}
 
     def surface(self) -> Surface:
-        listed = [entry for package in PACKAGES for entry in self._listed(self.modules[package])]
+        listed = [entry for package in self.packages for entry in self._listed(self.modules[package])]
         for name, thing in sorted(listed, key=lambda entry: (entry[0].count("."), entry[0])):
             self.public.setdefault(thing.canonical_path, name)
         for name, thing in listed:
@@ -123,7 +129,7 @@ class _Reader:
             target = _target(member)
             if target is None or target.is_module:
                 continue
-            # Without __all__, what is imported is not offered.
+            # Without __all__, imports are not exported.
             if (not member.is_alias or module.exports is not None) and not _is_type_variable(target):
                 yield f"{module.path}.{name}", target
         for name, member in sorted(module.members.items()):
@@ -151,21 +157,21 @@ class _Reader:
         members: dict[str, tuple[Any, dict[str, str]]] = {}
         inherited: set[str] = set()
         for one, variables in lineage:
-            # What a public ancestor hands down stands there.
+            # What a public ancestor defines is listed there.
             if one is not thing and one.canonical_path in self.public:
                 inherited |= set(one.members) - set(members)
             for member_name, member in one.members.items():
                 if member_name not in inherited:
                     members.setdefault(member_name, (member, variables))
         model = ".models." in thing.path
-        if makes_constructor(thing) and (model or is_made_by_callers(thing)):
+        if has_generated_constructor(thing) and (model or is_constructed_by_callers(thing)):
             self._constructor(name, [one for one, _ in reversed(lineage)], model)
         for member_name, (member, variables) in members.items():
             path = f"{name}.{member_name}"
             target = _target(member)
             if path in self.found or target is None or target.is_class or target.is_module:
                 continue
-            if member_name == "__init__" and not is_made_by_callers(thing):
+            if member_name == "__init__" and not is_constructed_by_callers(thing):
                 continue
             if member_name.startswith("_") and member_name not in _SPECIAL:
                 continue
@@ -173,14 +179,16 @@ class _Reader:
                 self.found[path] = self._function(target, member_name, variables)
                 continue
             self.found[path] = self._attribute(target, variables)
+            if modes := _modes(target.annotation):
+                mode = modes[".Async" in name]
+                self.found[path]["type"] = f"{mode.left.canonical_path.rpartition('.')[2]}[{mode.slice}]"
             self._resource(path, target)
 
     def _resource(self, path: str, attribute: Any) -> None:
-        """List the calls of a resource below the client; the async client has the same."""
-        annotation = attribute.annotation
-        left = annotation.left if isinstance(annotation, griffe.ExprSubscript) else annotation
-        thing = self._known(left.canonical_path) if isinstance(left, griffe.Expr) else None
-        if thing is None or not thing.is_class or thing.canonical_path in self.public or ".Async" in path:
+        """List the calls of a resource of the sync client; the async client has the same."""
+        modes = _modes(attribute.annotation)
+        thing = self._known(modes[0].left.canonical_path) if modes else None
+        if thing is None or not thing.is_class or ".Async" in path:
             return
         for name, member in thing.members.items():
             if name.startswith("_") or member.is_alias:
@@ -193,12 +201,12 @@ class _Reader:
                 self.found[f"{path}.{name}"] = self._attribute(member, {})
                 continue
             described = self._named(inner)
-            # What it is bound to may be gone; it is a call all the same.
+            # The function may be missing; it is still a call.
             whole = inner.canonical_path if described is None else described.path
             self.found[f"{path}.{name}"] = {"kind": "call", "describes": whole, **notes(calls)}
 
     def _bound(self, value: Any) -> tuple[Any, list[Any]]:
-        """What a call of a resource is bound to, and the deprecations around it."""
+        """Return the function that a call is bound to, and the deprecations around it."""
         if isinstance(value, griffe.ExprCall) and str(value.function) == "operation" and value.arguments:
             return unwrapped(value.arguments[0])
         return None, []
@@ -232,23 +240,25 @@ class _Reader:
         return signature
 
     def _constructor(self, name: str, lineage: list[Any], model: bool) -> None:
-        """The constructor that attrs, dataclasses or a named tuple makes of annotated attributes.
+        """Record the constructor that attrs, dataclasses or a named tuple generates from annotated attributes.
 
-        Its parameters count as keywords in a model: where a member stands among its neighbours is no promise.
+        Those of a model count as keyword-only: the order of its fields is not public.
         """
         parameters: dict[str, list[Any]] = {}
-        for attribute in (member for one in lineage if makes_constructor(one) for member in one.members.values()):
+        for attribute in (
+            member for one in lineage if has_generated_constructor(one) for member in one.members.values()
+        ):
             if not attribute.is_attribute or attribute.annotation is None:
                 continue
             value = "" if attribute.value is None else str(attribute.value)
-            given = options(attribute.value)
-            if str(attribute.annotation).startswith("ClassVar") or given.get("init") == "False":
+            passed = options(attribute.value)
+            if str(attribute.annotation).startswith("ClassVar") or passed.get("init") == "False":
                 continue
-            parameter = ast.literal_eval(given["alias"]) if "alias" in given else attribute.name
+            parameter = ast.literal_eval(passed["alias"]) if "alias" in passed else attribute.name
             if parameter.startswith("_"):
                 continue
-            default = given.get("default", given.get("factory")) if given else value or None
-            kind = "keyword-only" if model or given.get("kw_only") == "True" else "positional or keyword"
+            default = passed.get("default", passed.get("factory")) if passed else value or None
+            kind = "keyword-only" if model or passed.get("kw_only") == "True" else "positional or keyword"
             parameters[parameter] = [parameter, kind, self._text(attribute.annotation, {}), default]
         if parameters:
             signature = {"parameters": list(parameters.values()), "returns": None}
@@ -266,9 +276,9 @@ class _Reader:
             record["type"] = self._text(annotation, variables)
         value = None if thing.is_function else thing.value
         if isinstance(value, griffe.ExprTuple) and _is_of_numbers(thing.parent):
-            # The first is the number; what else is said of it is no part of what callers rely on.
+            # The first is the number; callers do not rely on the rest.
             value = value.elements[0]
-        # Members of enums and short constants are part of what callers rely on; the version changes by itself.
+        # Callers rely on enum members and short constants; the version changes by itself.
         plain = isinstance(value, str) and len(value) <= 60 and thing.name != "__version__"
         if annotation is None and (plain or isinstance(value, griffe.ExprSubscript | griffe.ExprBinOp)):
             record["value"] = str(value)
@@ -283,7 +293,7 @@ class _Reader:
             return None
 
     def _ancestors(self, thing: Any, variables: dict[str, str]) -> list[tuple[Any, dict[str, str]]]:
-        """The ancestors in these packages, each with what its type variables stand for."""
+        """Return the ancestors in these packages, each with the values of its type variables."""
         found: list[tuple[Any, dict[str, str]]] = []
         for base in thing.bases:
             generic = isinstance(base, griffe.ExprSubscript)
@@ -291,13 +301,13 @@ class _Reader:
             ancestor = self._known(left.canonical_path) if isinstance(left, griffe.Expr) else None
             if ancestor is None or not ancestor.is_class:
                 continue
-            given: dict[str, str] = {}
+            passed: dict[str, str] = {}
             if generic:
                 inside = base.slice.elements if isinstance(base.slice, griffe.ExprTuple) else [base.slice]
-                given = dict(
+                passed = dict(
                     zip(_variables(ancestor), (self._text(one, variables) or "" for one in inside), strict=False)
                 )
-            found += [(ancestor, given), *self._ancestors(ancestor, given)]
+            found += [(ancestor, passed), *self._ancestors(ancestor, passed)]
         return found
 
     def _foreign_bases(self, thing: Any) -> list[str]:
@@ -310,15 +320,15 @@ class _Reader:
         return names
 
     def _text(self, annotation: Any, variables: dict[str, str]) -> str | None:
-        """Write an annotation out, with private names replaced by what they stand for."""
+        """Return an annotation with private names replaced by their values."""
         if annotation is None:
             return None
         meant = _meant(annotation)
         tree = ast.parse(str(annotation), mode="eval")
         return ast.unparse(_Names(self, meant, variables, 0).visit(tree))
 
-    def stands_for(self, path: str, name: str) -> Any:
-        """The value of a private type alias, or `None`."""
+    def value_of_alias(self, path: str, name: str) -> Any:
+        """Return the value of a private type alias, or `None`."""
         thing = self._known(path)
         if thing is None or not thing.is_attribute or thing.canonical_path in self.public or _is_type_variable(thing):
             return None
@@ -334,7 +344,7 @@ class _Names(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.variables:
             return ast.parse(self.variables[node.id], mode="eval").body
-        value = self.reader.stands_for(self.meant.get(node.id, ""), node.id) if self.depth < _MOST_NAMES else None
+        value = self.reader.value_of_alias(self.meant.get(node.id, ""), node.id) if self.depth < _MOST_NAMES else None
         if value is None:
             return node
         meant = {
@@ -350,14 +360,23 @@ class _Names(ast.NodeTransformer):
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        # A name in quotes, for what is defined later.
+        # A name in quotes, defined later.
         if isinstance(node.value, str) and node.value.isidentifier():
             return ast.Name(node.value)
         return node
 
 
+def _modes(annotation: Any) -> list[Any]:
+    """Return the types of a resource for the sync and the async client, from `Lazy[...]`; otherwise nothing."""
+    if isinstance(annotation, griffe.ExprSubscript) and str(annotation.left) == "Lazy":
+        elements = annotation.slice.elements if isinstance(annotation.slice, griffe.ExprTuple) else []
+        if len(elements) == 2 and all(isinstance(one, griffe.ExprSubscript) for one in elements):
+            return list(elements)
+    return []
+
+
 def _deprecation(thing: Any) -> dict[str, Any]:
-    """What the decorators of a function or a class, or of its overloads, say of deprecations."""
+    """Return the deprecations of a function or a class, and of its overloads."""
     parts = [*(thing.overloads or ()), thing] if thing.is_function else [thing]
     return notes(decorator.value for part in parts for decorator in part.decorators)
 
@@ -370,13 +389,13 @@ def _target(member: Any) -> Any:
 
 
 def _meant(expression: Any) -> dict[str, str]:
-    """Each name in an expression, with the path of what it names."""
+    """Return the path of each name in an expression."""
     parts = expression.iterate(flat=True) if isinstance(expression, griffe.Expr) else ()
     return {part.name: part.canonical_path for part in parts if isinstance(part, griffe.ExprName)}
 
 
 def _is_of_numbers(thing: Any) -> bool:
-    """Whether it is an enum of numbers, such as exit codes."""
+    """Return whether it is an enum of numbers, such as exit codes."""
     bases = thing.bases if thing is not None and thing.is_class else ()
     return any(isinstance(base, griffe.Expr) and base.canonical_path == "enum.IntEnum" for base in bases)
 
@@ -394,4 +413,4 @@ def _variables(thing: Any) -> list[str]:
     return []
 
 
-__all__ = ["PACKAGES", "Surface", "read"]
+__all__ = ["Surface", "read"]

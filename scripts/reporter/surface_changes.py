@@ -1,4 +1,4 @@
-"""What differs between two public surfaces, and what that means for callers."""
+"""Changes between two public surfaces, and what they mean for callers."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ _MODEL = re.compile(r"(\w+)\.models\.(\w+)(?:\.(\w+))?")
 
 
 def compare(old: Surface, new: Surface) -> list[Change]:
-    """List what differs; each thing on its own, however many differences have the same cause."""
+    """List all changes, each on its own even if several have the same cause."""
     return [*_Comparison(old, new).changes()]
 
 
 def shown(name: str, surface: Surface) -> str:
-    """How a public name is shown to people: a call of a client as it is written."""
-    for client, variable in (("SmarterProctoring", "client"), ("ISpringLearn", "ispring")):
-        prefix = f"invigilate.{client}."
-        if name.startswith(prefix) and (name.count(".") == 3 or surface.get(name, {}).get("kind") == "call"):
-            return f"{variable}.{name.removeprefix(prefix)}"
+    """Return a public name as reports show it: a call of a client as it is written."""
+    client = ".".join(name.split(".")[:2])
+    variable = surface.get(client, {}).get("variable")
+    if variable and (name.count(".") == 3 or surface.get(name, {}).get("kind") == "call"):
+        return f"{variable}.{name.removeprefix(f'{client}.')}"
     return name
 
 
 class View:
-    """A surface with names resolved, as Python would resolve them."""
+    """A surface that resolves names as Python does."""
 
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
-        self.given, self.answered = set[str](), set[str]()
+        self.passed, self.returned = set[str](), set[str]()
         for name, record in surface.items():
             if _OPERATION.fullmatch(name) and record["kind"] == "function":
                 package = name.split(".")[0]
                 for signature in record["signatures"]:
                     for _, _, annotation, _ in signature["parameters"]:
-                        self.given |= self._models(package, annotation)
-                    self.answered |= self._models(package, signature["returns"])
-        self.given, self.answered = self.reached(self.given), self.reached(self.answered)
+                        self.passed |= self._models(package, annotation)
+                    self.returned |= self._models(package, signature["returns"])
+        self.passed, self.returned = self.reached(self.passed), self.reached(self.returned)
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """What stands under a name, through aliases and base classes."""
+        """Return the record of a name, through aliases and base classes."""
         record = self.surface.get(name)
         if record is not None:
             return self.find(record["of"]) if record["kind"] == "alias" else record
@@ -63,7 +63,7 @@ class View:
         return None
 
     def reached(self, models: set[str]) -> set[str]:
-        """Models, and those in their members."""
+        """Return models, and those in their fields."""
         found, waiting = set[str](), sorted(models)
         while waiting:
             model = waiting.pop()
@@ -76,7 +76,7 @@ class View:
         return found
 
     def real(self, name: str) -> str | None:
-        """The name that a thing stands under, if there is one of this name."""
+        """Return the name that an object is listed under, if there is one of this name."""
         record = self.surface.get(name)
         if record is not None:
             return str(record["of"]) if record["kind"] == "alias" else name
@@ -90,7 +90,7 @@ class View:
 
 
 def subjects(name: str, record: dict[str, Any] | None, parameter: str = "") -> frozenset[Subject]:
-    """What a public name, or a parameter of it, is about."""
+    """Return the subjects of a public name, or of a parameter of it."""
     path = record["describes"] if record and record["kind"] == "call" else name
     if (operation := _OPERATION.fullmatch(path)) is not None:
         package, tag, module = operation.groups()
@@ -112,27 +112,27 @@ class _Comparison:
     def changes(self) -> Iterator[Change]:
         for name, record in self.old.surface.items():
             now = self.new.find(name)
-            if self._another(name.rpartition(".")[0]):
-                continue  # it is in something else, and that is the change
-            if now is not None and self._another(name):
-                reason = "code that uses it gets something else"
+            if self._is_another(name.rpartition(".")[0]):
+                continue  # the change is that of its parent
+            if now is not None and self._is_another(name):
+                reason = "code that uses it gets another object"
                 was, is_ = self.old.real(name), self.new.real(name)
                 yield self._change(name, now, "changed", True, reason, was=was, now=is_)
             elif now is not None and record["kind"] == "alias":
-                # What an alias stands for is compared under its own name, as long as it has that.
+                # The target of an alias is compared under its own name, as long as it has one.
                 if self.new.find(record["of"]) is None:
                     yield from self._moved(name, record["of"])
             elif now is not None:
                 yield from self._same(name, record, now)
-            elif self._stands_alone(name, self.new, self.old):
-                yield self._change(name, record, "removed", True, self._gone(name, record), shown_of=self.old)
+            elif self._is_separate(name, self.new, self.old):
+                yield self._change(name, record, "removed", True, self._removal(name, record), shown_of=self.old)
         for name, record in self.new.surface.items():
-            if self.old.find(name) is None and self._stands_alone(name, self.old, self.new):
-                reason = "another name for what there was" if record["kind"] == "alias" else "nothing that was goes"
+            if self.old.find(name) is None and self._is_separate(name, self.old, self.new):
+                reason = "another name for an existing object" if record["kind"] == "alias" else "nothing else changes"
                 yield self._change(name, record, "added", False, reason, shown_of=self.new)
 
-    def _another(self, name: str) -> bool:
-        """Whether a name stands for another thing than it did, whatever the names of both are now."""
+    def _is_another(self, name: str) -> bool:
+        """Return whether a name refers to another object than before, whatever the names of both are now."""
         was, now = self.old.real(name), self.new.real(name)
         if was == now or was is None or now is None:
             return False
@@ -140,23 +140,23 @@ class _Comparison:
         return moved or (self.old.find(now) is not None and self.old.real(now) != was)
 
     def _moved(self, name: str, target: str) -> Iterator[Change]:
-        """Compare what has lost the name under which it was kept, by another name of it."""
+        """Compare an object that lost the name it was listed under, by another name of it."""
         for path, record in self.old.surface.items():
             if path == target or path.startswith(f"{target}."):
                 here = name + path.removeprefix(target)
                 now = self.new.find(here)
                 if now is not None:
                     yield from self._same(here, record, now)
-                elif self._stands_alone(here, self.new, self.old):
-                    yield self._change(here, record, "removed", True, self._gone(path, record), shown_of=self.old)
+                elif self._is_separate(here, self.new, self.old):
+                    yield self._change(here, record, "removed", True, self._removal(path, record), shown_of=self.old)
 
-    def _gone(self, name: str, record: dict[str, Any]) -> str:
+    def _removal(self, name: str, record: dict[str, Any]) -> str:
         above = self.old.surface.get(name.rpartition(".")[0], {})
         error = "ImportError" if above.get("kind") == "module" else "AttributeError"
         return f"code that uses it raises {'ModuleNotFoundError' if record['kind'] == 'module' else error}"
 
-    def _stands_alone(self, name: str, there: View, here: View) -> bool:
-        """Whether what it is in came or went without it; else that is the change."""
+    def _is_separate(self, name: str, there: View, here: View) -> bool:
+        """Return whether its parent was neither added nor removed with it; otherwise that is the change."""
         parent = name.rpartition(".")[0]
         return not parent or parent not in here.surface or there.find(parent) is not None
 
@@ -190,15 +190,15 @@ class _Comparison:
         )
 
     def _same(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-        """Compare what has the same name."""
+        """Compare two records of the same name."""
         yield from self._notes(name, old, new)
         if "call" in (old["kind"], new["kind"]) and old["kind"] == new["kind"]:
-            # The signature is that of the generated function, and compared there, unless it is another one.
+            # The signature is compared with the generated function, unless that is another one.
             if old["describes"] != new["describes"]:
                 yield from self._rebound(name, old, new)
             return
         if old["kind"] != new["kind"]:
-            reason = "it is used in another way"
+            reason = "it is used differently"
             yield self._change(name, new, "changed", True, reason, was=_article(old), now=_article(new))
         elif old["kind"] == "class":
             yield from self._bases(name, old, new)
@@ -208,35 +208,35 @@ class _Comparison:
             yield from self._function(name, new, old["signatures"], new["signatures"])
 
     def _notes(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-        """Compare the deprecations: of the thing itself, and of names of its arguments."""
+        """Compare the deprecations of an object, and of names of its arguments."""
 
         def change(breaking: bool, reason: str, was: str | None, now: str | None, parameter: str = "") -> Change:
             kind = "removed" if breaking else "deprecated"
             one = self._change(name, new, kind, breaking, reason, was=was, now=now, parameter=parameter)
-            # Nothing else is told with it, nor it with anything else.
+            # It is not merged with any other change.
             return one if breaking else replace(one, subjects=frozenset({("deprecated", name, parameter)}))
 
         was, now = old.get("deprecated"), new.get("deprecated")
         if was != now:
-            reason = "it works as before, with a DeprecationWarning" if now else "it raises no warning any more"
+            reason = "it works as before, with a DeprecationWarning" if now else "it no longer raises a warning"
             yield change(False, reason, was, now)
         before, after = old.get("renamed", {}), new.get("renamed", {})
         for argument, (called, until) in after.items():
             if before.get(argument) != after[argument]:
-                reason = "it is still taken, with a DeprecationWarning; type checkers know the new name only"
+                reason = "it is still accepted, with a DeprecationWarning; type checkers know only the new name"
                 text = f"use {called} instead of {argument}, which is removed in {until}"
                 yield change(False, reason, None, text, argument)
         for argument, (called, _) in before.items():
             if argument not in after:
                 other = Words(f"another name for `{called}`")
                 if any(argument == entry[0] for entry in self._entries(new)):
-                    yield change(False, "it raises no warning any more", other, None, argument)
+                    yield change(False, "it no longer raises a warning", other, None, argument)
                 else:
-                    reason = "calls that give it raise TypeError"
+                    reason = "calls that pass it raise TypeError"
                     yield change(True, reason, other, None, argument)
 
     def _entries(self, record: dict[str, Any]) -> list[list[Any]]:
-        """All parameters of a function, or of what a call is bound to."""
+        """Return all parameters of a function, or of the function that a call is bound to."""
         if record["kind"] == "call":
             record = self.new.find(record["describes"]) or {}
         return [entry for signature in record.get("signatures", ()) for entry in signature["parameters"]]
@@ -257,25 +257,25 @@ class _Comparison:
     def _attribute(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
         was, now = old.get("type"), new.get("type")
         model = name.rpartition(".")[0]
-        if ".models." in name and model in self.new.given and model not in self.new.answered:
-            return  # callers give it, so that the constructor's parameter is what counts
+        if ".models." in name and model in self.new.passed and model not in self.new.returned:
+            return  # callers pass it, so only the constructor counts
         if was is not None and now is None:
-            reason = "type checkers no longer know its type, and strict ones object"
+            reason = "type checkers no longer know its type, which strict ones report"
             yield self._change(name, new, "changed", True, reason, was=was, now=Words("without a type"))
             return
         if old.get("value") != new.get("value"):
-            reason = "code that holds the old value no longer finds it"
+            reason = "code that relies on the old value fails"
             yield self._change(name, new, "changed", True, reason, was=old.get("value"), now=new.get("value"))
         elif was is None and now is not None:
-            reason = "its type was there to be inferred, and is declared now"
+            reason = "its type was inferred, and is now declared"
             yield self._change(name, new, "changed", False, reason, now=now)
         kind = result_relation(was, now) if was is not None and now is not None else "same"
         if kind != "same":
             reason = {
-                "wider": "code that reads it must be ready for more types",
-                "narrower": "what it can be is still accepted everywhere",
-                "checked": "type checkers let everything pass that was done with it, and hold code to this type now",
-                "other": "code that reads it finds another type",
+                "wider": "code that reads it must handle more types",
+                "narrower": "its values are still accepted everywhere",
+                "checked": "type checkers accepted any use of it, and now check it against this type",
+                "other": "code that reads it gets another type",
             }[kind]
             yield self._change(name, new, "changed", kind != "narrower", reason, was=was, now=now)
 
@@ -283,16 +283,16 @@ class _Comparison:
         self, name: str, record: dict[str, Any], old: list[dict[str, Any]], new: list[dict[str, Any]]
     ) -> Iterator[Change]:
         model = name.rpartition(".")[0]
-        if name.endswith(".__init__") and model in self.new.answered - self.new.given:
-            return  # the SDK makes them; what is in them is compared member by member
+        if name.endswith(".__init__") and model in self.new.returned - self.new.passed:
+            return  # only the SDK constructs them; their fields are compared
         if len(old) != len(new):
             kept = all(signature in new for signature in old)
-            reason = "every way to call it stays" if kept else "a way to call it is gone"
+            reason = "every overload stays" if kept else "an overload was removed"
             yield self._change(name, record, "changed", not kept, reason, was=_ways(old), now=_ways(new))
             return
         for before, after in zip(old, new, strict=True):
             if name.endswith(".__init__"):
-                # One that attrs or dataclasses make gives nothing as well, though nothing is annotated.
+                # A generated constructor returns nothing either, though without an annotation.
                 before, after = {**before, "returns": None}, {**after, "returns": None}
             for found in signature_changes.compare(before, after, record.get("renamed", {})):
                 yield self._change(
@@ -312,7 +312,7 @@ def _article(record: dict[str, Any]) -> str:
 
 
 def _ways(signatures: list[dict[str, Any]]) -> str:
-    return Words(f"{len(signatures)} way{'s' if len(signatures) > 1 else ''} to call it")
+    return Words(f"{len(signatures)} overload{'s' if len(signatures) > 1 else ''}")
 
 
 __all__ = ["View", "compare", "shown", "subjects"]

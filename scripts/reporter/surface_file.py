@@ -1,4 +1,4 @@
-"""The form in which a public surface is kept."""
+"""The file format of a public surface."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import json
 from .changes import ReportError
 from .surface import Surface
 
-# 2: signatures say whether they are of the class, and what is deprecated is recorded.
-# 3: enums of numbers have them where more is said of a member, as exit codes do.
+# 2: signatures record class methods, and deprecations are recorded.
+# 3: enums of numbers have the number of each member, even with a description, as exit codes do.
 FORMAT = 3
 
 
 def dump(surface: Surface, version: str, specifications: dict[str, str]) -> str:
-    """Write a surface, one thing to a line, so that two of them can be compared by eye as well.
+    """Return a surface as text, one object per line, so that two can be compared by eye.
 
     Args:
         surface: the surface.
-        version: the version that it is of.
-        specifications: file of each specification -> the package that was made from it.
+        version: its version.
+        specifications: the package generated from each specification, by file.
     """
     lines = [f"  {json.dumps(name)}: {json.dumps(record, sort_keys=True)}" for name, record in sorted(surface.items())]
     head = [("format", FORMAT), ("version", version), ("specifications", specifications)]
@@ -27,10 +27,10 @@ def dump(surface: Surface, version: str, specifications: dict[str, str]) -> str:
 
 
 def load(text: str) -> Surface:
-    """Read what `dump` wrote.
+    """Parse the output of `dump`.
 
     Raises:
-        ReportError: if it is something else, or of another format.
+        ReportError: if it is not a surface, or of another format.
     """
     try:
         document = json.loads(text)
@@ -40,7 +40,7 @@ def load(text: str) -> Surface:
         if not isinstance(document["version"], str) or not isinstance(document["specifications"], dict):
             raise TypeError
     except (ValueError, KeyError, TypeError) as error:
-        raise ReportError(f"no surface that this script wrote ({type(error).__name__})") from None
+        raise ReportError(f"not a surface written by this script ({type(error).__name__})") from None
     return objects
 
 

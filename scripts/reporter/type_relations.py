@@ -1,7 +1,7 @@
-"""Whether a type takes more or fewer values than another, from their annotations alone.
+"""Whether a type accepts more or fewer values than another, from their annotations alone.
 
-Exact for what the generated packages and the facade are annotated with: names, unions, literals and generic types. What
-it cannot compare counts as another type.
+Exact for the annotations of the generated packages and the facade: names, unions, literals and generic types. Anything
+else counts as another type.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 Relation = Literal["same", "wider", "narrower", "other"]
 
-# What a value of the first type is as well.
+# Supertypes of the first type.
 _IS_ALSO: dict[str, frozenset[str]] = {
     "bool": frozenset({"int", "float"}),
     "int": frozenset({"float"}),
@@ -26,7 +26,7 @@ _IS_ALSO: dict[str, frozenset[str]] = {
     "Generator": frozenset({"Iterator", "Iterable"}),
     "Coroutine": frozenset({"Awaitable"}),
 }
-# Their arguments may be narrower; those of all others must be the same.
+# Their arguments may be narrower; those of all others must be equal.
 _COVARIANT = frozenset(
     {"AsyncIterable", "AsyncIterator", "AsyncPager", "Awaitable", "Call", "Collection", "Coroutine", "Iterable"}
     | {"Iterator", "Mapping", "Page", "PagedCall", "Pager", "RawResponse", "Response", "Sequence", "frozenset"}
@@ -54,7 +54,7 @@ Type = frozenset[Atom]
 
 @cache
 def parse(annotation: str) -> Type:
-    """Read an annotation as the set of its alternatives."""
+    """Parse an annotation into the set of its alternatives."""
     try:
         return _type(ast.parse(annotation, mode="eval").body)
     except SyntaxError:
@@ -62,7 +62,7 @@ def parse(annotation: str) -> Type:
 
 
 def relation(old: str, new: str) -> Relation:
-    """How the values of the new type compare with those of the old one."""
+    """Return how the values of the new type compare with those of the old one."""
     before, after = parse(old), parse(new)
     if before == after:
         return "same"
@@ -73,17 +73,17 @@ def relation(old: str, new: str) -> Relation:
 
 
 def result_relation(old: str, new: str) -> Relation | Literal["checked"]:
-    """How the types of two results compare: as `relation` says, or `checked`.
+    """Return how the types of two results compare: as `relation`, or `checked`.
 
-    `checked` is a narrower type where there was `Any`. Type checkers let all code pass that uses an `Any`, and hold it
-    to the type from then on: a `str` is not indexed by a name.
+    `checked` is a narrower type instead of `Any`. Type checkers accept any use of an `Any`, and check it from then on:
+    a `str` cannot be indexed by a name.
     """
     found = relation(old, new)
     return "checked" if found == "narrower" and not _within(parse(new), parse(old), any_is_known=False) else found
 
 
 def names(annotation: str) -> set[str]:
-    """All names that an annotation mentions, the last part of each."""
+    """Return the last part of each name in an annotation."""
     found: set[str] = set()
     waiting = [parse(annotation)]
     while waiting:
@@ -138,7 +138,7 @@ def _fits(one: Atom, other: Atom, any_is_known: bool) -> bool:
     if one.name != other.name and other.name not in _IS_ALSO.get(one.name, ()):
         return False
     if one.arguments is None or other.arguments is None:
-        # Without arguments, a generic type holds `Any`.
+        # The arguments of a bare generic type are `Any`.
         return other.arguments is None and (any_is_known or one.arguments is None)
     if len(one.arguments) != len(other.arguments):
         return False

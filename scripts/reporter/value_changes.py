@@ -1,6 +1,6 @@
-"""What differs between two versions of one value: of an argument or a field, of its items, of the options of a union.
+"""Changes of one value: of an argument or a field, of its items, of the options of a union.
 
-Members of documented objects are not compared here: they are fields of models.
+Properties of documented objects are not compared here: they are fields of models.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from regenerator.schemas import Fact
 from .changes import Words
 from .judgements import falls, is_any_line, pattern, rises
 
-# Kinds that are sent as text. The latter are texts of a form of their own; all others are refused.
-_TEXTS = frozenset({"string", "comma", "timestamp", "date", "uuid"})
+# Types that are sent as strings. Those in the second set have a format, and other strings are rejected.
+_STRINGS = frozenset({"string", "comma", "timestamp", "date", "uuid"})
 _FORMS = frozenset({"timestamp", "date", "uuid"})
+_FORM_NAMES = {"timestamp": "timestamps", "date": "dates", "uuid": "UUIDs"}
 _WORDS = {
-    "string": "text",
-    "comma": "text",
-    "timestamp": "a time",
+    "string": "a string",
+    "comma": "a string",
+    "timestamp": "a timestamp",
     "date": "a date",
     "uuid": "a UUID",
     "integer": "an integer",
@@ -36,12 +37,12 @@ class Difference:
     """One difference.
 
     Attributes:
-        breaking: whether what was given so far may be refused; never for what only comes in answers.
+        breaking: whether values passed so far may be rejected; never for values that only responses contain.
         reason: what it means for callers.
-        was: how it was, or `None`.
-        now: how it is, or `None`.
+        was: the old state, or `None`.
+        now: the new state, or `None`.
         kind: `added`, `removed` or `changed`.
-        area: `enum value`, or nothing for that of what the value belongs to.
+        area: `enum value`, or empty for that of the argument or field.
     """
 
     breaking: bool
@@ -53,57 +54,57 @@ class Difference:
 
 
 def options(fact: Fact) -> tuple[Fact, ...]:
-    """The options of a union, those of unions in it included; of anything else, itself."""
-    if fact.kind != "union":
+    """Return the options of a union, flattened; of anything else, itself."""
+    if fact.type != "union":
         return (fact,)
     return tuple(inner for option in fact.fields for inner in options(option))
 
 
 def parts(fact: Fact) -> Iterator[Fact]:
-    """Every value that is no union: the options, and the items of arrays."""
+    """Yield every value that is not a union: the options, and the items of arrays."""
     for option in options(fact):
         yield option
         if option.items is not None:
             yield from parts(option.items)
 
 
-def refused(old: Fact, new: Fact) -> str:
-    """Why a kind of value that was taken is refused now, or nothing if none is.
+def rejected(old: Fact, new: Fact) -> str:
+    """Return why a type of value that was accepted is now rejected, or an empty string if none is.
 
-    Texts of a special form stand in Python's types as wider than text (`datetime | str`), and options of one type not
-    at all, so that the types alone do not tell.
+    The types in Python do not show this: strings with a format are wider there (`datetime | str`), and options of one
+    type look alike.
     """
     for one, other in _pairs(old, new):
         if other is None:
-            if not any(_takes_all(one, option) for option in options(new)):
-                return f"{_words(one)} is no longer taken as it was"
-        elif one.kind != other.kind and other.kind in _FORMS:
-            return f"texts that were taken are refused, unless each is the text of {_WORDS[other.kind]}"
-        elif (one.kind, other.kind) == ("number", "integer"):
-            return "numbers with a fraction are refused"
-        elif one.free and not other.free and not one.fields:
-            # With documented members on both sides, it is told once for the model.
-            return "objects with other members than the documented ones are refused"
-        elif one.kind == "array" and (reason := refused(_items(one), _items(other))):
+            if not any(_accepts_all(one, option) for option in options(new)):
+                return f"{_words(one)} is no longer accepted"
+        elif one.type != other.type and other.type in _FORMS:
+            return f"strings that were accepted are rejected unless they are {_FORM_NAMES[other.type]}"
+        elif (one.type, other.type) == ("number", "integer"):
+            return "numbers with a fraction are rejected"
+        elif one.additional and not other.additional and not one.fields:
+            # With documented properties on both sides, it is reported once for the model.
+            return "objects with undocumented properties are rejected"
+        elif one.type == "array" and (reason := rejected(_items(one), _items(other))):
             return reason
     return ""
 
 
 def differences(
-    old: Fact, new: Fact, *, given: bool, elsewhere: Callable[[Fact, Fact], bool] = lambda old, new: False
+    old: Fact, new: Fact, *, passed: bool, elsewhere: Callable[[Fact, Fact], bool] = lambda old, new: False
 ) -> list[Difference]:
-    """List what differs in enums, patterns, ranges and masking, each difference once.
+    """List the changes of enums, patterns, ranges and masking, each once.
 
     Args:
-        old: the value as it was.
-        new: the value as it is.
-        given: whether callers give it.
-        elsewhere: whether the change of a pattern is told elsewhere, for all that refer to it.
+        old: the old value.
+        new: the new value.
+        passed: whether callers pass it.
+        elsewhere: whether the change of a pattern is reported elsewhere, for all that refer to it.
     """
     places: dict[Difference, set[str]] = {}
-    for found, place in _all(old, new, given, elsewhere, ""):
+    for found, place in _all(old, new, passed, elsewhere, ""):
         places.setdefault(found, set()).add(place)
-    # What holds for several options is said of the whole.
+    # A change of several options is reported for the union.
     return [
         replace(found, reason=found.reason + (where.pop() if len(where) == 1 else ""))
         for found, where in places.items()
@@ -111,32 +112,32 @@ def differences(
 
 
 def _all(
-    old: Fact, new: Fact, given: bool, elsewhere: Callable[[Fact, Fact], bool], place: str
+    old: Fact, new: Fact, passed: bool, elsewhere: Callable[[Fact, Fact], bool], place: str
 ) -> Iterator[tuple[Difference, str]]:
     if old.sensitive != new.sensitive:
         yield _masking(old, new), place
-    several = "union" in (old.kind, new.kind)
+    several = "union" in (old.type, new.type)
     for one, other in _pairs(old, new):
         if other is None:
-            continue  # its kind of value is gone, which `refused` tells
+            continue  # its type was removed, which `rejected` reports
         where = f", where it is {_words(other)}" if several else place
-        for found in _facets(one, other, given, elsewhere):
+        for found in _facets(one, other, passed, elsewhere):
             yield found, where
-        if one.kind == "array":
-            yield from _all(_items(one), _items(other), given, elsewhere, where)
+        if one.type == "array":
+            yield from _all(_items(one), _items(other), passed, elsewhere, where)
 
 
 def _pairs(old: Fact, new: Fact) -> list[tuple[Fact, Fact | None]]:
-    """Pair each option that was with one that is, or with none.
+    """Pair each old option with a new one, or with none.
 
-    Which of several is no matter: if each takes what its partner took, then nothing is refused that was taken.
+    Which of several does not matter: if each accepts what its partner accepted, nothing that was accepted is rejected.
     """
     before, left = options(old), list(options(new))
     if len(before) == len(left) == 1:
         return [(before[0], left[0] if _alike(before[0], left[0]) else None)]
     found: dict[int, Fact] = {}
-    # The best first, so that what only stands elsewhere, or takes more, is no change for the worse.
-    for fits in (_same, _takes_all, _alike):
+    # The best first, so that an option that only moved, or accepts more, is not reported as breaking.
+    for fits in (_same, _accepts_all, _alike):
         for index, one in enumerate(before):
             partner = None if index in found else next((other for other in left if fits(one, other)), None)
             if partner is not None:
@@ -153,21 +154,21 @@ def _alike(one: Fact, other: Fact) -> bool:
     return _group(one) == _group(other)
 
 
-def _takes_all(one: Fact, other: Fact) -> bool:
-    """Whether what is now takes all that the other took; neither is a union."""
-    if other.kind == "any":
+def _accepts_all(one: Fact, other: Fact) -> bool:
+    """Return whether the new value accepts everything that the old one did; neither is a union."""
+    if other.type == "any":
         return True
     if not _alike(one, other) or (other.fields and not _same(one, other)):
         return False
-    return not refused(one, other) and not any(found.breaking for found in differences(one, other, given=True))
+    return not rejected(one, other) and not any(found.breaking for found in differences(one, other, passed=True))
 
 
 def _group(fact: Fact) -> str:
-    return "string" if fact.kind in _TEXTS else "number" if fact.kind == "integer" else fact.kind
+    return "string" if fact.type in _STRINGS else "number" if fact.type == "integer" else fact.type
 
 
 def _bare(fact: Fact) -> Fact:
-    """A value without what is only documentation."""
+    """Return a value without its documentation."""
     return replace(
         fact,
         description="",
@@ -183,75 +184,75 @@ def _items(fact: Fact) -> Fact:
 
 
 def _words(fact: Fact) -> str:
-    if fact.kind == "array":
-        return "an array" if fact.items is None else f"an array of which each is {_words(fact.items)}"
-    if fact.kind == "union":
+    if fact.type == "array":
+        return "an array" if fact.items is None else f"an array, each item {_words(fact.items)}"
+    if fact.type == "union":
         return " or ".join(dict.fromkeys(_words(option) for option in options(fact)))
-    return _WORDS[fact.kind]
+    return _WORDS[fact.type]
 
 
-# One value that is no union
+# One value that is not a union
 
 
-def _facets(old: Fact, new: Fact, given: bool, elsewhere: Callable[[Fact, Fact], bool]) -> Iterator[Difference]:
-    yield from _values(old.enum, new.enum, given)
-    # A text of a special form has no pattern; what else is refused then, the change of its kind tells.
-    patterned = old.pattern != new.pattern and (new.kind not in _FORMS or old.kind == new.kind)
-    # Any such text is a line.
-    lines = old.kind in _FORMS and old.kind != new.kind and new.pattern is not None and is_any_line(new.pattern)
+def _facets(old: Fact, new: Fact, passed: bool, elsewhere: Callable[[Fact, Fact], bool]) -> Iterator[Difference]:
+    yield from _values(old.enum, new.enum, passed)
+    # A string with a format has no pattern; what else is rejected is reported with the type.
+    patterned = old.pattern != new.pattern and (new.type not in _FORMS or old.type == new.type)
+    # Any such string is one line.
+    lines = old.type in _FORMS and old.type != new.type and new.pattern is not None and is_any_line(new.pattern)
     if patterned and not lines and not elsewhere(old, new):
         breaking, reason = pattern(old.pattern, new.pattern)
         was, now = (_patterned(one.pattern) for one in (old, new))
-        yield Difference(breaking and given, reason if given else _UNCHECKED, was, now)
+        yield Difference(breaking and passed, reason if passed else _UNCHECKED, was, now)
     for facet, narrower in (("minimum", rises), ("maximum", falls)):
         was, now = getattr(old, facet), getattr(new, facet)
         if was != now:
-            breaking = given and narrower(was, now)
-            reason = "values that were taken are refused" if breaking else "values that were taken still are"
-            yield Difference(breaking, reason if given else _UNCHECKED, _range(facet, was), _range(facet, now))
+            breaking = passed and narrower(was, now)
+            reason = "values that were accepted are rejected" if breaking else "values that were accepted still are"
+            yield Difference(breaking, reason if passed else _UNCHECKED, _range(facet, was), _range(facet, now))
     if old.sensitive != new.sensitive:
         yield _masking(old, new)
 
 
-_UNCHECKED = "it is not checked in answers"
+_UNCHECKED = "responses are not checked"
 
 
 def _masking(old: Fact, new: Fact) -> Difference:
     shown = "masked" if new.sensitive else "shown"
-    reason = f"it is {shown} in logs, errors and representations from now on"
+    reason = f"it is now {shown} in logs, errors and reprs"
     was, now = (Words("sensitive" if fact.sensitive else "not sensitive") for fact in (old, new))
     return Difference(False, reason, was, now)
 
 
-def _values(before: tuple[Any, ...], after: tuple[Any, ...], given: bool) -> Iterator[Difference]:
+def _values(before: tuple[Any, ...], after: tuple[Any, ...], passed: bool) -> Iterator[Difference]:
     more, fewer = [one for one in after if one not in before], [one for one in before if one not in after]
     if not before or not after:
         if before:
-            reason = "any value of its type is taken" if given else "any value of its type may come"
+            reason = "any value of its type is accepted" if passed else "any value of its type may be returned"
             yield Difference(False, reason, _list(before), Words("any value"), area="enum value")
         elif after:
-            reason = "other values are refused" if given else "other values still come through"
-            yield Difference(given, reason, Words("any value"), _list(after), area="enum value")
+            reason = "other values are rejected" if passed else "other values still decode"
+            yield Difference(passed, reason, Words("any value"), _list(after), area="enum value")
         return
     if more:
         reason = (
-            "all that was taken still is"
-            if given
-            else "types of answers are open (`Literal[...] | str`), so that code already had to expect values that "
-            "it does not know; a `match` over the known ones needs its `case _`"
+            "all values that were accepted still are"
+            if passed
+            else "response types are open (`Literal[...] | str`), so code already had to handle unknown values; a "
+            "`match` over the known ones needs its `case _`"
         )
         yield Difference(False, reason, None, _list(more), "added", "enum value")
     if fewer:
         reason = (
-            "calls that give it are refused, and type checkers object"
-            if given
-            else "type checkers still accept comparisons with it; it is no longer documented to come"
+            "calls that pass it are rejected, and type checkers report them"
+            if passed
+            else "type checkers still accept comparisons with it"
         )
-        yield Difference(given, reason, _list(fewer), None, "removed", "enum value")
+        yield Difference(passed, reason, _list(fewer), None, "removed", "enum value")
 
 
 def _patterned(value: str | None) -> str:
-    return Words("any text" if value is None else f"text of the pattern `{value}`")
+    return Words("any string" if value is None else f"string matching `{value}`")
 
 
 def _range(facet: str, value: float | None) -> str | None:
@@ -262,4 +263,4 @@ def _list(values: Any) -> str:
     return ", ".join(repr(value) if isinstance(value, str) else str(value) for value in values)
 
 
-__all__ = ["Difference", "differences", "options", "parts", "refused"]
+__all__ = ["Difference", "differences", "options", "parts", "rejected"]

@@ -1,4 +1,4 @@
-"""The version that follows from changes, and what the changelog says of them."""
+"""The next version for a list of changes, and their section of the changelog."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _MOST_NAMES = 4
 
 
 def parse(text: str, what: str) -> Version:
-    """Read a version.
+    """Parse a version.
 
     Raises:
-        ReportError: if it is none; the text names `what`.
+        ReportError: if it is not one; the message names `what`.
     """
     try:
         return Version(text)
     except InvalidVersion:
-        raise ReportError(f"{what}: {text!r} is no version") from None
+        raise ReportError(f"{what}: {text!r} is not a version") from None
 
 
 def following(base: str, changes: Sequence[Change]) -> str:
-    """The lowest version that changes may be released as.
+    """Return the lowest version for a list of changes.
 
-    While the major version is 0, what breaks callers raises the minor version and all else the patch. From 1.0 on, what
-    breaks callers raises the major version, and what is added or deprecated the minor one. What follows a pre-release
-    is its final version, unless that may not hold such changes: 0.2.0 follows 0.2.0rc1, whatever changes.
+    While the major version is 0, breaking changes raise the minor version and all others the patch. From 1.0 on,
+    breaking changes raise the major version, and additions and deprecations the minor one. A pre-release is followed by
+    its final version, unless that does not allow such changes: 0.2.0 follows 0.2.0rc1, whatever changes.
     """
     version = parse(base, "base")
     if not changes:
@@ -52,52 +52,51 @@ def _adds(change: Change) -> bool:
 
 
 def _deprecates(change: Change) -> bool:
-    """Whether something is deprecated from now on; a deprecation that is taken back is of the same kind."""
+    """Return whether something is newly deprecated; a revoked deprecation is of the same kind."""
     return change.kind == "deprecated" and change.now is not None
 
 
 def headline(change: Change, mark: str = "") -> str:
-    """What happened, as a sentence without its full stop.
+    """Return the change as a sentence without its full stop.
 
     Args:
         change: the change.
-        mark: what stands around names and values, as a backquote in Markdown.
+        mark: the mark around names and values, such as a backquote for Markdown.
     """
     was, now = (None if text is None else marked(text, mark) for text in (change.was, change.now))
     name, several = _named(change, mark)
     be, were, ending = ("are", "were", "") if several else ("is", "was", "s")
-    if change.kind == "no longer holds":
+    if change.kind == "fails":
         return name
     if change.area == "enum value" and change.kind in {"added", "removed"}:
         values = now if change.kind == "added" else was
         plural = "s" if values and "', '" in values else ""
         argument = "=)" in change.name
+        verb = ("accept" if argument else "document") + ending
         if change.kind == "added":
-            return f"{name} {f'take{ending}' if argument else 'may be'} the new value{plural} {values}"
-        return (
-            f"{name} no longer {f'take{ending}' if argument else f'{be} documented to be'} the value{plural} {values}"
-        )
+            return f"{name} {verb} the new value{plural} {values}"
+        return f"{name} no longer {verb} the value{plural} {values}"
     if change.kind == "added":
-        # What a new argument or field is needs no repeating of its documented name.
+        # Without repeating the documented name of a new argument or field.
         now = (change.now or "").partition(": ")[2] if change.area in {"parameter", "field"} else now
         return f"{name} {be} new" + (f": {now}" if now else "")
     if change.kind == "removed":
-        return f"{name} {be} gone"
+        return f"{name} {were} removed"
     if change.kind == "deprecated":
         return f"{name} {be} deprecated: {change.now}" if now else f"{name} {be} no longer deprecated"
     if change.kind == "renamed":
-        return f"{name} {be} called {now} now"
+        return f"{name} {were} renamed to {now}"
     if change.area == "sid":
         name = f"the pattern of {name}"
     if was and now:
-        return f"{name} {were} {was}, and {be} {now} now"
+        return f"{name} {be} now {now} ({were} {was})"
     if now:
-        return f"{name} {be} {now} now"
+        return f"{name} {be} now {now}"
     return f"{name} {be} no longer {was}" if was else name
 
 
 def _named(change: Change, mark: str) -> tuple[str, bool]:
-    """The name of what changed, and whether that are several things."""
+    """Return the name of what changed, and whether it is several things."""
     if change.area.startswith("released"):
         return f"{mark}{change.name}{mark}", False
     first, and_, rest = change.name.partition(" and ")
@@ -106,23 +105,23 @@ def _named(change: Change, mark: str) -> tuple[str, bool]:
 
 
 def changelog(changes: Sequence[Change]) -> str:
-    """The section of the changelog, in the form of Keep a Changelog and without a version heading."""
-    told = [change for change in changes if not change.quiet and not change.area.startswith("released")]
-    held = [change.name for change in changes if change.area.startswith("released")]
+    """Return the section of the changelog, in the form of Keep a Changelog and without a version heading."""
+    reported = [change for change in changes if not change.quiet and not change.area.startswith("released")]
+    failing = [change.name for change in changes if change.area.startswith("released")]
     sections: dict[str, list[str]] = {"Added": [], "Changed": [], "Deprecated": [], "Removed": []}
-    for change in told:
+    for change in reported:
         section = {"added": "Added", "removed": "Removed"}.get(change.kind, "Changed")
-        # A new argument that every call must give, or a value that went, changes what there is.
+        # A new required argument, or a removed value, changes what exists.
         if (change.kind == "added" and change.breaking) or (change.kind == "removed" and change.area == "enum value"):
             section = "Changed"
         if _deprecates(change):
             section = "Deprecated"
         sections[section].append(_entry(change))
-    if held and not any(change.breaking for change in told):
-        # A released program fails and nothing else says why: this is what callers must know.
-        some = ", ".join(f"`{name}`" for name in held[:_MOST_NAMES])
-        more = f" and {len(held) - _MOST_NAMES} more" if len(held) > _MOST_NAMES else ""
-        text = f"programs that were right fail; say here which, and what they have to change ({some}{more})"
+    if failing and not any(change.breaking for change in reported):
+        # A released program fails and no other change says why, so callers must be reported.
+        some = ", ".join(f"`{name}`" for name in failing[:_MOST_NAMES])
+        more = f" and {len(failing) - _MOST_NAMES} more" if len(failing) > _MOST_NAMES else ""
+        text = f"programs that worked now fail; write here which, and what to change ({some}{more})"
         sections["Changed"].append(_filled(f"**Breaking:** {text}"))
     if not any(sections.values()):
         return "### Changed\n\n- Documentation only.\n" if changes else ""
