@@ -38,11 +38,11 @@ from invigilate.sandbox.behaviours import behaviour_of
 
 # Those of the quick form come first.
 BEHAVIOURS = (
-    "late_by_reads", "approval_later", "cancelled_to_needs_proctor", "scheduled_before",
+    "late_by_reads", "approval_later", "canceled_to_needs_proctor", "scheduled_before",
     "rounded_times+touched_edit_date", "default", "late_by_time", "approval_never",
 )  # fmt: skip
 WORKERS = {"sync": 32, "async": 200}
-UNSAFE = ("scheduleExamSession", "rescheduleExamSession", "cancelExamSession")
+NOT_IDEMPOTENT = ("scheduleExamSession", "rescheduleExamSession", "cancelExamSession")
 SAFE = ("getExamSession", "getServiceDistribution", "updateCourseOffering")
 MOST_GROWTH = 20.0
 TIMEOUT = 0.8
@@ -51,8 +51,8 @@ GRACE = 5.0
 ON_ANY: tuple[Callable[[float], faults.Fault], ...] = (
     lambda p: faults.reset_before_reading(probability=p),
     lambda p: faults.reset_after_reading(probability=p),
-    lambda p: faults.drop_answer(probability=p),
-    lambda p: faults.close_unanswered(probability=p),
+    lambda p: faults.drop_response(probability=p),
+    lambda p: faults.close_without_response(probability=p),
     lambda p: faults.html_502(probability=p),
     lambda p: faults.html_502(probability=p, applied=True),
     lambda p: faults.html_520(probability=p, applied=True),
@@ -73,10 +73,10 @@ ON_ANY: tuple[Callable[[float], faults.Fault], ...] = (
     lambda p: faults.stall(probability=p / 4, seconds=TIMEOUT + 0.4, times=1),
     lambda p: faults.stall(probability=p / 4, seconds=TIMEOUT + 0.4, times=1, applied=True),
 )
-ON_UNSAFE: tuple[Callable[[float], faults.Fault], ...] = (
+ON_NOT_IDEMPOTENT: tuple[Callable[[float], faults.Fault], ...] = (
     lambda p: faults.apply_late(probability=p, delay=0.2),
-    lambda p: faults.apply_late(probability=p, delay=0.05, answer="504"),
-    lambda p: faults.apply_late(probability=p, delay=0.5, answer="close"),
+    lambda p: faults.apply_late(probability=p, delay=0.05, response="504"),
+    lambda p: faults.apply_late(probability=p, delay=0.5, response="close"),
 )
 
 
@@ -96,10 +96,10 @@ class Truth:
 
     def reached(self, phase: Phase, exchange: Exchange) -> None:
         """See `Interceptor`."""
-        if phase is Phase.APPLIED and exchange.answer is not None:
+        if phase is Phase.APPLIED and exchange.response is not None:
             # As servers do: verdicts look at it.
-            exchange.answer.headers.setdefault("Date", formatdate(usegmt=True))
-        if exchange.operation_id not in UNSAFE:
+            exchange.response.headers.setdefault("Date", formatdate(usegmt=True))
+        if exchange.operation_id not in NOT_IDEMPOTENT:
             return
         with self._lock:
             if phase is Phase.ANNOUNCED:
@@ -109,14 +109,14 @@ class Truth:
                 self._exchanges[body.get("company") or body["cancellationMemo"]].append(exchange)
 
     def applied(self, call: str) -> int:
-        """How often a call was carried out, so far."""
+        """How often a request was applied, so far."""
         with self._lock:
             return sum(exchange.applied for exchange in self._exchanges.get(call, ()))
 
 
 @dataclass
 class Made:
-    """One call that must not be repeated, and what was said of it."""
+    """One request that must not be sent twice, and what was reported of it."""
 
     key: str
     operation: str
@@ -151,7 +151,7 @@ class Findings:
 
 
 async def settle(value: Any) -> Any:
-    """What a call of either client gives."""
+    """Return what a call of either client returns."""
     return await value if inspect.isawaitable(value) else value
 
 
@@ -202,9 +202,9 @@ class Round:
 
     def _plan(self) -> None:
         draw = random.Random(f"plan {self.seed} {self.mode} {self.behaviour}")
-        for operation in (*UNSAFE, *SAFE):
-            kinds = [*ON_ANY, *(ON_UNSAFE * 2 if operation in UNSAFE else ())]
-            most = 0.07 if operation in UNSAFE else 0.03
+        for operation in (*NOT_IDEMPOTENT, *SAFE):
+            kinds = [*ON_ANY, *(ON_NOT_IDEMPOTENT * 2 if operation in NOT_IDEMPOTENT else ())]
+            most = 0.07 if operation in NOT_IDEMPOTENT else 0.03
             for kind in draw.sample(kinds, 14):
                 self.sandbox.faults.add(operation, kind(draw.uniform(0.005, most)))
         self.sandbox.faults.add("smarterproctoring", faults.reset_on_connect(probability=0.01))
@@ -247,22 +247,26 @@ class Round:
         before = await self._before(sids, draw)
         paid = draw.random() < 0.6
         payment = {"amount": 25, "currency": "USD", "card_token": "tok"} if paid else {}
-        if not await self._unsafe(UNSAFE[0], sessions.schedule, {**sids, **values, **payment}, before, draw, paid):
+        if not await self._not_idempotent(
+            NOT_IDEMPOTENT[0], sessions.schedule, {**sids, **values, **payment}, before, draw, paid
+        ):
             return
         while draw.random() < 0.6 and self.left > 0:
-            await self._safe(session, sids, draw)
+            await self._idempotent(session, sids, draw)
             before = await self._before(sids, draw)
             values = self._values(draw, before)
-            if not await self._unsafe(UNSAFE[1], sessions.reschedule, {**sids, **values}, before, draw):
+            if not await self._not_idempotent(NOT_IDEMPOTENT[1], sessions.reschedule, {**sids, **values}, before, draw):
                 return
         if draw.random() < 0.6 and self.left > 0:
             before = await self._before(sids, draw)
             memo = {"reason": "changed-time"} if draw.random() < 0.5 else {}
-            if not await self._unsafe(UNSAFE[2], sessions.cancel, {**sids, **memo}, before, draw):
+            if not await self._not_idempotent(NOT_IDEMPOTENT[2], sessions.cancel, {**sids, **memo}, before, draw):
                 return
             values = self._values(draw, None)
             before = await self._before(sids, draw)
-            await self._unsafe(UNSAFE[0], sessions.schedule, {**sids, **values, **payment}, before, draw, paid)
+            await self._not_idempotent(
+                NOT_IDEMPOTENT[0], sessions.schedule, {**sids, **values, **payment}, before, draw, paid
+            )
 
     def _values(self, draw: random.Random, before: Any) -> dict[str, Any]:
         moment = datetime(2027, 3, 1, 8, tzinfo=UTC) + timedelta(seconds=draw.randrange(10_000_000))
@@ -281,7 +285,7 @@ class Round:
             return None
         return await self._call("get", lambda: self.client.exam_sessions.get(**sids))
 
-    async def _safe(self, session: KnownSession, sids: dict[str, str], draw: random.Random) -> None:
+    async def _idempotent(self, session: KnownSession, sids: dict[str, str], draw: random.Random) -> None:
         client, kind = self.client, draw.random()
         if kind < 0.4:
             await self._call("get", lambda: client.exam_sessions.get(**sids))
@@ -298,9 +302,9 @@ class Round:
         try:
             return await settle(call())
         except OutcomeUnknownError as error:
-            self.findings.broken("unknown outcomes of safe calls", str(error))
+            self.findings.broken("unknown outcomes of idempotent calls", str(error))
         except APIError as error:
-            self.findings.count(self.findings.outcomes, f"safe: {type(error).__name__}")
+            self.findings.count(self.findings.outcomes, f"idempotent: {type(error).__name__}")
         return None
 
     def _count(self, name: str) -> None:
@@ -310,7 +314,7 @@ class Round:
             if self.left % 20 == 0:
                 self.findings.memory.append(resident())
 
-    async def _unsafe(
+    async def _not_idempotent(
         self,
         operation: str,
         call: Callable[..., Any],
@@ -319,13 +323,13 @@ class Round:
         draw: random.Random,
         paid: bool = False,
     ) -> bool:
-        """Make a call that must not be repeated; whether it succeeded."""
+        """Send a request that must not be sent twice; return whether it succeeded."""
         key = f"{self.mode}-{draw.getrandbits(64):016x}"
         made = Made(key, operation, arguments["session_sid"], paid)
         with self.findings.lock:
             self.made.append(made)
         self._count(operation.removesuffix("ExamSession"))
-        mark = "cancellation_memo" if operation == UNSAFE[2] else "company"
+        mark = "cancellation_memo" if operation == NOT_IDEMPOTENT[2] else "company"
         try:
             await settle(call(**arguments, **{mark: key}))
         except OutcomeUnknownError as error:
@@ -334,22 +338,22 @@ class Round:
         except APIError as error:
             sent = getattr(error, "sent", True)
             made.outcome = "refused" if sent else "not sent"
-            self.findings.count(self.findings.outcomes, f"unsafe: {type(error).__name__}")
+            self.findings.count(self.findings.outcomes, f"not idempotent: {type(error).__name__}")
         else:
             made.outcome = "succeeded"
-        self.findings.count(self.findings.outcomes, f"unsafe: {made.outcome}")
+        self.findings.count(self.findings.outcomes, f"not idempotent: {made.outcome}")
         return made.outcome == "succeeded"
 
     async def _check(self, made: Made, error: OutcomeUnknownError, before: Any, draw: random.Random) -> None:
         if draw.random() < 0.2:
             error = pickle.loads(pickle.dumps(error))
         stood = before if before is None or draw.random() < 0.5 else before.to_dict()
-        for given in (stood, None) if stood is not None else (None,):
+        for known in (stood, None) if stood is not None else (None,):
             was_applied = self.truth.applied(made.key)
             self._count("check")
-            result = await settle(self.client.exam_sessions.check(error, before=given))
+            result = await settle(self.client.exam_sessions.check(error, before=known))
             is_applied = self.truth.applied(made.key)
-            verdict, kind = result.verdict.value, "with before" if given is not None else "without"
+            verdict, kind = result.verdict.value, "with before" if known is not None else "without"
             self.findings.count(self.findings.verdicts, f"{kind}: {verdict}", f"{kind}: all")
             note = f"{self.mode} {self.behaviour} {made.operation}, {kind}: {result}"
             if verdict == "APPLIED" and not is_applied:
@@ -403,7 +407,7 @@ def resident() -> float:
 ZERO = (
     "double bookings", "double charges", "calls sent twice", "false APPLIED", "false NOT_VISIBLE", "false successes",
     "false refusals", "leaked connections", "leaked threads", "leaked tasks", "unexpected errors",
-    "unknown outcomes of safe calls", "defects of the sandbox", "memory growth",
+    "unknown outcomes of idempotent calls", "defects of the sandbox", "memory growth",
 )  # fmt: skip
 
 
@@ -430,11 +434,11 @@ def measure(seed: int, calls: int, modes: tuple[str, ...], behaviours: tuple[str
         "seed": seed,
         "seconds": round(time.monotonic() - started, 1),
         "calls": findings.calls.total(),
-        "calls by kind": dict(sorted(findings.calls.items())),
+        "calls by type": dict(sorted(findings.calls.items())),
         "faults": findings.faults.total(),
-        "faults by kind": dict(findings.faults.most_common()),
+        "faults by type": dict(findings.faults.most_common()),
         "outcomes": dict(sorted(findings.outcomes.items())),
-        "unknown outcomes": findings.outcomes["unsafe: unknown"],
+        "unknown outcomes": findings.outcomes["not idempotent: unknown"],
         "verdicts": dict(sorted(findings.verdicts.items())),
         "undetermined with before": round(undetermined("with before"), 3),
         "undetermined without": round(undetermined("without"), 3),
@@ -447,7 +451,7 @@ def measure(seed: int, calls: int, modes: tuple[str, ...], behaviours: tuple[str
 def show(found: dict[str, Any]) -> None:
     """Print it for people."""
     print(f"{found['calls']} calls in {found['seconds']} s, seed {found['seed']}; {found['faults']} faults")
-    for title in ("calls by kind", "faults by kind", "outcomes", "verdicts"):
+    for title in ("calls by type", "faults by type", "outcomes", "verdicts"):
         print(f"{title}:")
         for name, number in found[title].items():
             print(f"  {name:<44}{number:7}")

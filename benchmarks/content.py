@@ -1,4 +1,4 @@
-"""What the benchmarks' server answers: report rows that look like real ones, and one small object."""
+"""The responses of the benchmarks' server: report rows that look like real ones, and one small object."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SETTINGS = f"/v1/installs/{INSTALL_SID}/settings"
 
 
 def rows(number: int) -> list[dict[str, Any]]:
-    """Rows of the service distribution report, all members present; the same ones each time."""
+    """Rows of the service distribution report, all fields present; the same ones each time."""
     chance = random.Random(2026)
 
     def sid(kind: str) -> str:
@@ -60,7 +60,7 @@ def encoded(value: object) -> bytes:
 
 
 def page(rows_encoded: list[bytes], offset: int, limit: int) -> bytes:
-    """One page of the report, with all documented members, made of rows that are encoded already."""
+    """One page of the report, with all documented fields, made of rows that are encoded already."""
     total = len(rows_encoded)
     results = rows_encoded[offset : offset + limit]
 
@@ -80,10 +80,10 @@ def page(rows_encoded: list[bytes], offset: int, limit: int) -> bytes:
 
 
 def settings() -> bytes:
-    """The documented example of an install's settings: a small answer."""
+    """The documented example of an install's settings: a small response."""
     import yaml
 
     with SPEC.open(encoding="utf-8") as stream:
         document: Any = yaml.load(stream, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    answer = document["paths"]["/v1/installs/{installSid}/settings"]["get"]["responses"]["200"]
-    return encoded(answer["content"]["application/json"]["example"])
+    response = document["paths"]["/v1/installs/{installSid}/settings"]["get"]["responses"]["200"]
+    return encoded(response["content"]["application/json"]["example"])

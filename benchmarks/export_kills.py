@@ -242,7 +242,7 @@ class Kills:
         }
         # Its children are forked from a process that has imported everything, so each begins at once.
         self._context = multiprocessing.get_context("forkserver")
-        modules = ["invigilate.export", "invigilate._transport", "invigilate._prefetch", "pyarrow.parquet"]
+        modules = ["invigilate.export", "invigilate._http.transport", "invigilate._prefetch", "pyarrow.parquet"]
         self._context.set_forkserver_preload(modules)
 
     def run(self, shape: Shape, kills: int) -> None:

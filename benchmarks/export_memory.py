@@ -119,7 +119,7 @@ def measure(port: int, form: str, told: Any) -> None:
 
 
 def in_process(work: Any, *arguments: Any) -> tuple[Any, Any]:
-    """Start work in a process of its own; gives the process and what it tells first."""
+    """Start work in a process of its own; return the process and its first line."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=work, args=(*arguments, theirs), daemon=True)

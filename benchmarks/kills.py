@@ -4,7 +4,7 @@
 
 Each run is killed at a random moment, by SIGKILL or by SIGINT; in half of the cases its results file is removed,
 truncated, emptied or replaced, before the kill or after it. Then the same command is run again, as its advice says,
-until all rows are settled. `--confirmed` and `--send-again` are never passed. A run that stops since its results file
+until all rows are settled. `--confirmed` and `--retry` are never passed. A run that stops since its results file
 is damaged is run again with a new one. It ends with status 1 if any row was sent to the server twice, or charged twice.
 """
 
@@ -247,7 +247,9 @@ def run(runs: int, seed: int) -> Findings:
     findings, random_ = Findings(), random.Random(seed)
     # Its children are forked from a process that has imported everything, so each begins at once.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["invigilate.sandbox", "invigilate.cli.sessions", "invigilate._transport"])
+    context.set_forkserver_preload(
+        ["invigilate.sandbox", "invigilate.cli.smarterproctoring.sessions", "invigilate._http.transport"]
+    )
     folder = Path(tempfile.mkdtemp(prefix="invigilate-kills-"))
     try:
         while sum(findings.kills.values()) < runs and not findings.problems:
@@ -262,7 +264,7 @@ def run(runs: int, seed: int) -> Findings:
 
 
 def command(arguments: list[str] | None = None) -> int:
-    """Run the command and give its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="kills", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=300, metavar="N", help="how many runs are killed; by default 300")
     parser.add_argument("--seed", type=int, default=8, metavar="N", help="decides what is killed, and when")

@@ -64,8 +64,8 @@ class Worker:
             line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self.title} ended with {self._process.wait()}; what it said stands above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        result: dict[str, Any] = json.loads(line)
+        return result
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -96,14 +96,14 @@ def in_turns(workers: list[Worker], job: dict[str, Any], rounds: int) -> dict[st
     """
     seconds: dict[str, list[float]] = {worker.title: [] for worker in workers}
     for turn in range(rounds + 1):
-        # Forwards and backwards, so that nobody always follows the same one.
+        # Forwards and backwards, so that none always follows the same one.
         for worker in workers if turn % 2 else reversed(workers):
-            answer = worker.do(job)
-            expected = job.get("rows", answer["rows"])
-            if answer["rows"] != expected:
-                raise RuntimeError(f"{worker.title} came to {answer['rows']} rows, expected {expected}")
+            result = worker.do(job)
+            expected = job.get("rows", result["rows"])
+            if result["rows"] != expected:
+                raise RuntimeError(f"{worker.title} came to {result['rows']} rows, expected {expected}")
             if turn:
-                seconds[worker.title].append(answer["seconds"])
+                seconds[worker.title].append(result["seconds"])
     return {title: Times(min(values), statistics.median(values)) for title, values in seconds.items()}
 
 

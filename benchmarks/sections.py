@@ -96,9 +96,9 @@ def decode(table: Table, setting: Setting) -> None:
     """Bytes to typed rows."""
     row = rows(1)[0]
     shapes = {
-        "a row, all members present": encoded(row),
-        "a row, two members missing": encoded({key: row[key] for key in row if key not in {"exam", "dateClosed"}}),
-        "a row, one member more": encoded({**row, "later": "x"}),
+        "a row, all fields present": encoded(row),
+        "a row, two fields missing": encoded({key: row[key] for key in row if key not in {"exam", "dateClosed"}}),
+        "a row, one field more": encoded({**row, "later": "x"}),
         "a page of 100 rows": page([encoded(each) for each in rows(100)], 0, 100),
     }
     worst = {BASE: 0.0, SPEED: 0.0}

@@ -1,10 +1,10 @@
-"""A server for benchmarks: answers that were made beforehand, as fast as one process gives them.
+"""A server for benchmarks: responses that were built beforehand, as fast as one process sends them.
 
     python benchmarks/server.py [--rows N] [--latency SECONDS]
 
 It prints its address, and ends when its standard input ends. It knows the report with `offset` and `limit`, and the
 settings of an install; whatever else is asked is a 404. It runs in a process of its own, so that it takes no time from
-the client that is measured; each answer waits for its latency on its own, as over a long line.
+the client that is measured; each response waits for its latency on its own, as over a long line.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from benchmarks.content import REPORT, SETTINGS, encoded, page, rows, settings
 _HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n"
 
 
-class _Answers:
-    """Whole answers by target, each made when it is first asked for."""
+class _Responses:
+    """Whole responses by target, each built when it is first requested."""
 
     def __init__(self, number: int) -> None:
         self._rows = [encoded(row) for row in rows(number)]
         self._made: dict[bytes, bytes] = {}
 
     def to(self, target: bytes) -> bytes:
-        answer = self._made.get(target)
-        if answer is None:
-            answer = self._made[target] = self._make(target.decode("ascii"))
-        return answer
+        response = self._made.get(target)
+        if response is None:
+            response = self._made[target] = self._make(target.decode("ascii"))
+        return response
 
     def _make(self, target: str) -> bytes:
         path, _, query = target.partition("?")
@@ -54,8 +54,8 @@ class _Answers:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, answers: _Answers, latency: float) -> None:
-        self._answers = answers
+    def __init__(self, responses: _Responses, latency: float) -> None:
+        self._responses = responses
         self._latency = latency
         self._received = b""
         self._transport: asyncio.Transport | None = None
@@ -69,15 +69,15 @@ class _Connection(asyncio.Protocol):
         while b"\r\n\r\n" in self._received:
             # No request of a benchmark has a body.
             head, _, self._received = self._received.partition(b"\r\n\r\n")
-            answer = self._answers.to(head.split(b" ", 2)[1])
+            response = self._responses.to(head.split(b" ", 2)[1])
             if self._latency:
-                asyncio.get_running_loop().call_later(self._latency, self._write, answer)
+                asyncio.get_running_loop().call_later(self._latency, self._write, response)
             else:
-                self._write(answer)
+                self._write(response)
 
-    def _write(self, answer: bytes) -> None:
+    def _write(self, response: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(answer)
+            self._transport.write(response)
 
 
 class Server:
@@ -85,7 +85,7 @@ class Server:
 
     Args:
         number: rows in the report.
-        latency: seconds that each answer waits.
+        latency: seconds that each response waits.
 
     Attributes:
         url: its address.
@@ -113,9 +113,9 @@ class Server:
         self._process.stdout.close()
 
 
-async def _serve(answers: _Answers, latency: float) -> None:
+async def _serve(responses: _Responses, latency: float) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(answers, latency), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: _Connection(responses, latency), "127.0.0.1", 0)
     ended = asyncio.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(ended.set)), daemon=True).start()
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=60_000, metavar="N", help="in the report, default 60000")
     parser.add_argument("--latency", type=float, default=0.0, metavar="S", help="seconds, default 0")
     options = parser.parse_args()
-    asyncio.run(_serve(_Answers(options.rows), options.latency))
+    asyncio.run(_serve(_Responses(options.rows), options.latency))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""One candidate of a benchmark, in a process of its own: it does the jobs that it is told, and says how long each took.
+"""One candidate of a benchmark, in a process of its own: it runs jobs, and reports how long each took.
 
     python -m benchmarks.worker CANDIDATE base|speed URL
 
-A job is a line of JSON on the standard input, an answer a line of JSON on the standard output. Candidates keep their
+A job is a line of JSON on the standard input, a result a line of JSON on the standard output. Candidates keep their
 process and their connection from round to round, so that they can take turns and yet are warm. This module also runs in
 environments that hold nothing but a peer, so it imports at its top only the standard library.
 """
@@ -25,7 +25,7 @@ Rows = list[Any]
 
 
 class Candidate:
-    """What is compared. Each does the same: whole reports, single calls, and decoding bytes into what it gives people.
+    """What is compared. Each does the same: whole reports, single calls, and decoding bytes into what it returns.
 
     Args:
         url: the server.
@@ -121,14 +121,13 @@ class Invigilate(Candidate):
 
     def __init__(self, url: str) -> None:
         from invigilate import SmarterProctoring
-        from invigilate._base import decode_page
+        from invigilate_runtime import read_json
         from smarterproctoring_client.api.reports import get_service_distribution
-        from smarterproctoring_client.calls import read_json
         from smarterproctoring_client.models import ServiceDistributionRow
 
         super().__init__(url)
         self._client = SmarterProctoring(TOKEN, INSTALL_SID, base_url=url)
-        self._decode_page = decode_page(get_service_distribution.describe(), 0)
+        self._decode_page = get_service_distribution.describe().decode_page
         self._read_json, self._row = read_json, ServiceDistributionRow.from_dict
 
     def report(self, limit: int, ahead: int) -> Rows:
@@ -140,7 +139,7 @@ class Invigilate(Candidate):
             self._client.installs.get_settings()
 
     def page(self, content: bytes) -> Any:
-        return self._decode_page(content, status=200, media="application/json").rows
+        return self._decode_page(content)[0]
 
     def row(self, content: bytes) -> Any:
         return self._row(self._read_json(content))
@@ -246,8 +245,8 @@ class Msgspec(Candidate):
         fields = [(name, type(value) | None, None) for name, value in rows(1)[0].items() if value is not None]
         missing = [(name, str | None, None) for name, value in rows(1)[0].items() if value is None]
         row: Any = msgspec.defstruct("Row", [*fields, *missing])
-        members = [("total", int), ("count", int), ("offset", int), ("results", list[row])]
-        page: Any = msgspec.defstruct("Page", members)
+        page_fields = [("total", int), ("count", int), ("offset", int), ("results", list[row])]
+        page: Any = msgspec.defstruct("Page", page_fields)
         self._row, self._page = msgspec.json.Decoder(row).decode, msgspec.json.Decoder(page).decode
 
     def page(self, content: bytes) -> Any:
@@ -269,7 +268,7 @@ CANDIDATES: dict[str, Callable[[str], Candidate]] = {
 
 
 def work(candidate: Candidate, job: dict[str, Any]) -> dict[str, Any]:
-    """Do a job, and give the seconds that each repeat of it took, and the number of rows that came of it.
+    """Run a job; return the seconds that each repetition took, and the number of rows.
 
     Decoding is computing alone, so it counts the time of the processor; calls count the time on the clock.
     """

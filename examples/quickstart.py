@@ -1,7 +1,7 @@
-"""Book an exam session, move it, and find it in the report.
+"""Book an exam session, reschedule it, and find it in the report.
 
 Start `python -m invigilate.sandbox` in another terminal, paste the `export` lines that it prints, and run this with the
-identifiers that it names:
+identifiers that it prints as comments:
 
     python examples/quickstart.py EXAM_SID SESSION_SID
 """
@@ -44,6 +44,6 @@ if __name__ == "__main__":
     except InvalidArgumentError as error:
         sys.exit(f"Nothing was sent. {error}")
     except OutcomeUnknownError as error:
-        sys.exit(f"It may have happened: look before trying again. {error}")
+        sys.exit(f"Check before retrying. {error}")
     except APIError as error:
-        sys.exit(f"It did not work. {error}")
+        sys.exit(f"Failed. {error}")

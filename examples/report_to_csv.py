@@ -1,6 +1,6 @@
 """Stream the service distribution report into a CSV file, one page in memory at a time.
 
-Needs SMARTERPROCTORING_TOKEN and SMARTERPROCTORING_INSTALL_SID, or what `python -m invigilate.sandbox` prints:
+Set SMARTERPROCTORING_TOKEN and SMARTERPROCTORING_INSTALL_SID, or paste what `python -m invigilate.sandbox` prints:
 
     python examples/report_to_csv.py report.csv 2026-01-01T00:00:00Z 2026-07-01T00:00:00Z
 """
@@ -20,7 +20,7 @@ COLUMNS = ("sid", "status", "service_type", "billable", "appointment_date", "dat
 def main(path: Path, after: str, before: str) -> int:
     part = path.with_name(path.name + ".part")
     with SmarterProctoring() as client, part.open("w", newline="", encoding="utf-8") as file:
-        # A whole report within ten minutes, however many pages and repeats it takes.
+        # Ten minutes for the whole report, including all pages and retries.
         report = client.with_options(deadline=600).reports.service_distribution(
             appointment_date_after=after,
             appointment_date_before=before,
@@ -34,7 +34,7 @@ def main(path: Path, after: str, before: str) -> int:
             writer.writerows([getattr(row, column) for column in COLUMNS] for row in page)
             rows += len(page)
             print(f"{rows} of {report.total}", file=sys.stderr)
-    # A report that broke off never has the name of a whole one.
+    # Rename last: an incomplete report never has the final name.
     os.replace(part, path)
     return rows
 

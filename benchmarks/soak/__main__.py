@@ -24,7 +24,7 @@ def _positive(kind: type[N]) -> Callable[[str], N]:
             raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
         return value
 
-    read.__name__ = kind.__name__  # argparse names it if the text is not a number
+    read.__name__ = kind.__name__  # argparse names it if the string is not a number
     return read
 
 

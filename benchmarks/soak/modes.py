@@ -106,7 +106,7 @@ def _pending(mode: str) -> int:
 async def _async(load: Load, server: Server) -> None:
     if load.mode == "asyncio":
         asyncio.get_running_loop().set_exception_handler(
-            lambda loop, context: load.violated("errors that nobody caught", str(context.get("message")))
+            lambda loop, context: load.violated("uncaught errors", str(context.get("message")))
         )
     pending = _pending(load.mode)
     async with AsyncSmarterProctoring(TOKEN, base_url=server.url, timeout=TIMEOUT) as client:
@@ -117,7 +117,7 @@ async def _async(load: Load, server: Server) -> None:
                 for _ in range(TASKS):
                     group.start_soon(_worker, load)
         server.calm()
-        # What stalls ends within this time, and what nobody holds any more is collected.
+        # What stalls ends within this time, and garbage is collected.
         await anyio.sleep(0.8)
         gc.collect()
         await anyio.sleep(0.2)

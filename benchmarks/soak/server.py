@@ -86,7 +86,7 @@ class State:
 
 
 class Connection(asyncio.Protocol):
-    """One connection. Each request is answered after a while, with a fault or without."""
+    """One connection. Each request is responded to after a while, with a fault or without."""
 
     transport: asyncio.Transport
 
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
             self.later(self.state.draw.random() * LATENCY, self.respond, method, target)
 
     def respond(self, method: str, target: str) -> None:
-        """Answer a request, in the way that its fault has."""
+        """Respond to a request, in the way of its fault."""
         path, _, query = target.partition("?")
         _, kind, number = path.split("/")
         value: dict[str, Any] = {"id": int(number), "method": method, "late": self.strayed}

@@ -1,4 +1,4 @@
-"""Book an exam session and reserve a seat for it: one call that is inherited, two that the gateway adds."""
+"""Book an exam session and reserve a seat for it: one inherited call, and two of the gateway."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""Books the sessions of a class, each at most once.
+"""Books the exam sessions of a class, each at most once.
 
-Whatever goes wrong with one session, the others are tried, and none is booked again that may be booked already: a reply
-that is lost leads to reading back, and what remains open goes to a person.
+If one session fails, the others are still booked. A session that may be booked already is never booked again: after a
+lost response, it is read back, and whatever stays open is left to a person.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from smarterproctoring_client.models import ExamSession
 
 ATTEMPTS = 4
 PAUSES = (1.0, 5.0, 30.0)
-"""Seconds before each look at a booking whose reply was lost. No page says how late it may still appear."""
+"""Seconds to wait before each check of a booking whose response was lost. No page says how late it may appear."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A session to book, and what for."""
+    """A session to book."""
 
     exam_sid: str
     session_sid: str
@@ -41,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Booking:
-    """What became of it. `open` is for a person to settle; `error` can be pickled and checked again tomorrow."""
+    """The result. An `open` one needs a person; its `error` can be pickled and checked again later."""
 
     session_sid: str
     state: Literal["booked", "not booked", "open"]
@@ -59,27 +59,27 @@ def book_class(
 def book(client: SmarterProctoring, place: Place, wait: Callable[[float], object] = time.sleep) -> Booking:
     """Book one place."""
     try:
-        # What stands there before is what later shows that a booking is new.
+        # Only a comparison with the session before shows that a booking is new.
         before = client.exam_sessions.get(exam_sid=place.exam_sid, session_sid=place.session_sid)
         _schedule(client, place, wait)
     except OutcomeUnknownError as error:
-        found = look(client, error, before, wait)
+        found = wait_for_booking(client, error, before, wait)
         applied = found.verdict is Verdict.APPLIED
         return Booking(place.session_sid, "booked" if applied else "open", found.reason, None if applied else error)
     except APIError as error:
-        # Refused, or never sent: nothing was booked.
+        # Refused or never sent: nothing was booked.
         return Booking(place.session_sid, "not booked", str(error))
-    return Booking(place.session_sid, "booked", "the server said so")
+    return Booking(place.session_sid, "booked", "confirmed by the server")
 
 
-def look(
+def wait_for_booking(
     client: SmarterProctoring,
     error: OutcomeUnknownError,
     before: ExamSession,
     wait: Callable[[float], object] = time.sleep,
     pauses: Sequence[float] = PAUSES,
 ) -> CheckResult:
-    """Read back until the booking is visible, or time is up. It never books."""
+    """Read the session back until the booking is visible, or the pauses are over. Never books."""
     found = client.exam_sessions.check(error, before=before)
     for pause in pauses:
         if found.verdict is Verdict.APPLIED:
@@ -102,7 +102,7 @@ def _schedule(client: SmarterProctoring, place: Place, wait: Callable[[float], o
             )
             return
         except RateLimitError as error:
-            # A 429 says that nothing was done, so this one may be sent again.
+            # A 429 means that nothing was processed, so retrying cannot book twice.
             if attempt == ATTEMPTS:
                 raise
             wait(error.retry_after or 2.0**attempt)

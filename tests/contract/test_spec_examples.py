@@ -16,16 +16,17 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
-import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from invigilate_runtime import Response, dump
 from tests.support.bound import PACKAGES, arguments_of
-from tests.support.documented import ALL, METHODS, SPECS, Documented
+from tests.support.documented import ALL, METHODS, SPECS, Documented, load_document
 
 # Below these keys stand names: a member called `example` is none.
 _NAMES = frozenset(
     {"properties", "schemas", "parameters", "responses", "headers", "content", "paths", "securitySchemes"}
 )
-_DOCUMENTS = {name: yaml.safe_load(file.read_text(encoding="utf-8")) for name, file in SPECS.items()}
+_DOCUMENTS = {name: load_document(name) for name in SPECS}
 _CALLS = {(operation.spec, operation.id): operation for operation in ALL}
 
 
@@ -94,10 +95,6 @@ def modules(spec: str) -> dict[str, ModuleType]:
 MODULES = {spec: modules(spec) for spec in SPECS}
 
 
-def dump(spec: str, value: Any) -> Any:
-    return importlib.import_module(f"{PACKAGES[spec].__name__}.types").dump(value)
-
-
 def model(spec: str, name: str) -> Any:
     return getattr(importlib.import_module(f"{PACKAGES[spec].__name__}.models"), name)
 
@@ -112,7 +109,7 @@ def operation_at(spec: str, place: tuple[str | int, ...]) -> Documented:
 
 
 def through_model(spec: str, reference: str, value: Any) -> Any:
-    return dump(spec, model(spec, reference.rsplit("/", 1)[-1]).from_dict(json.loads(canonical(value))))
+    return dump(model(spec, reference.rsplit("/", 1)[-1]).from_dict(json.loads(canonical(value))))
 
 
 def check_request(example: Example) -> None:
@@ -122,9 +119,9 @@ def check_request(example: Example) -> None:
     schema = at(example.spec, example.place[: example.place.index(media) + 1])["schema"]
     assert canonical(through_model(example.spec, schema["$ref"], example.value)) == canonical(example.value)
     table = {
-        field.wire: field.name
+        field.wire_name: field.name
         for field in MODULES[example.spec][operation.id].OPERATION.fields
-        if field.place == "body"
+        if field.location == "body"
     }
     others = {name: value for name, value in arguments_of(operation).items() if name not in table.values()}
     request = sent(operation, {**others, **{table[name]: value for name, value in example.value.items()}})
@@ -137,18 +134,33 @@ def check_request(example: Example) -> None:
 
 def check_success(example: Example) -> None:
     """The operation decodes it, and what it decodes to gives it back."""
-    operation = MODULES[example.spec][operation_at(example.spec, example.place).id].OPERATION
-    decoded = operation.decode(canonical(example.value))
     schema = at(example.spec, example.place[:-1])["schema"]
-    name = schema.get("items", schema).get("$ref", "").rsplit("/", 1)[-1]
-    # Were it the decoded JSON itself, coming out as it went in would prove nothing.
-    for value in decoded if isinstance(decoded, list) else [decoded]:
-        assert type(value).__name__ == (name or type(example.value).__name__)
-    assert canonical(dump(example.spec, decoded)) == canonical(example.value)
+    item = schema.get("items", schema)
+    name = item.get("$ref", "").rsplit("/", 1)[-1] if "properties" in resolved(example.spec, item) else ""
+    found = [operation_at(example.spec, example.place)] if example.place[0] == "paths" else answering(example)
+    assert found, "no operation has this response"
+    for operation in found:
+        decoded = MODULES[example.spec][operation.id].OPERATION.decode(canonical(example.value))
+        # Were it the decoded JSON itself, coming out as it went in would prove nothing.
+        for value in decoded if isinstance(decoded, list) else [decoded]:
+            assert type(value).__name__ == (name or type(example.value).__name__)
+        assert canonical(dump(decoded)) == canonical(example.value)
+
+
+def answering(example: Example) -> list[Documented]:
+    """The operations that refer to a response of the components."""
+    reference = {"$ref": "#/" + "/".join(map(str, example.place[:3]))}
+    return [
+        _CALLS[example.spec, item[method]["operationId"]]
+        for item in _DOCUMENTS[example.spec]["paths"].values()
+        for method in METHODS
+        if method in item and reference in item[method]["responses"].values()
+    ]
 
 
 def check_error(example: Example) -> None:
     """The model of the error gives it back."""
+    assert answering(example), "no operation has this error"
     schema = at(example.spec, example.place[: example.place.index("content") + 2])["schema"]
     assert canonical(through_model(example.spec, schema["$ref"], example.value)) == canonical(example.value)
 
@@ -160,7 +172,7 @@ def check_parameter(example: Example) -> None:
     assert operations, "no operation has this parameter"
     for operation in operations:
         fields = MODULES[example.spec][operation.id].OPERATION.fields
-        (name,) = [f.name for f in fields if (f.place, f.wire) == (parameter["in"], parameter["name"])]
+        (name,) = [f.name for f in fields if (f.location, f.wire_name) == (parameter["in"], parameter["name"])]
         request = sent(operation, {**arguments_of(operation), name: example.value})
         texts = [written(item) for item in (example.value if isinstance(example.value, list) else [example.value])]
         if parameter["in"] == "header":
@@ -213,7 +225,7 @@ def check_named_schema(example: Example) -> None:
         if operation.spec != example.spec:
             continue
         for field in MODULES[example.spec][operation.id].OPERATION.fields:
-            if field.place in {"path", "query"} and field.sid == example.place[2]:
+            if field.location in {"path", "query"} and field.sid == example.place[2]:
                 request = sent(operation, {**arguments_of(operation), field.name: example.value})
                 assert quote(example.value, safe="") in request.target
                 checked += 1
@@ -222,10 +234,10 @@ def check_named_schema(example: Example) -> None:
 
 def check_header(example: Example) -> None:
     """It is what a header of an answer can be."""
-    response = PACKAGES[example.spec].types.Response(
+    response: Response[None] = Response(
         status_code=401, content=b"", headers={str(example.place[-2]): example.value}, parsed=None
     )
-    assert response.headers[example.place[-2]] == example.value
+    assert response.headers[str(example.place[-2])] == example.value
     assert example.value.isascii()
     assert example.value.isprintable()
 
@@ -237,7 +249,9 @@ def kind(example: Example) -> str:
             return "request"
         case ("paths", _, _, "responses", status, "content", _, "example"):
             return "success" if status == "default" or str(status).startswith("2") else "error"
-        case ("components", "responses", _, "content", _, "example"):
+        case ("components", "responses", "Successful" | "InferredSuccessful", "content", _, "example"):
+            return "success"
+        case ("components", "responses", _, "content", _, "examples", _, "value"):
             return "error"
         case ("components", "responses", _, "headers", _, "example"):
             return "header"
@@ -267,6 +281,16 @@ def test_it_comes_out_as_it_went_in(example: Example) -> None:
     CHECKS[kind(example)](example)
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_its_schema_allows_it(example: Example) -> None:
+    """Spectral checks examples of bodies and parameters, but not those of schemas."""
+    way = example.place[: -2 if example.place[-2] == "examples" else -3 if example.place[-1] == "value" else -1]
+    if kind(example) not in {"member", "named schema"}:
+        way = (*way, "schema")
+    pointer = "/".join(quote(str(step).replace("~", "~0").replace("/", "~1"), safe="~$") for step in way)
+    Draft202012Validator({**_DOCUMENTS[example.spec], "$ref": f"#/{pointer}"}).validate(example.value)
+
+
 @pytest.mark.parametrize("spec", SPECS)
 def test_there_are_examples_of_every_operation(spec: str) -> None:
     found = [example for example in EXAMPLES if example.spec == spec]
@@ -275,10 +299,16 @@ def test_there_are_examples_of_every_operation(spec: str) -> None:
     lines = [line.strip() for line in text.splitlines()]
     assert len(found) >= sum(1 for line in lines if line.startswith(("example:", "examples:"))) > 0
     places = {(kind(example), example.place[1], example.place[2]) for example in found if example.place[0] == "paths"}
+    shared = {
+        operation.id
+        for each in found
+        if kind(each) == "success" and each.place[0] != "paths"
+        for operation in answering(each)
+    }
     for template, item in _DOCUMENTS[spec]["paths"].items():
         for method in METHODS:
             if method in item:
-                assert ("success", template, method) in places
+                assert ("success", template, method) in places or item[method]["operationId"] in shared
                 assert ("request", template, method) in places or "requestBody" not in item[method]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"^```(.*)$")
-# A block that is a file of its own says so in its first line.
+# A block that is a file has its name in the first line.
 _FILE = re.compile(r"# ([\w./]+\.py)\n")
 
 
@@ -22,10 +22,10 @@ class Block:
 
     Attributes:
         page: the page that it is on.
-        line: the line of its first line of text, counted from 1.
-        language: what stands after the fence.
-        text: the text, as it is.
-        follows: the block before it, if nothing but white space is between the two.
+        line: the number of its first line, counted from 1.
+        language: the word after the fence.
+        text: the content, unchanged.
+        follows: the block before it, if only white space separates them.
     """
 
     page: Path
@@ -39,13 +39,13 @@ class Block:
 
     @property
     def file_name(self) -> str | None:
-        """The name of the file that it is, or None for a block to run."""
+        """The file name of a block that is a file; `None` for a block to run."""
         match = _FILE.match(self.text) if self.language == "python" else None
         return match[1] if match else None
 
 
 def read(page: Path) -> list[Block]:
-    """The blocks of a page, in order."""
+    """Return the blocks of a page, in order."""
     blocks: list[Block] = []
     lines = page.read_text(encoding="utf-8").splitlines()
     number, last, between = 0, None, True
@@ -65,7 +65,7 @@ def read(page: Path) -> list[Block]:
 
 
 def run(block: Block, namespace: dict[str, Any]) -> str:
-    """Run a block exactly as it is on the page, and give what it prints. What it raises comes through."""
+    """Run a block unchanged, and return what it prints. Exceptions are not caught."""
     # Empty lines before it, so that a traceback names the line on the page.
     code = compile("\n" * (block.line - 1) + block.text, str(block.page), "exec", dont_inherit=True)
     printed = io.StringIO()
@@ -75,5 +75,5 @@ def run(block: Block, namespace: dict[str, Any]) -> str:
 
 
 def expected(block: Block, blocks: list[Block]) -> str:
-    """What the page says that a block prints: the `text` block right after it, or nothing."""
+    """Return the documented output of a block: the `text` block right after it, or nothing."""
     return "".join(other.text for other in blocks if other.language == "text" and other.follows is block)

@@ -1,4 +1,4 @@
-"""What the tests of the documentation share."""
+"""Fixtures of the documentation tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.docs.blocks import ROOT
 
 @pytest.fixture
 def served_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """The sandbox as readers start it, in a process of its own, and its variables in the environment."""
+    """The sandbox in a process of its own, as readers start it, with its environment variables set."""
     command = [sys.executable, "-m", "invigilate.sandbox", "--json"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:

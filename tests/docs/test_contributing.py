@@ -1,15 +1,15 @@
-"""What CONTRIBUTING.md says of the last operation added, and of what an operation costs."""
+"""CONTRIBUTING.md: the diff of the operation added last, and what an operation costs."""
 
 from __future__ import annotations
 
 import re
-import textwrap
 from pathlib import Path
 
 from docrender.regions import thinness
 
-from invigilate import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, SmarterProctoring
-from invigilate._resources import bound_operations
+import invigilate
+from invigilate._apis import APIS
+from invigilate._binding import bound_operations
 from tests.docs.blocks import ROOT, Block, read
 
 
@@ -18,7 +18,7 @@ def diff() -> Block:
     return block
 
 
-def test_what_the_diff_adds_stands_in_the_repository_in_this_order() -> None:
+def test_the_repository_has_the_added_lines_in_this_order() -> None:
     lines: list[str] = []
     files = 0
     for line in diff().text.splitlines():
@@ -41,8 +41,9 @@ def test_the_diff_shows_one_line_of_the_facade() -> None:
 
 
 def test_each_operation_costs_one_line_and_none_is_forgotten() -> None:
-    clients = (SmarterProctoring, AsyncSmarterProctoring, ISpringLearn, AsyncISpringLearn)
-    sync, asynchronous, *ispring = (bound_operations(client) for client in clients)
-    assert sync.keys() == asynchronous.keys()
-    operations = len(sync) + len(ispring[0])
-    assert textwrap.dedent(f"{operations} operations cost 1 each.") == thinness().splitlines()[-1]
+    operations = 0
+    for api in APIS:
+        sync, asynchronous = (bound_operations(getattr(invigilate, client)) for client in api.clients)
+        assert sync.keys() == asynchronous.keys()
+        operations += len(sync)
+    assert f"{operations} operations cost 1 each." == thinness().splitlines()[-1]

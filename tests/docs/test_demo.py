@@ -19,7 +19,7 @@ from demo_app.chapters import CHAPTERS, NEXT_STEPS
 from tests.docs.blocks import ROOT
 
 ROWS = 700
-BOOKED = 2  # one whose reply arrives, and one whose reply is lost
+BOOKED = 2  # one whose response arrives, and one whose response is lost
 
 
 def command(folder: Path, *arguments: str) -> list[str]:
@@ -32,8 +32,8 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What the demo writes into a pipe, and its folder."""
+def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What the demo writes to a pipe, and its folder."""
     folder = tmp_path_factory.mktemp("demo") / "new"
     without_stdin = ["bash", "-c", 'exec "$@" <&-', "bash"]
     done = subprocess.run(
@@ -48,8 +48,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return done.stdout, folder
 
 
-def test_all_chapters_are_told(told: tuple[str, Path]) -> None:
-    text, _ = told
+def test_all_chapters_are_printed(printed: tuple[str, Path]) -> None:
+    text, _ = printed
     for number, chapter in enumerate(CHAPTERS, 1):
         heading = (chapter.__doc__ or "").partition("\n")[0].removesuffix(".")
         assert f"\n{number}. {heading}\n" in text
@@ -59,22 +59,22 @@ def test_all_chapters_are_told(told: tuple[str, Path]) -> None:
     "line",
     [
         r"enrollment +EN[0-9a-f]{32} +Created",
-        r"once more +Found Existing, the same course: True",
+        r"second time +Found Existing, the same course: True",
         r"ES[0-9a-f]{32} +Needs Proctor",
         r"exam +Midterm Exam, Human Anatomy",
         r"status +Scheduled",
-        r"InvalidSidError: exam_sid: expected an exam SID .* exam_sid and session_sid seem to be exchanged",
+        r"InvalidSidError: exam_sid: expected an exam SID .* exam_sid and session_sid seem to be swapped",
         r"InvalidTimestampError: appointment_date_time: .*",
         r"InvalidArgumentError: service_types: .*",
         r"sent +0 requests",
-        r"OutcomeUnknownError: POST /v1/installs/.*",
-        r"sent +1 request: it is not sent again",
+        r"OutcomeUnknownError: outcome unknown: .*\(POST /v1/installs/.*\)",
+        r"sent +1 request: it is not retried",
         r"verdict +APPLIED",
-        r"because +the requested values stand there, and did not before; whether .* cannot be read back",
+        r"because +the session shows the requested values, and did not before; whether .* cannot be read back",
         r"appointmentDate +(\S+) +\1",
         r"inferred +appointmentDate shows the requested time",
         r"shown +OnboardingUrl\(url=\*\*\*\)",
-        r"answer +Successful",
+        r"response +Successful",
         r"read back +\d{4}-\d\d-\d\d 19:00 UTC",
         r"read back +Cancelled",
         r"title +Fall 2025, online",
@@ -84,8 +84,8 @@ def test_all_chapters_are_told(told: tuple[str, Path]) -> None:
         r"PASSED +2026-01-12 13:41:29 +61 min +81 %",
     ],
 )
-def test_key_lines(told: tuple[str, Path], line: str) -> None:
-    text, _ = told
+def test_key_lines(printed: tuple[str, Path], line: str) -> None:
+    text, _ = printed
     assert re.search(rf"^   {line}$", text, re.MULTILINE)
 
 
@@ -97,25 +97,25 @@ def test_the_code_that_is_shown_fits_into_80_columns() -> None:
     assert [line for line in NEXT_STEPS.splitlines() if len(line) > 80 - 3] == []
 
 
-def test_nothing_that_is_for_one_use_or_secret_is_shown(told: tuple[str, Path]) -> None:
-    text, _ = told
+def test_nothing_that_is_for_one_use_or_secret_is_shown(printed: tuple[str, Path]) -> None:
+    text, _ = printed
     assert re.findall(r"https?://\S+", text) == []
 
 
-def test_one_charge_for_each_booking(told: tuple[str, Path]) -> None:
-    text, _ = told
-    last = text.rpartition("the sandbox's ledger")[2]
+def test_one_charge_for_each_booking(printed: tuple[str, Path]) -> None:
+    text, _ = printed
+    last = text.rpartition("charges in the sandbox")[2]
     charged = re.findall(r"^   (ES[0-9a-f]{32})  25\.00 USD$", last, re.MULTILINE)
     assert len(charged) == len(set(charged)) == BOOKED
 
 
-def test_no_control_characters_beside_a_terminal(told: tuple[str, Path]) -> None:
-    text, _ = told
+def test_no_control_characters_beside_a_terminal(printed: tuple[str, Path]) -> None:
+    text, _ = printed
     assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f]", text) == []
 
 
-def test_the_file_has_a_line_for_each_row(told: tuple[str, Path]) -> None:
-    _, folder = told
+def test_the_file_has_a_line_for_each_row(printed: tuple[str, Path]) -> None:
+    _, folder = printed
     with (folder / "service-distribution.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == ROWS + BOOKED

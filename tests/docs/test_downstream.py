@@ -1,6 +1,6 @@
-"""The shell blocks of docs/downstream.md, run in order as they stand: build, publish, install by name, call.
+"""The shell blocks of docs/downstream.md, run in order and unchanged: build, publish, install by name, call.
 
-They run in a scratch copy of the source archive, against an index on loopback. pip and twine know no other index.
+They run in a copy of the source archive, against an index on loopback. pip and twine know no other index.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TOOLS = ("build", "hatchling", "mypy", "pytest", "twine")
 
 
 def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = None) -> str:
-    """What a command prints; a failure shows all of it."""
+    """Run a command, and return its output; a failure shows all of it."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -51,7 +51,7 @@ def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = No
 
 
 def unpacked(folder: Path) -> Path:
-    """The source archive, built of the tree as it is, and unpacked."""
+    """Build the source archive of the tree, and unpack it."""
     run(sys.executable, "-m", "build", "--no-isolation", "--sdist", "--outdir", folder, ROOT, cwd=folder)
     (archive,) = folder.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
@@ -60,9 +60,9 @@ def unpacked(folder: Path) -> Path:
 
 
 def equip(source: Path) -> None:
-    """Give the unpacked archive an environment like the one that scripts/bootstrap would make in minutes.
+    """Create the environment that scripts/bootstrap would create in minutes.
 
-    It has the packages of this one, and says of itself what bootstrap looks for, so that bootstrap leaves it alone.
+    It has the packages of this one, and the stamps that bootstrap looks for, so that bootstrap does not change it.
     """
     run(sys.executable, "-m", "venv", "--without-pip", source / ".venv", cwd=source)
     (packages,) = (source / ".venv").glob("lib/python*/site-packages")
@@ -78,7 +78,7 @@ def equip(source: Path) -> None:
 
 
 def python3(folder: Path) -> Path:
-    """A folder for PATH in which `python3` is the interpreter of the tests."""
+    """Create a folder for PATH where `python3` is the interpreter of the tests."""
     folder.mkdir()
     command = folder / "python3"
     command.write_text(f'#!/bin/sh\nexec "{getattr(sys, "_base_executable", sys.executable)}" "$@"\n')
@@ -88,7 +88,7 @@ def python3(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Walk:
-    """What became of the steps.
+    """The results of the steps.
 
     Attributes:
         folder: where they were run.
@@ -103,7 +103,7 @@ class Walk:
     uploaded: list[str]
 
     def elsewhere(self, program: str) -> str:
-        """What a program prints where only the package was installed by name."""
+        """Run a program where only the package was installed, by name, and return its output."""
         return run(self.folder / "elsewhere" / "bin" / "python", "-I", "-W", "error", "-c", program, cwd=self.folder)
 
 
@@ -137,17 +137,17 @@ def test_every_step_was_run(walk: Walk) -> None:
     assert len(walk.printed) == len(STEPS) > 0
     sections = re.split(r"^## (?=\d\. )", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     assert [section[0] for section in sections] == list("1234567")
-    # A step is either run, or it shows what stands in the files that the others use.
+    # A step either runs commands, or shows parts of the files that the other steps use.
     assert [section[0] for section in sections if "```bash\n" not in section] == ["2", "4"]
 
 
-def test_the_program_prints_what_the_page_says(walk: Walk) -> None:
+def test_the_program_prints_what_the_page_shows(walk: Walk) -> None:
     (block,) = (block for block in BLOCKS if block.language == "text")
     assert block.follows is STEPS[-1]
     assert walk.printed[-1] == block.text
 
 
-def test_both_packages_stand_on_the_index(walk: Walk) -> None:
+def test_both_packages_are_on_the_index(walk: Walk) -> None:
     assert walk.uploaded == [
         f"invigilate-{__version__}-py3-none-any.whl",
         f"invigilate-{__version__}.tar.gz",

@@ -1,4 +1,4 @@
-"""The table of failures in docs/errors-and-repeats.md, tried out: each row happens to a real call of each kind."""
+"""The table of failures in docs/errors-and-retries.md: each row happens to a real request of either kind."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import trustme
 from docrender.regions import policy
 
 from invigilate import APIError, SmarterProctoring
-from invigilate.sandbox import Answer, Exchange, Hangup, Phase, Sandbox
+from invigilate.sandbox import Exchange, Hangup, Phase, Response, Sandbox
 from tests.support.recorder import Recorder
 
 
 @dataclass
 class Fault:
-    """Answers every request with a status, or with none."""
+    """Responds to every request with a status, or not at all."""
 
     status: int | None
     count: int = 0
@@ -32,7 +32,7 @@ class Fault:
             self.count += 1
             if self.status is None:
                 raise Hangup
-            exchange.answer = Answer(self.status, b"neither JSON nor documented")
+            exchange.response = Response(self.status, b"neither JSON nor documented")
 
 
 def rows() -> Iterator[tuple[str, list[str]]]:
@@ -75,7 +75,7 @@ def untrusted() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("what", "cells"), list(rows()), ids=[what for what, _ in rows()])
-@pytest.mark.parametrize(("call", "column"), [(read_report, 0), (book, 2)], ids=["safe", "unsafe"])
+@pytest.mark.parametrize(("call", "column"), [(read_report, 0), (book, 2)], ids=["idempotent", "not idempotent"])
 def test_what_the_table_says_happens(
     what: str,
     cells: list[str],
@@ -88,7 +88,7 @@ def test_what_the_table_says_happens(
     monkeypatch.setattr(random, "random", lambda: 0.0)
     fault = Fault(status_of(what))
     url = untrusted if "certificate" in what else sandbox.smarterproctoring_url
-    if "nothing" in what:
+    if "no part" in what:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -98,7 +98,7 @@ def test_what_the_table_says_happens(
         pytest.raises(APIError) as caught,
     ):
         call(client, sandbox)
-    repeated, raised = cells[column], cells[column + 1]
+    retried, raised = cells[column], cells[column + 1]
     assert f"`{type(caught.value).__name__}`" == raised
-    assert len(caught.value.attempts) == (2 if repeated == "**repeated**" else 1)
-    assert fault.count == (0 if "nothing" in what or "certificate" in what else len(caught.value.attempts))
+    assert len(caught.value.attempts) == (2 if retried == "**retried**" else 1)
+    assert fault.count == (0 if "no part" in what or "certificate" in what else len(caught.value.attempts))

@@ -1,4 +1,4 @@
-"""Every Python block of the README and of docs/ runs as it stands, and prints what the page says."""
+"""Every Python block of the README and of docs/ runs unchanged, and prints what the page shows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from invigilate.sandbox import __main__ as sandbox_command
 from tests.docs.blocks import ROOT, Block, expected, read, run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# Other tests carry out what these pages show: test_downstream.py, test_generated_alone.py, test_capture_docs.py and
+# Other tests run the blocks of these pages: test_downstream.py, test_generated_alone.py, test_capture_docs.py and
 # test_report_golden.py.
 RUN_ELSEWHERE = {
     "downstream.md": {"bash", "yaml"},
@@ -32,7 +32,7 @@ LANGUAGES = {"python", "text", "console", ""}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_blocks_run_and_print_what_the_page_says(page: Path, served_sandbox: dict[str, Any]) -> None:
+def test_python_blocks_print_what_the_page_shows(page: Path, served_sandbox: dict[str, Any]) -> None:
     blocks = read(page)
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in blocks:
@@ -66,7 +66,7 @@ def test_the_readme_passes_the_strict_type_checker(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_each_block_is_of_a_kind_that_is_tested(page: Path) -> None:
+def test_each_block_has_a_language_that_is_tested(page: Path) -> None:
     for block in read(page):
         assert block.language in LANGUAGES | RUN_ELSEWHERE.get(page.name, set()), str(block)
         if block.language == "text" and page.name not in RUN_ELSEWHERE:
@@ -106,7 +106,7 @@ def test_commands_exist(block: Block, command: list[str]) -> None:
             project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
             assert match[1] is None or match[1] in project["optional-dependencies"]
         case ["invigilate", *arguments]:
-            words = list(itertools.takewhile(lambda word: re.fullmatch(r"[a-z]+", word), arguments))
+            words = list(itertools.takewhile(lambda word: re.fullmatch(r"[a-z_.]+", word), arguments))
             done = subprocess.run(
                 [sys.executable, "-m", "invigilate.cli", *words, "--help"],
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,

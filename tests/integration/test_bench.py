@@ -1,4 +1,4 @@
-"""The benchmarks run, and all come to the same rows. What they measure is no matter of a test: machines are busy."""
+"""The benchmarks run, and all come to the same rows. What they measure is not tested: machines are busy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_sections_run_and_print_their_figures(tmp_path: Path) -> None:
     goals = blocks[-2].splitlines()[1:]
     assert len(goals) > 15
     assert all(line.endswith("not judged") for line in goals)
-    # The page that explains the table has the goals that are printed, and says of each that it is met.
+    # The page that explains the table has the goals that are printed, each as met.
     page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     explained = page[page.index("\nGoals\n") :].split("\n\n")[0].splitlines()[2:]
 
@@ -75,7 +75,7 @@ def test_the_sections_run_and_print_their_figures(tmp_path: Path) -> None:
     assert latency["invigilate"] > 250
 
 
-def test_without_java_it_says_so_and_fails(tmp_path: Path) -> None:
+def test_without_java_it_fails_with_a_message(tmp_path: Path) -> None:
     done = bench("decode", "--quick", "--folder", str(tmp_path), path=str(tmp_path))
     assert done.returncode == 2
     assert done.stdout == ""
@@ -138,7 +138,7 @@ def get(url: str) -> dict[str, object]:
         return found
 
 
-def test_the_server_answers_as_documented() -> None:
+def test_the_server_responds_as_documented() -> None:
     with Server(250) as server:
         page = get(f"{server.url}{REPORT}?offset=200&limit=100")
         assert page["results"] == rows(250)[200:]

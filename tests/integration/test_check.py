@@ -15,7 +15,7 @@ import pytest
 
 from invigilate import InvalidArgumentError, OutcomeUnknownError, RateLimitError, SmarterProctoring
 from invigilate.sandbox import Behaviour, Sandbox, faults
-from invigilate.verdicts import CheckResult, Verdict
+from invigilate.smarterproctoring.verdicts import CheckResult, Verdict
 from tests.support.endings import SIDS, every_mode
 from tests.support.modes import Mode, proctoring, run, settle
 from tests.support.scripted import Peer, Scripted, answer
@@ -73,7 +73,7 @@ def test_applied(mode: Mode, form: str, sandbox: Sandbox) -> None:
             model = await settle(client.exam_sessions.get(**given))
             row = await row_of(client, sandbox)
             before = {"model": model, "row": row, "mapping": model.to_dict(), "row as mapping": row.to_dict()}.get(form)
-            sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1))
+            sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1))
             wanted = {**given, "appointment_date_time": WHEN, "type_": "ad-hoc"}
             error = await unknown(client.exam_sessions.schedule, **wanted, amount=25, card_token="tok")
             sandbox.requests.clear()
@@ -136,7 +136,7 @@ def test_what_stood_before_proves_nothing(mode: Mode, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(("applied", "verdict"), [(True, Verdict.APPLIED), (False, Verdict.NOT_VISIBLE)])
 def test_moving_and_cancelling(mode: Mode, applied: bool, verdict: Verdict, sandbox: Sandbox) -> None:
     given = sids(sandbox)
-    fault = faults.drop_answer(times=1) if applied else faults.reset_after_reading(times=1)
+    fault = faults.drop_response(times=1) if applied else faults.reset_after_reading(times=1)
 
     async def scenario() -> None:
         async with client_of(mode, sandbox) as client:
@@ -190,10 +190,10 @@ WAITING = {"sid": SIDS["session_sid"], "status": "Needs Proctor", "appointmentDa
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        ({"sid": OTHER_SESSION}, "the response is of another session than was asked for: it has another `sid`"),
-        ({"examSid": OTHER_EXAM}, "the response is of another session than was asked for: it has another `examSid`"),
-        ({"sid": None}, "the response does not say which session it is of: it has no `sid`"),
-        ({"sid": 5}, "the response does not say which session it is of: it has no `sid`"),
+        ({"sid": OTHER_SESSION}, "the response is of another session than requested: it has another `sid`"),
+        ({"examSid": OTHER_EXAM}, "the response is of another session than requested: it has another `examSid`"),
+        ({"sid": None}, "the response does not name its session: it has no `sid`"),
+        ({"sid": 5}, "the response does not name its session: it has no `sid`"),
     ],
     ids=["another", "another exam", "none", "a number"],
 )
@@ -234,23 +234,24 @@ def test_the_requested_time_in_another_form_is_undetermined(mode: Mode, shown: A
         faults.status(status=404),
         faults.status(status=403),
         faults.unavailable(retry_after=0),
-        faults.drop_answer(),
+        faults.drop_response(),
         faults.not_json(),
         faults.empty_body(),
         faults.redirect(),
     ],
-    ids=lambda fault: fault.kind,
+    ids=lambda fault: fault.name,
 )
 def test_a_session_that_cannot_be_read(mode: Mode, fault: faults.Fault, sandbox: Sandbox) -> None:
     async def scenario() -> None:
         async with client_of(mode, sandbox) as client:
-            sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1))
+            sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1))
             error = await unknown(client.exam_sessions.schedule, **sids(sandbox), appointment_date_time=WHEN)
             sandbox.requests.clear()
             with sandbox.faults.during("getExamSession", fault):
                 found = await settle(client.exam_sessions.check(error))
             assert found.verdict is Verdict.UNDETERMINED
-            assert "can be read back: GET " in found.reason
+            assert "can be read back: " in found.reason
+            assert " (GET /v1/installs/" in found.reason
             assert (found.session, found.compared, found.inferred) == (None, (), ())
             assert set(methods(sandbox)) == {"GET"}
             assert len(methods(sandbox)) <= 3
@@ -260,7 +261,7 @@ def test_a_session_that_cannot_be_read(mode: Mode, fault: faults.Fault, sandbox:
 
 @every_mode
 @pytest.mark.parametrize(
-    "fault", [faults.nulls(), faults.wrong_types(), faults.new_enum_values()], ids=lambda fault: fault.kind
+    "fault", [faults.nulls(), faults.wrong_types(), faults.new_enum_values()], ids=lambda fault: fault.name
 )
 def test_strange_sessions_prove_nothing(mode: Mode, fault: faults.Fault, sandbox: Sandbox) -> None:
     given = sids(sandbox)
@@ -287,7 +288,7 @@ def test_it_reads_in_the_install_of_the_error(mode: Mode, sandbox: Sandbox) -> N
 
     async def scenario() -> None:
         async with client_of(mode, sandbox) as client:
-            sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1))
+            sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1))
             view = client.for_install(sandbox.other_install_sid)
             wanted = {"exam_sid": other.exam_sid, "session_sid": other.session_sid, "appointment_date_time": WHEN}
             error = await unknown(view.exam_sessions.schedule, **wanted)
@@ -307,7 +308,7 @@ def test_other_errors_and_other_befores_are_refused(mode: Mode, sandbox: Sandbox
                 with pytest.raises(InvalidArgumentError, match="OutcomeUnknownError"):
                     await settle(client.exam_sessions.check(other))
             assert methods(sandbox) == []
-            sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1))
+            sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1))
             error = await unknown(client.exam_sessions.schedule, **sids(sandbox), appointment_date_time=WHEN)
             befores: list[Any] = ["Scheduled", [], 5]
             for before in befores:
@@ -324,7 +325,7 @@ def test_what_waits_for_approval_is_undetermined(behaviour: Behaviour | str) -> 
         SmarterProctoring(sandbox.token, sandbox.install_sid, base_url=sandbox.smarterproctoring_url) as client,
     ):
         before = client.exam_sessions.get(**sids(sandbox))
-        sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1))
+        sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1))
         with pytest.raises(OutcomeUnknownError) as caught:
             client.exam_sessions.schedule(**sids(sandbox), appointment_date_time=WHEN)
         found = client.exam_sessions.check(caught.value, before=before)
@@ -334,11 +335,11 @@ def test_what_waits_for_approval_is_undetermined(behaviour: Behaviour | str) -> 
 
 def test_a_session_that_waits_again_is_no_proof_of_its_cancellation() -> None:
     with (
-        Sandbox(report_rows=1, open_sessions=1, behaviour="cancelled_to_needs_proctor") as sandbox,
+        Sandbox(report_rows=1, open_sessions=1, behaviour="canceled_to_needs_proctor") as sandbox,
         SmarterProctoring(sandbox.token, sandbox.install_sid, base_url=sandbox.smarterproctoring_url) as client,
     ):
         before = client.exam_sessions.schedule(**sids(sandbox), appointment_date_time=WHEN)
-        sandbox.faults.add("cancelExamSession", faults.drop_answer(times=1))
+        sandbox.faults.add("cancelExamSession", faults.drop_response(times=1))
         with pytest.raises(OutcomeUnknownError) as caught:
             client.exam_sessions.cancel(**sids(sandbox), cancellation_memo="x")
         assert client.exam_sessions.check(caught.value, before=before).verdict is Verdict.UNDETERMINED
@@ -349,7 +350,7 @@ def test_a_session_that_waits_again_is_no_proof_of_its_cancellation() -> None:
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("applied", [True, False])
-def test_a_cancelled_call_is_logged_and_not_repeated(
+def test_a_canceled_request_is_logged_and_not_retried(
     backend: Mode, applied: bool, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
@@ -361,7 +362,11 @@ def test_a_cancelled_call_is_logged_and_not_repeated(
 
     with caplog.at_level(logging.DEBUG):
         run(backend, scenario)
-    lines = [record for record in caplog.records if record.name == "invigilate" and "outcome is unknown" in record.msg]
+    lines = [
+        record
+        for record in caplog.records
+        if record.name == "invigilate" and "outcome unknown: interrupted" in record.msg
+    ]
     assert [record.levelname for record in lines] == ["ERROR"]
     assert sandbox.session_sid in lines[0].getMessage()
     assert "tok_never_shown" not in caplog.text

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from invigilate.cli import ExitCode, main
-from invigilate.sandbox import Answer, Exchange, Phase, Sandbox
+from invigilate.sandbox import Exchange, Phase, Response, Sandbox
 from tests.integration.test_cli import Done, Run
 from tests.support.terminal import settings, start, terminal
 
@@ -33,13 +33,13 @@ class Poisoner:
 
     def reached(self, phase: Phase, exchange: Exchange) -> None:
         """See `Interceptor`."""
-        if phase is not Phase.APPLIED or exchange.answer is None or exchange.path.endswith("/token"):
+        if phase is not Phase.APPLIED or exchange.response is None or exchange.path.endswith("/token"):
             return
-        value = poisoned(json.loads(exchange.answer.body))
+        value = poisoned(json.loads(exchange.response.body))
         if self.status is not None:
             value = {"code": f"X{BAD}", "message": f"no{BAD}"}
         headers = {"Content-Type": "application/json", "X-Request-Id": "r1"}
-        exchange.answer = Answer(self.status or exchange.answer.status, json.dumps(value).encode(), headers)
+        exchange.response = Response(self.status or exchange.response.status, json.dumps(value).encode(), headers)
 
 
 def poisoned(value: Any) -> Any:

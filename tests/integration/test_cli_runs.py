@@ -74,8 +74,8 @@ def outcomes(text: str) -> list[str]:
 
 
 def release(done: Done, line: int) -> str:
-    """What the advice says to give to --send-again for a line."""
-    (given,) = re.findall(rf"--send-again (?:\S*,)?({line}:[0-9a-f]+)[, ]", done.err)
+    """What the advice says to give to --retry for a line."""
+    (given,) = re.findall(rf"--retry (?:\S*,)?({line}:[0-9a-f]+)[, ]", done.err)
     return str(given)
 
 
@@ -103,7 +103,7 @@ def test_a_changed_file_is_refused(run: Run, sandbox: Sandbox, rows: Path) -> No
             text.replace("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z", 1),
             "line 2: not what was sent: a value of the row or of an option was changed, or its times",
         ),
-        ("".join(text.splitlines(keepends=True)[:-1]), f"line {ROWS + 1} was sent but is no longer in the CSV file"),
+        ("".join(text.splitlines(keepends=True)[:-1]), f"line {ROWS + 1} was sent, and is no longer in the CSV file"),
     ]:
         rows.write_text(changed)
         done = run(SCHEDULE)
@@ -118,14 +118,14 @@ def test_a_changed_file_is_refused(run: Run, sandbox: Sandbox, rows: Path) -> No
 
 def test_a_lost_reply_is_never_sent_again_by_itself(run: Run, sandbox: Sandbox, rows: Path) -> None:
     third, fifth = sandbox.open_sessions[2], sandbox.open_sessions[4]
-    sandbox.faults.add("scheduleExamSession", faults.drop_answer(after=2, times=1))
+    sandbox.faults.add("scheduleExamSession", faults.drop_response(after=2, times=1))
     sandbox.faults.add("scheduleExamSession", faults.html_502(after=4, times=1))
     done = run(SCHEDULE)
     expected = ["succeeded"] * ROWS
     expected[2] = expected[4] = "unknown"
     assert (done.code, outcomes(done.out)) == (ExitCode.OUTCOME_UNKNOWN, expected)
     for line, session in ((4, third), (6, fifth)):
-        assert f"next, line {line}: invigilate sessions show --install {sandbox.install_sid}" in done.err
+        assert f"next, line {line}: invigilate sessions show --install-sid {sandbox.install_sid}" in done.err
         assert session.session_sid in done.err
     sent = posts(sandbox)
     assert sent == ROWS
@@ -136,7 +136,7 @@ def test_a_lost_reply_is_never_sent_again_by_itself(run: Run, sandbox: Sandbox, 
     # Somebody has looked: the one went through, the other did not.
     assert run(f"{SCHEDULE} --confirmed 2:{release(again, 4)[2:]}").code == ExitCode.USAGE
     sandbox.requests.clear()
-    settled = run(f"{SCHEDULE} --confirmed {release(again, 4)} --send-again {release(again, 6)}")
+    settled = run(f"{SCHEDULE} --confirmed {release(again, 4)} --retry {release(again, 6)}")
     assert (settled.code, outcomes(settled.out)) == (0, ["succeeded"])
     assert posts(sandbox) == 1
     assert run(SCHEDULE).code == 0
@@ -145,7 +145,7 @@ def test_a_lost_reply_is_never_sent_again_by_itself(run: Run, sandbox: Sandbox, 
 
 
 def test_a_server_that_loses_every_reply_ends_the_run(run: Run, sandbox: Sandbox, rows: Path) -> None:
-    with sandbox.faults.during("scheduleExamSession", faults.close_unanswered()):
+    with sandbox.faults.during("scheduleExamSession", faults.close_without_response()):
         done = run(SCHEDULE)
     assert (done.code, outcomes(done.out)) == (ExitCode.OUTCOME_UNKNOWN, ["unknown"] * 3)
     assert "stopped: 3 outcomes in a row are unknown" in done.err
@@ -166,7 +166,7 @@ def test_refused_rows_can_be_corrected_and_sent_again(run: Run, sandbox: Sandbox
     sent = posts(sandbox)
     again = run(SCHEDULE)
     assert (again.code, again.out) == (ExitCode.REFUSED, "")
-    assert "refused: lines 3, 5; --retry-refused sends them again" in again.err
+    assert "lines 3, 5: refused; retried with --retry-refused" in again.err
     assert posts(sandbox) == sent
     lines = rows.read_text().splitlines(keepends=True)
     lines[4] = lines[4].replace("2026-12-01T09", "2026-12-01T10")
@@ -191,12 +191,12 @@ def test_the_reason_of_a_refusal_is_never_cut_off(columns: int, sandbox: Sandbox
     # Wherever it is wrapped, and however the lines go on, all of it is there; the path is not.
     wrapped = "".join(shown.text.split())
     assert f"3refused{taken.session_sid}" in wrapped
-    assert "409SANDBOXFAULT:Thesandboxwastoldtoanswerso.4succeeded" in wrapped
+    assert "409SANDBOXFAULT:Afaultofthesandbox.4succeeded" in wrapped
     assert "/v1/" not in shown.text
     assert "…" not in shown.text
     if columns >= 80:
         place = lines[next(n for n, line in enumerate(lines) if line.startswith("line  outcome"))].index("message")
-        assert next(line[place:] for line in lines if line.startswith("3 ")).startswith("409 SANDBOXFAULT: The")
+        assert next(line[place:] for line in lines if line.startswith("3 ")).startswith("409 SANDBOXFAULT: A")
 
 
 def test_another_time_zone_is_not_what_was_sent(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_another_time_zone_is_not_what_was_sent(run: Run, sandbox: Sandbox, tmp_
     done = run(f"{SCHEDULE} --timezone Europe/London")
     assert (done.code, done.out) == (ExitCode.USAGE, "")
     assert "rows.csv.results.jsonl: line 2 and 1 more: not what was sent: " in done.err
-    assert "its times mean other instants, as with another --timezone. Restore the original values" in done.err
+    assert "its times are other instants, as with another --timezone. Restore the original values" in done.err
     assert posts(sandbox) == 2
     assert run(f"{SCHEDULE} --timezone Europe/Berlin").code == 0
 
@@ -226,7 +226,7 @@ def test_what_stops_a_run(run: Run, sandbox: Sandbox, rows: Path) -> None:
     with sandbox.faults.during("scheduleExamSession", faults.too_many_requests(after=1, retry_after=600)):
         done = run(SCHEDULE)
     assert (done.code, outcomes(done.out)) == (ExitCode.REFUSED, ["succeeded", "not_sent"])
-    assert f"stopped: the server asks to wait; {ROWS - 1} rows are left" in done.err
+    assert f"stopped: the server is limiting requests; {ROWS - 1} rows are left" in done.err
     sandbox.expire_token(403)
     done = run(SCHEDULE)
     assert (done.code, outcomes(done.out)) == (ExitCode.SETTINGS, ["not_sent"])
@@ -282,7 +282,7 @@ def test_killed_while_the_server_books(sandbox: Sandbox, rows: Path, results: Pa
         out, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.OUTCOME_UNKNOWN
     assert outcomes(out) == ["succeeded"] * (ROWS - 2)
-    assert "line 3: outcome unknown; not sent again unless you say so" in err
+    assert "line 3: outcome unknown; not retried without --retry" in err
     assert len(sandbox.ledger) == ROWS
 
 
@@ -294,11 +294,12 @@ def test_ctrl_c_while_the_server_books(sandbox: Sandbox, rows: Path, results: Pa
         _, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
     interrupted, so_far = err.splitlines()[2:4]
-    said = "line 3: it may have been sent; do not send it again until you have checked"
+    said = "line 3: it may have been sent; do not retry it until you have checked"
     assert interrupted == f"invigilate: interrupted; {said}"
     # What was done so far, where it stands, and how it goes on.
     assert so_far == (
-        f"invigilate: {ROWS} rows: {ROWS - 2} to send, 1 done, 1 of unknown outcome; went through: line 2; the results "
+        f"invigilate: {ROWS} rows: {ROWS - 2} to send, 1 done, 1 with unknown outcome; went through: line 2; the "
+        "results "
         "are in rows.csv.results.jsonl; run the same command again to continue"
     )
     assert err.count("invigilate sessions show") == 1
@@ -322,7 +323,7 @@ def test_offerings_from_a_file(run: Run, sandbox: Sandbox, tmp_path: Path) -> No
     path = tmp_path / "offerings.csv"
     offerings = sorted({session.offering_sid for session in sandbox.open_sessions})
     path.write_text("offering_sid,title,match_strings\n" + "".join(f'{sid},Term,"A,B"\n' for sid in offerings))
-    sandbox.faults.add("updateCourseOffering", faults.drop_answer(times=1))
+    sandbox.faults.add("updateCourseOffering", faults.drop_response(times=1))
     done = run("offerings update --csv offerings.csv --results done.jsonl --yes")
     assert (done.code, outcomes(done.out)) == (0, ["succeeded"] * len(offerings))
     assert {request.operation_id for request in sandbox.requests} == {"updateCourseOffering"}

@@ -193,7 +193,7 @@ def test_ctrl_c_while_it_is_sent(sandbox: Sandbox, tmp_path: Path) -> None:
         assert shown.end() == ExitCode.INTERRUPTED
     last = shown.text.splitlines()[-1]
     assert last.startswith(
-        "invigilate: interrupted; it may have been sent; do not send it again until you have checked; look with: inv"
+        "invigilate: interrupted; it may have been sent; do not retry it until you have checked; look with: inv"
     )
 
 
@@ -222,9 +222,13 @@ PARTS = ["--window-by", "appointment_date", "--window", "60d", "--parallel", "1"
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "nothing was read to its end, so nothing is kept; with --window-by it is read in parts, which are kept"),
-        (PARTS, "what was read is kept in rows.csv.checkpoint, and the same command goes on with it"),
-        ([*PARTS, "--checkpoint", "kept"], "what was read is kept in kept, and the same command goes on with it"),
+        (
+            [],
+            "nothing was read completely, so nothing is kept; "
+            "with --window-by, windows that were read completely are kept",
+        ),
+        (PARTS, "what was read is kept in rows.csv.checkpoint, and the same command continues from it"),
+        ([*PARTS, "--checkpoint", "kept"], "what was read is kept in kept, and the same command continues from it"),
         ([*PARTS, "--no-checkpoint"], "nothing of the export is kept"),
     ],
 )
@@ -272,7 +276,7 @@ def test_the_recording_is_what_the_programs_print_now(capsys: pytest.CaptureFixt
 
 def test_a_mark_that_is_another_one_in_each_run_is_always_the_same() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert set(re.findall(r"--send-again \d+:([0-9a-f]+)", text)) == {"3f9a1c"}
+    assert set(re.findall(r"--retry \d+:([0-9a-f]+)", text)) == {"3f9a1c"}
 
 
 def test_the_page_is_read_after_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

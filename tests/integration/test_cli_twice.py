@@ -191,7 +191,7 @@ def test_issue_8_point_1_during_the_run(
     assert (process.returncode, len(booker.changes)) == (ExitCode.OUTCOME_UNKNOWN, 3), err
     assert "stopped: line 4: rows.csv.results.jsonl: it was moved, removed, replaced or changed" in err
     assert "went through: lines 2-4" in err
-    assert "do not rerun with it; lines 2-4 could be sent twice" in err
+    assert "do not use it again; lines 2-4 could be sent twice" in err
     assert "to continue" not in err
     # Whoever runs it again all the same books nothing twice.
     again = run(SCHEDULE)
@@ -201,7 +201,7 @@ def test_issue_8_point_1_during_the_run(
     fresh = run(f"{SCHEDULE} --results new.jsonl")
     assert fresh.code == ExitCode.OUTCOME_UNKNOWN
     assert outcomes(fresh.out) == [*["held"] * 3, *["succeeded"] * 2]
-    assert "lines 2-4: held because of what the session shows; not sent unless you say so" in fresh.err
+    assert "lines 2-4: held because of what the session shows; sent only with --retry" in fresh.err
     assert (len(booker.changes), booker.most()) == (ROWS, 1)
 
 
@@ -216,11 +216,11 @@ def test_issue_8_point_1_between_two_runs(how: str, booker: Booker, results: Pat
     assert (len(booker.changes), booker.most()) == (ROWS, 1)
     if how == "all gone":
         # A person's word counts, for one row and one time.
-        given = re.findall(r"--send-again (2:\w+),", again.err)[0]
-        sent = run(f"{SCHEDULE} --send-again {given}")
+        given = re.findall(r"--retry (2:\w+),", again.err)[0]
+        sent = run(f"{SCHEDULE} --retry {given}")
         assert (sent.code, outcomes(sent.out)) == (ExitCode.OUTCOME_UNKNOWN, ["succeeded"])
         assert booker.changes.count(("POST", sid(0))) == 2
-        assert run(f"{SCHEDULE} --send-again {given}").code == ExitCode.USAGE
+        assert run(f"{SCHEDULE} --retry {given}").code == ExitCode.USAGE
         (marks,) = re.findall(r"--confirmed \S+", sent.err)
         assert run(f"{SCHEDULE} {marks}").code == 0
         assert len(booker.changes) == ROWS + 1
@@ -297,20 +297,20 @@ def test_issue_8_point_1_one_call_needs_a_word_for_each_booking(booker: Booker, 
     assert (held.code, held.out, len(booker.changes)) == (ExitCode.OUTCOME_UNKNOWN, "", 1)
     assert "not sent: the session is 'Scheduled', with the requested appointmentDate" in held.err
     assert "next: invigilate sessions show" in held.err
-    assert "to send it anyway, add --send-again " in held.err
-    mark = held.err.rpartition("--send-again ")[2].strip()
-    wrong = run(f"{line} --send-again 000000")
+    assert "to send it anyway, add --retry " in held.err
+    mark = held.err.rpartition("--retry ")[2].strip()
+    wrong = run(f"{line} --retry 000000")
     assert wrong.code == ExitCode.OUTCOME_UNKNOWN
-    assert "--send-again 000000: that is not the current mark of this change" in wrong.err
+    assert "--retry 000000: not the current mark of this change" in wrong.err
     # What it was given for is not what stands there now.
     booker.sessions[sid(0)]["editDate"] = OTHER
-    assert run(f"{line} --send-again {mark}").code == ExitCode.OUTCOME_UNKNOWN
+    assert run(f"{line} --retry {mark}").code == ExitCode.OUTCOME_UNKNOWN
     assert len(booker.changes) == 1
     del booker.sessions[sid(0)]["editDate"]
-    assert run(f"{line} --send-again {mark}").code == 0
+    assert run(f"{line} --retry {mark}").code == 0
     assert len(booker.changes) == 2
     booker.sessions.clear()
-    nothing = run(f"{line} --send-again {mark}")
+    nothing = run(f"{line} --retry {mark}")
     assert (nothing.code, len(booker.changes)) == (ExitCode.USAGE, 2)
 
 
@@ -338,17 +338,17 @@ def test_ten_held_rows_need_one_option(change: str, booker: Booker, rows: Path, 
     line = f"sessions {change} --csv rows.csv --yes {options}"
     done = run(line)
     assert (done.code, outcomes(done.out)) == (ExitCode.OUTCOME_UNKNOWN, ["held"] * 10)
-    assert "lines 2-11: held because of what the session shows; not sent unless you say so" in done.err
+    assert "lines 2-11: held because of what the session shows; sent only with --retry" in done.err
     assert done.err.count("invigilate sessions show") == 5
     assert "next: look at lines 7-11 in the same way" in done.err
     assert "went through" not in done.err
     assert ("this can charge a card again" in done.err) is (change == "schedule")
-    found = re.findall(r"run it again with --confirmed (\S+) to accept as done, or --send-again (\S+) to", done.err)
+    found = re.findall(r"run the command again with --confirmed (\S+) to accept as done, or --retry (\S+) to", done.err)
     ((marks, again),) = found
     assert marks == again
     assert [mark[0] for mark in re.findall(r"(\d+):\w{6}(,|$)", marks)] == [str(number) for number in range(2, 12)]
     first, _, others = marks.partition(",")
-    mixed = run(f"{line} --confirmed {others} --send-again {first}")
+    mixed = run(f"{line} --confirmed {others} --retry {first}")
     assert (mixed.code, outcomes(mixed.out)) == (0, ["succeeded"])
     assert len(booker.changes) == 1
 
@@ -361,7 +361,7 @@ def test_a_read_that_is_refused_is_no_reason_to_book_again(booker: Booker, resul
     for _ in range(2):
         done = run(SCHEDULE)
         assert (done.code, outcomes(done.out)) == (ExitCode.SETTINGS, ["not_sent"])
-        assert "stopped: the credentials are refused; 5 rows are left" in done.err
+        assert "stopped: the credentials were refused; 5 rows are left" in done.err
     assert (len(booker.changes), booker.most()) == (ROWS, 1)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from invigilate.cli import ExitCode, main
-from invigilate.cli.results import ResultFile, State
+from invigilate.cli.smarterproctoring.results import ResultFile, State
 from invigilate.sandbox import Exchange, Phase, Sandbox, faults
 from tests.integration.test_cli import Done, Run, write_rows
 from tests.integration.test_cli_runs import events, outcomes, posts, release, wait_until
@@ -97,7 +97,7 @@ CHANGES = {
 @pytest.mark.parametrize(
     ("fault", "applied"),
     [
-        (faults.drop_answer(times=1), True),
+        (faults.drop_response(times=1), True),
         (faults.html_502(times=1, applied=True), True),
         (faults.reset_before_reading(times=1), False),
         (faults.html_502(times=1), False),
@@ -154,17 +154,17 @@ def test_a_session_that_the_server_does_not_show_is_not_changed(
         many = run(f"sessions {change} --csv rows.csv {options} --yes")
     assert kinds(sandbox).count(operation) == 0
     assert (one.code, one.out) == (code, "")
-    assert "nothing was sent: the session could not be read first: " in one.err
+    assert "nothing was sent, because the session could not be read first: " in one.err
     # Refused credentials are those of all rows.
     refused = state == "refused"
     assert (many.code, outcomes(many.out)) == (
         ExitCode.REFUSED if refused else code,
         [state] * (ROWS if refused else 1),
     )
-    assert ("stopped: the credentials are refused" in many.err) is not refused
+    assert ("stopped: the credentials were refused" in many.err) is not refused
     first = events(results)[0]
     assert (first["event"], first["status_code"]) == (state, status)
-    assert first["message"].startswith("nothing was sent: the session could not be read first: ")
+    assert first["message"].startswith("nothing was sent, because the session could not be read first: ")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,9 @@ def test_issue_8_point_1_a_session_that_cannot_be_read_is_not_changed(
     sandbox.faults.add("getExamSession", fault)
     done = run(SCHEDULE if many else session)
     assert (done.code, posts(sandbox)) == (code, 0)
-    assert ("run the same command again to continue" if many else "nothing was sent: the session could") in done.err
+    assert (
+        "run the same command again to continue" if many else "nothing was sent, because the session could"
+    ) in done.err
     assert run(SCHEDULE if many else session).code == 0
     assert posts(sandbox) == (ROWS if many else 1)
 
@@ -192,13 +194,13 @@ def test_issue_8_point_1_a_session_that_cannot_be_read_is_not_changed(
 def test_without_a_connection_to_read_a_session_nothing_is_sent(
     run: Run, session: str, sandbox: Sandbox, rows: Path, results: Path
 ) -> None:
-    with sandbox.faults.during("getExamSession", faults.close_unanswered()):
+    with sandbox.faults.during("getExamSession", faults.close_without_response()):
         one = run(session)
         many = run(SCHEDULE)
     assert (one.code, one.out) == (ExitCode.NO_CONNECTION, "")
-    assert "invigilate: nothing was sent: the session could not be read first: " in one.err.splitlines()[-1]
+    assert "invigilate: nothing was sent, because the session could not be read first: " in one.err.splitlines()[-1]
     assert (many.code, outcomes(many.out)) == (ExitCode.NO_CONNECTION, ["not_sent"])
-    assert "nothing was sent: the session could not be read first: " in many.out
+    assert "nothing was sent, because the session could not be read first: " in many.out
     assert f"stopped: there is no connection; {ROWS} rows are left; run the same command again to continue" in many.err
     assert [event["event"] for event in events(results)] == ["not_sent"]
     assert posts(sandbox) == 0
@@ -238,15 +240,15 @@ def test_refused_rows_are_named_beside_unknown_ones(run: Run, sandbox: Sandbox, 
     sandbox.faults.add("scheduleExamSession", faults.status(status=422, times=1))
     for done in (run(SCHEDULE), run(SCHEDULE)):
         assert done.code == ExitCode.OUTCOME_UNKNOWN
-        assert "line 2: outcome unknown; not sent again unless you say so" in done.err
-        assert done.err.splitlines()[-1] == "invigilate: refused: line 3; --retry-refused sends them again"
+        assert "line 2: outcome unknown; not retried without --retry" in done.err
+        assert done.err.splitlines()[-1] == "invigilate: line 3: refused; retried with --retry-refused"
 
 
 def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: Path) -> None:
     lose(sandbox)
     first = run(SCHEDULE)
     assert (first.code, outcomes(first.out)) == (ExitCode.OUTCOME_UNKNOWN, ["unknown", *["succeeded"] * (ROWS - 1)])
-    command = f"{SCHEDULE} --send-again {release(first, 2)}"
+    command = f"{SCHEDULE} --retry {release(first, 2)}"
     lose(sandbox)
     second = run(command)
     assert (second.code, outcomes(second.out)) == (ExitCode.OUTCOME_UNKNOWN, ["unknown"])
@@ -255,14 +257,14 @@ def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: 
     for _ in range(2):
         again = run(command)
         assert (again.code, again.out) == (ExitCode.USAGE, "")
-        assert "that is not the current mark of line 2; look with: invigilate sessions show" in again.err
-        assert f"then give {release(second, 2)} to --confirmed or --send-again" in again.err
+        assert "not the current mark of line 2; look with: invigilate sessions show" in again.err
+        assert f"then pass {release(second, 2)} to --confirmed or --retry" in again.err
     assert posts(sandbox) == ROWS + 1
     assert release(first, 2) != release(second, 2)
-    last = run(f"{SCHEDULE} --send-again {release(second, 2)}")
+    last = run(f"{SCHEDULE} --retry {release(second, 2)}")
     assert (last.code, outcomes(last.out)) == (0, ["succeeded"])
     assert len(sandbox.ledger) == ROWS
-    done = run(f"{SCHEDULE} --send-again {release(second, 2)}")
+    done = run(f"{SCHEDULE} --retry {release(second, 2)}")
     assert done.code == ExitCode.USAGE
     assert "rows that are held or whose outcome is unknown; line 2 succeeded" in done.err
     assert posts(sandbox) == ROWS + 2
@@ -271,7 +273,7 @@ def test_a_release_covers_one_unknown_outcome(run: Run, sandbox: Sandbox, rows: 
 @pytest.mark.parametrize(
     "given", ["2", "2:", "2:0", "2:000000", "2:{mark}0", "02:000000", "2:{mark} {option} 2:{mark}"]
 )
-@pytest.mark.parametrize("option", ["--send-again", "--confirmed"])
+@pytest.mark.parametrize("option", ["--retry", "--confirmed"])
 def test_what_is_settled_without_its_mark(
     given: str, option: str, run: Run, sandbox: Sandbox, rows: Path, results: Path
 ) -> None:
@@ -280,29 +282,29 @@ def test_what_is_settled_without_its_mark(
     before, sent = results.read_bytes(), posts(sandbox)
     done = run(f"{SCHEDULE} {option} {given.format(mark=right.partition(':')[2], option=option)}")
     assert (done.code, done.out) == (ExitCode.USAGE, "")
-    assert f"then give {right} to --confirmed or --send-again" in done.err
+    assert f"then pass {right} to --confirmed or --retry" in done.err
     assert (results.read_bytes(), posts(sandbox)) == (before, sent)
 
 
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ("--send-again x", "--send-again x: expected LINE:MARK"),
-        ("--send-again 3", "--send-again 3: expected LINE:MARK"),
+        ("--retry x", "--retry x: expected LINE:MARK"),
+        ("--retry 3", "--retry 3: expected LINE:MARK"),
         (
-            "--send-again 3:{mark}",
-            "--send-again are for rows that are held or whose outcome is unknown; line 3 succeeded",
+            "--retry 3:{mark}",
+            "--retry are for rows that are held or whose outcome is unknown; line 3 succeeded",
         ),
         (
-            "--send-again 99:{mark}",
-            "--send-again are for rows that are held or whose outcome is unknown; line 99 is not a row",
+            "--retry 99:{mark}",
+            "--retry are for rows that are held or whose outcome is unknown; line 99 is not a row",
         ),
         ("--confirmed 3", "--confirmed 3: expected LINE:MARK"),
         ("--confirmed 3:{mark}", "whose outcome is unknown; line 3 succeeded"),
         ("--confirmed 99:{mark}", "whose outcome is unknown; line 99 is not a row"),
         ("--confirmed 2:{mark},3:{mark}", "whose outcome is unknown; line 3 succeeded"),
         ("--confirmed 2:{mark},", "--confirmed : expected LINE:MARK, as printed by the run"),
-        ("--confirmed 2:{mark} --send-again 2:{mark}", "line 2: --confirmed and --send-again contradict each other"),
+        ("--confirmed 2:{mark} --retry 2:{mark}", "line 2: --confirmed and --retry contradict each other"),
     ],
 )
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
@@ -326,8 +328,8 @@ def test_a_released_row_that_was_not_sent_yet(run: Run, sandbox: Sandbox, rows: 
     # The rows move down, and another one takes the place of the first.
     rows.write_text("".join([head, first, *others]))
     given = release(unknown, 2)
-    assert run(f"{SCHEDULE} --send-again {given}").code == ExitCode.USAGE
-    command = f"{SCHEDULE} --send-again 3:{given.partition(':')[2]}"
+    assert run(f"{SCHEDULE} --retry {given}").code == ExitCode.USAGE
+    command = f"{SCHEDULE} --retry 3:{given.partition(':')[2]}"
     sandbox.expire_token(403)
     stopped = run(command)
     assert (stopped.code, outcomes(stopped.out)) == (ExitCode.SETTINGS, ["not_sent"])
@@ -338,7 +340,7 @@ def test_a_released_row_that_was_not_sent_yet(run: Run, sandbox: Sandbox, rows: 
     assert len(sandbox.ledger) == ROWS
 
 
-@pytest.mark.parametrize("option", ["--send-again", "--confirmed"])
+@pytest.mark.parametrize("option", ["--retry", "--confirmed"])
 def test_nothing_is_settled_without_a_yes(
     option: str, run: Run, sandbox: Sandbox, rows: Path, results: Path, tmp_path: Path
 ) -> None:
@@ -367,7 +369,7 @@ def test_a_dry_run_shows_what_a_release_would_send(
     first = run(SCHEDULE)
     before, sent = results.read_bytes(), posts(sandbox)
     monkeypatch.delenv("SMARTERPROCTORING_TOKEN")
-    dry = run(f"{DRY} --json --confirmed {release(first, 2)} --send-again {release(first, 3)}")
+    dry = run(f"{DRY} --json --confirmed {release(first, 2)} --retry {release(first, 3)}")
     assert dry.code == 0
     assert [json.loads(line)["line"] for line in dry.out.splitlines()] == [3]
     assert f"{ROWS} rows: 1 to send, {ROWS - 1} done" in dry.err
@@ -398,7 +400,7 @@ def test_ctrl_c_while_one_is_read_back(session: str, sandbox: Sandbox, tmp_path:
     *_, unknown, found, advice = err.splitlines()
     assert "outcome unknown: 502" in unknown
     assert found == "invigilate: read back: interrupted"
-    assert advice.startswith("invigilate: next: do not send it again; look with: invigilate sessions show --install")
+    assert advice.startswith("invigilate: next: do not retry it; look with: invigilate sessions show --install")
 
 
 def test_ctrl_c_while_a_row_is_read_back(sandbox: Sandbox, rows: Path, results: Path, run: Run, tmp_path: Path) -> None:
@@ -430,9 +432,9 @@ def test_ctrl_c_before_a_success_is_written(
         patch.setattr(ResultFile, "write", interrupted)
         done = run(SCHEDULE)
     assert done.code == ExitCode.INTERRUPTED
-    said = "invigilate: interrupted; line 2: it may have been sent; do not send it again until you have checked\n"
+    said = "invigilate: interrupted; line 2: it may have been sent; do not retry it until you have checked\n"
     # First, so that no advice is read without it.
-    assert done.err.index(said) < done.err.index("next, line 2: ") < done.err.index("--send-again 2:")
+    assert done.err.index(said) < done.err.index("next, line 2: ") < done.err.index("--retry 2:")
     assert "must not be sent again" not in done.err
     assert "next, line 2: invigilate sessions show" in done.err
     assert len(sandbox.ledger) == 1
@@ -447,11 +449,11 @@ def test_ctrl_c_while_the_answer_is_printed(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("invigilate.cli.changes.record", interrupted)
+    monkeypatch.setattr("invigilate.cli.smarterproctoring.changes.show_result", interrupted)
     done = run(session)
     assert done.code == ExitCode.INTERRUPTED
     last = done.err.splitlines()[-1]
-    assert last == "invigilate: interrupted; the change was made, but its response is not printed to its end"
+    assert last == "invigilate: interrupted; the change was made, but its response was not printed completely"
     assert posts(sandbox) == 1
 
 
@@ -465,7 +467,7 @@ def test_ctrl_c_after_an_unknown_outcome(sandbox: Sandbox, rows: Path, results: 
         _, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
     assert "no change was cut off" not in err
-    assert err.index("interrupted; line 2: outcome unknown; not sent again") < err.index("--send-again 2:")
+    assert err.index("interrupted; line 2: outcome unknown; not retried") < err.index("--retry 2:")
     assert release(Done(0, "", err), 2)
 
 
@@ -481,9 +483,8 @@ def test_results_of_another_server(
         for line in (SCHEDULE, DRY):
             done = run(line)
             assert (done.code, done.out) == (ExitCode.USAGE, "")
-            assert (
-                f"holds results of {sandbox.smarterproctoring_url}, and this is {production.smarterproctoring_url};"
-                in (done.err)
+            assert f"holds results of {sandbox.smarterproctoring_url}, not of {production.smarterproctoring_url};" in (
+                done.err
             )
             monkeypatch.delenv("SMARTERPROCTORING_TOKEN", raising=False)
         assert (results.read_bytes(), posts(production)) == (before, 0)
@@ -506,7 +507,7 @@ def test_a_file_of_others_is_left_alone(
     path.write_text(content)
     done = run(f"sessions schedule --csv rows.csv --results notes.csv {how}")
     assert (done.code, path.read_text()) == (ExitCode.USAGE, content)
-    assert "notes.csv: line 1 is not from a results file" in done.err
+    assert "notes.csv: not a results file" in done.err
     assert posts(sandbox) == 0
 
 
@@ -630,8 +631,8 @@ def test_a_server_that_fails_is_asked_again_by_the_next_run(
     sandbox.faults.add("updateCourseOffering", faults.status(status=status, times=1 if status == 302 else 3))
     done = run(line)
     assert (done.code, outcomes(done.out)) == (ExitCode.REFUSED, ["failed", *["succeeded"] * (len(offerings) - 1)])
-    assert "the server failed: line 2; sending it again does no harm, and the next run does" in done.err
-    assert "refused: line" not in done.err
+    assert "line 2: the server failed; the operation is idempotent, and the next run retries" in done.err
+    assert "refused; retried with" not in done.err
     again = run(line)
     assert (again.code, outcomes(again.out)) == (0, ["succeeded"])
     assert [event["event"] for event in events(tmp_path / "offerings.csv.results.jsonl")].count("failed") == 1
@@ -652,7 +653,7 @@ def test_a_server_that_always_fails_ends_the_run(run: Run, sandbox: Sandbox, tmp
 
 def test_what_was_read_back_of_one_row_confirms_no_other(run: Run, sandbox: Sandbox, rows: Path) -> None:
     sandbox.faults.add("scheduleExamSession", faults.status(status=422, times=1))
-    sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1, after=1))
+    sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1, after=1))
     sandbox.faults.add("scheduleExamSession", faults.html_502(times=1, after=2))
     unknown = run(SCHEDULE)
     assert outcomes(unknown.out) == ["refused", "unknown", "unknown"]
@@ -662,7 +663,7 @@ def test_what_was_read_back_of_one_row_confirms_no_other(run: Run, sandbox: Sand
     rows.write_text("".join([head, *others]))
     wrong = run(f"{SCHEDULE} --confirmed {booked}")
     assert wrong.code == ExitCode.USAGE
-    done = run(f"{SCHEDULE} --confirmed 2:{booked[2:]} --send-again 3:{lost[2:]}")
+    done = run(f"{SCHEDULE} --confirmed 2:{booked[2:]} --retry 3:{lost[2:]}")
     assert (done.code, outcomes(done.out)) == (0, ["succeeded"])
     assert len(sandbox.ledger) == ROWS - 1
 
@@ -677,9 +678,7 @@ def test_what_else_ends_a_program_is_told_as_ctrl_c_is(
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
-    assert (
-        "it may have been sent; do not send it again until you have checked; look with: invigilate sessions show" in err
-    )
+    assert "it may have been sent; do not retry it until you have checked; look with: invigilate sessions show" in err
 
 
 @pytest.mark.parametrize("last", [401, 422, 429])
@@ -695,7 +694,7 @@ def test_issue_8_point_6_after_an_attempt_that_was_received_nothing_is_called_un
     done = run(line)
     assert outcomes(done.out) == ["failed"]
     assert [event["event"] for event in events(tmp_path / "offerings.csv.results.jsonl")] == ["started", "failed"]
-    assert "refused: line" not in done.err
+    assert "refused; retried with" not in done.err
     # What is refused at the first attempt was not carried out.
     sandbox.faults.add("updateCourseOffering", fault(times=3))
     again = run(line)
@@ -721,7 +720,7 @@ def test_issue_8_point_6_a_row_that_was_received_once_is_not_called_not_sent(
     run: Run, sandbox: Sandbox, offerings: list[str], tmp_path: Path
 ) -> None:
     sandbox.interceptors.append(ClosedAfterwards(sandbox))
-    sandbox.faults.add("updateCourseOffering", faults.drop_answer(times=1))
+    sandbox.faults.add("updateCourseOffering", faults.drop_response(times=1))
     done = run("offerings update --csv offerings.csv --yes")
     assert (done.code, outcomes(done.out)) == (ExitCode.NO_CONNECTION, ["failed"])
     assert [event["event"] for event in events(tmp_path / "offerings.csv.results.jsonl")] == ["started", "failed"]

@@ -18,6 +18,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,13 @@ from invigilate import (
     AsyncSmarterProctoring,
     ConfigurationError,
     ConnectionStats,
+    ISpringLearn,
     OutcomeUnknownError,
     ResponseDecodeError,
     SmarterProctoring,
-    _pool,
 )
-from invigilate._connection import open_connection
+from invigilate._http import pool
+from invigilate._http.connection import open_connection
 from tests.support.endings import every_mode, failing, unsafe, without_backoff  # noqa: F401
 from tests.support.modes import INSTALL, TOKEN, Mode, proctoring, run, settle
 from tests.support.proxy import Proxy
@@ -48,7 +50,7 @@ EXAM = "EX" + "1a" * 16
 
 
 def echo(peer: Peer) -> None:
-    """Answer each request with the path that it asked for."""
+    """Respond to each request with its path."""
     while (request := peer.read()) is not None:
         peer.send(answer({"path": path_of(request)}))
 
@@ -208,6 +210,28 @@ def test_no_more_connections_than_the_limit() -> None:
         asyncio.run(scenario())
 
 
+def test_threads_that_start_together_fetch_one_token() -> None:
+    def script(peer: Peer) -> None:
+        while (request := peer.read()) is not None:
+            token = {"access_token": "issued-1", "expires_in": 3600, "token_type": "bearer"}
+            peer.send(answer(token if path_of(request).endswith("/token") else {"path": path_of(request)}))
+
+    def first(client: ISpringLearn, start: threading.Barrier) -> None:
+        start.wait()
+        client.request("GET", "/x")
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with Scripted(script) as server, ThreadPoolExecutor(8) as threads:
+            for _ in range(20):
+                with ISpringLearn(client_id="id", client_secret="secret", base_url=server.url) as client:
+                    list(threads.map(first, [client] * 8, [threading.Barrier(8)] * 8))
+    finally:
+        sys.setswitchinterval(interval)
+    assert sum(path_of(request).endswith("/token") for request in server.requests) == 20
+
+
 # Point 3: no response is taken for that of another request.
 
 
@@ -250,7 +274,7 @@ def test_a_part_of_a_second_response_ends_the_connection(mode: Mode, part: int) 
 
 
 @every_mode
-def test_a_response_that_comes_later_unasked_is_not_taken_for_the_next(mode: Mode) -> None:
+def test_an_unrequested_response_is_not_taken_for_the_next(mode: Mode) -> None:
     def later(peer: Peer) -> None:
         while (request := peer.read()) is not None:
             peer.send(answer({"path": path_of(request)}))
@@ -298,7 +322,7 @@ def test_bytes_before_the_request_make_a_connection_unusable(mode: Mode, monkeyp
         time.sleep(0.01)
         return connection
 
-    monkeypatch.setattr(_pool, "open_connection", slowly)
+    monkeypatch.setattr(pool, "open_connection", slowly)
 
     def early(peer: Peer) -> None:
         if peer.number <= 2:
@@ -316,7 +340,7 @@ def test_bytes_before_the_request_make_a_connection_unusable(mode: Mode, monkeyp
 
 
 class listening:  # noqa: N801
-    """Run a function for each connection, in a thread; gives the port."""
+    """Run a function for each connection, in a thread; entering returns the port."""
 
     def __init__(self, serve: Callable[[socket.socket], None]) -> None:
         self._serve = serve
@@ -384,7 +408,7 @@ def within(seconds: float, work: Callable[[], Any]) -> BaseException:
 
 @pytest.fixture
 def four_dead_addresses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A host with four addresses that never answer: their queues of connections are full."""
+    """A host with four addresses that accept no connection: their queues are full."""
     holders: list[socket.socket] = []
     found: list[Any] = []
     look_up = socket.getaddrinfo
@@ -725,7 +749,7 @@ def test_a_socks_proxy(mode: Mode, password: str | None) -> None:
 
 
 @every_mode
-def test_a_socks_proxy_that_refuses_says_so(mode: Mode) -> None:
+def test_a_refusal_of_a_socks_proxy_is_reported(mode: Mode) -> None:
     def socks(raw: socket.socket) -> None:
         raw.recv(100)
         raw.sendall(b"\x05\x00")

@@ -1,4 +1,4 @@
-"""Exports of the sandbox's report, in every format."""
+"""Exports of the report of the sandbox, in every format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPORT = "getServiceDistribution"
 FORMATS = ("csv", "jsonl", "parquet")
 
 
-def test_json_lines_are_the_rows_as_they_came(tmp_path: Path) -> None:
+def test_json_lines_are_the_rows_as_received(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         result = export_report(client, tmp_path / "report.jsonl")
         rows = [row.to_dict() for row in rows_of(client)]
@@ -32,7 +32,7 @@ def test_json_lines_are_the_rows_as_they_came(tmp_path: Path) -> None:
     assert (result.path, result.resumed_rows, dict(result.misfits)) == (tmp_path / "report.jsonl", 0, {})
 
 
-def test_csv_has_the_documented_columns_and_those_of_members(tmp_path: Path) -> None:
+def test_csv_has_the_documented_columns_and_those_of_keys(tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
     with Sandbox() as sandbox, client_of(sandbox) as client:
         export_report(client, path)
@@ -48,7 +48,7 @@ def test_csv_has_the_documented_columns_and_those_of_members(tmp_path: Path) -> 
         flat = {key: value for key, value in row.items() if not isinstance(value, dict)}
         for name, value in row.items():
             if isinstance(value, dict):
-                flat.update({f"{name}.{member}": item for member, item in value.items()})
+                flat.update({f"{name}.{key}": item for key, item in value.items()})
         flat["billable"] = "true" if flat["billable"] else "false"
         assert line == {name: value or "" for name, value in flat.items()} | {"additional": ""}
     content = path.read_bytes()
@@ -85,20 +85,20 @@ def test_parquet_has_times_booleans_and_structs(tmp_path: Path) -> None:
     flat = pq.read_table(tmp_path / "flat.parquet")
     assert flat.column_names == list(csv_header(tmp_path, found))
     assert flat["user.email"].to_pylist() == [row["user"]["email"] for row in rows]
-    texts = pq.read_table(tmp_path / "json.parquet")
-    assert texts.schema.field("exam").type == pa.string()
+    as_json = pq.read_table(tmp_path / "json.parquet")
+    assert as_json.schema.field("exam").type == pa.string()
 
 
 def csv_header(folder: Path, rows: list[dict[str, Any]]) -> list[str]:
-    """The columns of rows with one for each member."""
+    """The columns of rows, with one for each key of nested objects."""
     names: list[str] = []
     for name, value in rows[0].items():
-        names += [f"{name}.{member}" for member in value] if isinstance(value, dict) else [name]
+        names += [f"{name}.{key}" for key in value] if isinstance(value, dict) else [name]
     return names
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_windows_make_up_the_report(tmp_path: Path, form: Any) -> None:
+def test_windows_add_up_to_the_report(tmp_path: Path, form: Any) -> None:
     with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
         whole = export_report(client, tmp_path / f"whole.{form}", filters=BY_DATE)
         windows = export_report(
@@ -112,7 +112,7 @@ def test_windows_make_up_the_report(tmp_path: Path, form: Any) -> None:
     assert whole.rows == windows.rows == automatic.rows > 300
     assert (whole.windows, windows.windows, automatic.windows) == (1, 37, 4)
     assert windows.total == windows.rows
-    # By the same date in the same order, so the same file, but for rows of the same moment.
+    # Sorted by the same date, so the files differ only in rows with equal dates.
     contents = [
         sorted((tmp_path / f"{name}.{form}").read_bytes().split(b"\n")) for name in ("whole", "windows", "auto")
     ]
@@ -153,7 +153,7 @@ def test_descending_windows_keep_the_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("windows", [{}, {"window_by": "appointment_date", "window": timedelta(days=60)}])
 @pytest.mark.parametrize("form", FORMATS)
-def test_several_installs_with_a_column_that_says_which(tmp_path: Path, form: Any, windows: Any) -> None:
+def test_several_installs_with_a_column_of_installs(tmp_path: Path, form: Any, windows: Any) -> None:
     path = tmp_path / f"report.{form}"
     with Sandbox() as sandbox, client_of(sandbox) as client:
         installs = [sandbox.other_install_sid, sandbox.install_sid]
@@ -171,7 +171,7 @@ def test_several_installs_with_a_column_that_says_which(tmp_path: Path, form: An
     assert result.rows == sum(counts)
 
 
-def test_larger_pages_are_asked_for_and_a_cap_is_taken(tmp_path: Path) -> None:
+def test_larger_pages_are_requested_and_a_cap_is_accepted(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         export_report(client, tmp_path / "one.jsonl")
         assert [request.query for request in sandbox.requests] == ["limit=1000"]
@@ -200,12 +200,12 @@ def test_refused_pages_become_smaller(tmp_path: Path, status: int, most: int, as
     assert (f"limit={asked}" in last) if asked else ("limit" not in last)
 
 
-def test_what_is_refused_for_another_reason_is_an_error(tmp_path: Path) -> None:
+def test_a_request_refused_for_another_reason_raises(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         sandbox.interceptors.append(Meddler(refuse=lambda _: 400))
         with pytest.raises(BadRequestError):
             export_report(client, tmp_path / "r.csv")
-    # Nothing was read, so nothing is left.
+    # Nothing was read, so no checkpoint is kept.
     assert list(tmp_path.iterdir()) == []
 
 
@@ -251,12 +251,12 @@ def test_pages_in_flight_are_bounded_over_all_windows(tmp_path: Path) -> None:
     assert 3 < most <= 6
 
 
-def test_progress_is_told_in_the_thread_of_the_caller(tmp_path: Path) -> None:
-    told: list[ExportProgress] = []
+def test_progress_is_reported_in_the_thread_of_the_caller(tmp_path: Path) -> None:
+    reports: list[ExportProgress] = []
     threads = set[int]()
 
     def on_progress(progress: ExportProgress) -> None:
-        told.append(progress)
+        reports.append(progress)
         threads.add(threading.get_ident())
 
     with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
@@ -269,16 +269,16 @@ def test_progress_is_told_in_the_thread_of_the_caller(tmp_path: Path) -> None:
             on_progress=on_progress,
         )
     assert threads == {threading.get_ident()}
-    assert (told[0].phase, told[0].rows, told[0].total, told[0].windows) == ("reading", 0, result.rows, 13)
-    reading = [each for each in told if each.phase == "reading"]
+    assert (reports[0].phase, reports[0].rows, reports[0].total, reports[0].windows) == ("reading", 0, result.rows, 13)
+    reading = [each for each in reports if each.phase == "reading"]
     assert (reading[-1].rows, reading[-1].windows_done) == (result.rows, 13)
     assert reading[-1].rows_per_second is not None
     assert reading[-1].seconds_left == 0
-    assert (told[-1].phase, told[-1].rows, told[-1].total) == ("writing", result.rows, result.rows)
+    assert (reports[-1].phase, reports[-1].rows, reports[-1].total) == ("writing", result.rows, result.rows)
     assert [each.rows for each in reading] == sorted(each.rows for each in reading)
 
 
-def test_an_error_of_the_one_who_is_told_ends_the_export(tmp_path: Path) -> None:
+def test_an_exception_in_on_progress_ends_the_export(tmp_path: Path) -> None:
     def on_progress(progress: ExportProgress) -> None:
         raise KeyboardInterrupt
 
@@ -287,7 +287,7 @@ def test_an_error_of_the_one_who_is_told_ends_the_export(tmp_path: Path) -> None
     assert not (tmp_path / "r.csv").exists()
 
 
-def test_what_is_odd_while_paging_is_in_the_result(tmp_path: Path) -> None:
+def test_warnings_of_paging_are_in_the_result(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         sandbox.faults.add(REPORT, faults.pages_shift(rows=1, most=2))
         with pytest.warns(ReportWarning):
@@ -297,7 +297,7 @@ def test_what_is_odd_while_paging_is_in_the_result(tmp_path: Path) -> None:
     assert len(result.warnings) >= 2
     assert all(warning.startswith(f"install {sandbox.install_sid}: ") for warning in result.warnings)
     assert "the total changed from 240 to 241" in result.warnings[0]
-    # Nothing is repaired.
+    # Rows stay as received.
     assert result.rows == len(json_lines(tmp_path / "r.jsonl")) == 242
 
 
@@ -316,7 +316,7 @@ def test_in_asyncio_it_runs_in_a_thread(tmp_path: Path) -> None:
         assert anyio.run(main) == 240
 
 
-def test_rows_of_other_types_and_with_more_members_lose_nothing(tmp_path: Path) -> None:
+def test_values_of_other_types_and_undocumented_fields_are_kept(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         sandbox.faults.add(REPORT, faults.wrong_types())
         expected = [row.to_dict() for row in rows_of(client, limit=1000)]
@@ -333,7 +333,7 @@ def test_rows_of_other_types_and_with_more_members_lose_nothing(tmp_path: Path) 
     for line, row in zip(table, expected, strict=True):
         kept = {name: value for name, value in line.items() if value is not None and name != "additional"}
         for name in ("exam", "course", "user", "courseOffering"):
-            # No row has an object there, so these are columns of JSON texts.
+            # No row has an object there, so these are columns of JSON.
             kept[name] = json.loads(kept[name])
         for name, value in kept.items():
             if isinstance(value, datetime):

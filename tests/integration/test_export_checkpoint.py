@@ -1,4 +1,4 @@
-"""What a checkpoint keeps, whom it serves, and whom it refuses."""
+"""What a checkpoint keeps, and which exports may use it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.exporting import (
 )
 
 
-def test_an_export_that_broke_off_reads_only_what_is_missing(tmp_path: Path) -> None:
+def test_an_interrupted_export_reads_only_missing_windows(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     with Sandbox() as sandbox, client_of(sandbox) as client:
         export_report(client, tmp_path / "undisturbed.jsonl", **WINDOWS)
@@ -51,7 +51,7 @@ def test_an_export_that_broke_off_reads_only_what_is_missing(tmp_path: Path) -> 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["r.jsonl", "undisturbed.jsonl"]
 
 
-def test_without_windows_an_install_is_read_anew_and_complete_ones_are_kept(tmp_path: Path) -> None:
+def test_without_windows_an_install_is_read_again_and_complete_ones_are_kept(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         installs = [sandbox.other_install_sid, sandbox.install_sid]
         whole: dict[str, Any] = {"installs": installs, "filters": {}, "window_by": None, "window": "auto"}
@@ -77,22 +77,22 @@ def test_without_windows_an_install_is_read_anew_and_complete_ones_are_kept(tmp_
         ({"installs": ["AI" + "0" * 32]}, "base URL or install, install_column, installs"),
     ],
 )
-def test_another_export_is_refused_and_says_what_differs(tmp_path: Path, change: dict[str, Any], named: str) -> None:
+def test_an_export_with_other_arguments_is_refused(tmp_path: Path, change: dict[str, Any], named: str) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         break_off(sandbox, client, tmp_path / "r.jsonl")
         before, state = len(sandbox.requests), contents(tmp_path)
-        with pytest.raises(ExportError, match=rf"of another export; what differs: .*({named})"):
+        with pytest.raises(ExportError, match=rf"belongs to an export with other arguments: .*({named})"):
             export_report(client, tmp_path / "r.jsonl", **{**WINDOWS, **change})
         assert len(sandbox.requests) == before
     assert contents(tmp_path) == state
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a folder."""
+    """The contents of all files of a folder."""
     return {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
 
 
-def test_another_install_or_address_is_refused(tmp_path: Path) -> None:
+def test_another_install_or_base_url_is_refused(tmp_path: Path) -> None:
     with Sandbox() as sandbox, Sandbox() as elsewhere, client_of(sandbox) as client:
         break_off(sandbox, client, tmp_path / "r.jsonl")
         with pytest.raises(ExportError, match="base URL or install"):
@@ -102,25 +102,25 @@ def test_another_install_or_address_is_refused(tmp_path: Path) -> None:
         assert len(elsewhere.requests) == 0
 
 
-def test_the_same_filters_written_otherwise_are_the_same(tmp_path: Path) -> None:
+def test_equal_filters_may_be_written_differently(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         break_off(sandbox, client, tmp_path / "r.jsonl")
         same = {**BY_DATE, "appointment_date_after": datetime(2026, 1, 1, tzinfo=UTC)}
         assert export_report(client, tmp_path / "r.jsonl", **{**WINDOWS, "filters": same}).resumed_rows > 0
 
 
-def test_nothing_of_filters_and_no_token_can_be_read_in_the_state(tmp_path: Path) -> None:
+def test_the_state_reveals_neither_filters_nor_the_token(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         user = client.reports.service_distribution().collect()[0].user
         assert isinstance(user, dict)
-        given = {
+        private = {
             **YEAR,
             "user_sid": user["sid"],
             "course_title": "Private Lessons of Ada",
             "exam_sid": sandbox.exam_sid,
         }
         path = tmp_path / "r.jsonl"
-        break_off(sandbox, client, path, filters=given)
+        break_off(sandbox, client, path, filters=private)
         folder = tmp_path / "r.jsonl.checkpoint"
         state = b"".join(each.read_bytes() for each in folder.iterdir() if each.suffix == ".json")
         assert b"filter userSid" in state
@@ -137,7 +137,7 @@ def test_nothing_of_filters_and_no_token_can_be_read_in_the_state(tmp_path: Path
             assert folder.stat().st_mode & 0o077 == 0
 
 
-def test_parts_that_are_not_as_recorded_are_read_anew(tmp_path: Path) -> None:
+def test_parts_that_do_not_match_their_records_are_read_again(tmp_path: Path) -> None:
     path, folder = tmp_path / "r.jsonl", tmp_path / "r.jsonl.checkpoint"
     with Sandbox() as sandbox, client_of(sandbox) as client:
         export_report(client, tmp_path / "undisturbed.jsonl", **WINDOWS)
@@ -146,7 +146,7 @@ def test_parts_that_are_not_as_recorded_are_read_anew(tmp_path: Path) -> None:
             file.write(b"{}\n")
         (folder / "part-00001.json").write_text("{")
         (folder / "part-00009.0123abcd.tmp").write_text("left by a process that was killed")
-        # Of the right size, but other content.
+        # The same size, but another content.
         damaged = (folder / "part-00002.jsonl").read_bytes()
         (folder / "part-00002.jsonl").write_bytes(damaged.replace(b"Closed", b"Opened"))
         assert damaged.count(b"Closed") > 0
@@ -171,14 +171,14 @@ def test_a_damaged_state_is_refused(tmp_path: Path, content: str) -> None:
     assert (folder / "state.json").exists()
 
 
-def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     (tmp_path / "file").write_text("")
     with Sandbox() as sandbox, client_of(sandbox) as client:
-        with pytest.raises(ExportError, match="holds other things"):
+        with pytest.raises(ExportError, match="the folder has other files"):
             export_report(client, tmp_path / "r.csv", checkpoint=tmp_path / "mine")
-        with pytest.raises(ExportError, match="has to be a folder"):
+        with pytest.raises(ExportError, match="must be a folder"):
             export_report(client, tmp_path / "r.csv", checkpoint=tmp_path / "file")
     assert [each.name for each in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
@@ -187,10 +187,10 @@ def test_a_checkpoint_may_be_elsewhere(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         break_off(sandbox, client, tmp_path / "r.csv", checkpoint=tmp_path / "elsewhere")
         assert sorted(each.name for each in tmp_path.iterdir()) == ["elsewhere"]
-        (tmp_path / "elsewhere" / "note").write_text("put there by somebody")
+        (tmp_path / "elsewhere" / "note").write_text("of the user")
         result = export_report(client, tmp_path / "r.csv", checkpoint=str(tmp_path / "elsewhere"), **WINDOWS)
     assert result.resumed_rows > 0
-    # What is not ours stays.
+    # Other files are kept.
     assert [each.name for each in (tmp_path / "elsewhere").iterdir()] == ["note"]
 
 
@@ -207,7 +207,7 @@ def test_a_checkpoint_in_use_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
     folder = tmp_path / "r.csv.checkpoint"
     program = (
         "import pathlib, sys\nfrom invigilate.export.checkpoint import Checkpoint\n"
@@ -225,16 +225,14 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_a_file_that_exists_is_kept_unless_it_may_be_overwritten(tmp_path: Path) -> None:
+def test_an_existing_file_is_kept_unless_overwrite_is_set(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text("precious")
     with Sandbox() as sandbox, client_of(sandbox) as client:
-        with pytest.raises(
-            ExportArgumentError, match="path: expected a file that does not exist yet, or overwrite=True"
-        ):
+        with pytest.raises(ExportArgumentError, match="path: expected a file that does not exist, or overwrite=True"):
             export_report(client, path)
         assert (len(sandbox.requests), [each.name for each in tmp_path.iterdir()]) == (0, ["r.csv"])
-        # One that came meanwhile is kept, too, and so is what was read.
+        # One created in the meantime is kept too, and so are the rows read.
         path.unlink()
         break_off(sandbox, client, path)
         path.write_text("precious")
@@ -247,23 +245,21 @@ def test_a_file_that_exists_is_kept_unless_it_may_be_overwritten(tmp_path: Path)
     assert path.read_text().startswith("sid,")
 
 
-def test_a_file_that_comes_while_the_report_is_read_is_kept(tmp_path: Path) -> None:
+def test_a_file_created_while_the_report_is_read_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
 
-    def come(progress: ExportProgress) -> None:
+    def create(progress: ExportProgress) -> None:
         path.write_text("precious")
 
     with Sandbox() as sandbox, client_of(sandbox) as client:
         with pytest.raises(ExportArgumentError, match="overwrite=True"):
-            export_report(client, path, on_progress=come)
+            export_report(client, path, on_progress=create)
         assert path.read_text() == "precious"
         path.unlink()
         assert export_report(client, path).resumed_rows == 240
 
 
-def test_an_export_killed_after_it_had_finished_is_known_as_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_killed_after_it_finished_is_recognized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "r.csv"
     with Sandbox() as sandbox, client_of(sandbox) as client:
         with monkeypatch.context() as patch:
@@ -280,7 +276,7 @@ def test_an_export_killed_after_it_had_finished_is_known_as_finished(
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_what_may_be_overwritten_does_not_stand_in_for_a_new_export(
+def test_with_overwrite_an_old_result_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: bool
 ) -> None:
     path = tmp_path / "r.jsonl"
@@ -291,7 +287,7 @@ def test_what_may_be_overwritten_does_not_stand_in_for_a_new_export(
                 export_report(client, path, **WINDOWS, overwrite=True)
         book(sandbox, client)
         if interrupted:
-            # While it removes what is old; what is left then counts no more than before.
+            # While the old parts are removed; the remaining ones must not count.
             with monkeypatch.context() as patch:
                 patch.setattr(Path, "unlink", unlink_but(Path.unlink, "part-00003.jsonl"))
                 with pytest.raises(SystemExit):
@@ -307,7 +303,7 @@ def test_what_may_be_overwritten_does_not_stand_in_for_a_new_export(
 
 
 def unlink_but(unlink: Any, name: str) -> Any:
-    """Removes files, until it is asked to remove a certain one."""
+    """`Path.unlink` that exits at a certain file."""
 
     def removing(self: Path, missing_ok: bool = False) -> None:
         if self.name == name:
@@ -318,7 +314,7 @@ def unlink_but(unlink: Any, name: str) -> Any:
 
 
 def book(sandbox: Sandbox, client: SmarterProctoring) -> None:
-    """Book a session, whose row is in the first window."""
+    """Schedule a session whose row is in the first window."""
     client.exam_sessions.schedule(
         exam_sid=sandbox.exam_sid,
         session_sid=sandbox.session_sid,
@@ -327,7 +323,7 @@ def book(sandbox: Sandbox, client: SmarterProctoring) -> None:
     )
 
 
-def test_the_result_says_since_when_its_oldest_rows_were_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_since_is_when_the_oldest_rows_were_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, folder = tmp_path / "r.csv", tmp_path / "r.csv.checkpoint"
     long_ago = datetime(2021, 6, 1, tzinfo=UTC)
     with Sandbox() as sandbox, client_of(sandbox) as client:
@@ -345,7 +341,7 @@ def test_the_result_says_since_when_its_oldest_rows_were_read(tmp_path: Path, mo
             break_off(sandbox, client, path, after=2)
         result = export_report(client, path, **WINDOWS)
     assert result.resumed_rows > 0
-    # Complete windows have no end of life.
+    # Complete windows never expire.
     assert result.read_since == long_ago
 
 
@@ -358,14 +354,14 @@ def test_a_checkpoint_that_is_marked_as_differed(tmp_path: Path) -> None:
         with pytest.raises(ExportError, match="the windows have 174 rows, and the report has 175"):
             export_report(client, path, **WINDOWS)
         assert json.loads(state.read_bytes())["content"]["differed"] is True
-        # It stays marked when the export breaks off while it asks windows for their totals, or reads one anew.
+        # It stays marked when the export fails while it requests the totals of windows, or reads one again.
         for after in (1, 2):
             break_off(sandbox, client, path, after=after)
             assert json.loads(state.read_bytes())["content"]["differed"] is True
         before = len(sandbox.requests)
         result = export_report(client, path, **WINDOWS, parallel=1)
         queries = [request.query for request in list(sandbox.requests)[before:]]
-    # One for the report, one for each window that counts, one for that which is read anew, and again the report.
+    # The report, each complete window, the window that is read again, and the report once more.
     assert sum("limit=1" in query.split("&") for query in queries) == 1 + 6 + 1
     assert sum("limit=1000" in query for query in queries) == 1
     assert result.rows == len(json_lines(path)) == 175
@@ -373,21 +369,21 @@ def test_a_checkpoint_that_is_marked_as_differed(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["r.jsonl"]
 
 
-def test_a_row_with_a_member_called_like_the_column_of_installs(tmp_path: Path) -> None:
-    given = [{"installSid": "AI" + "1" * 32}]
+def test_a_row_with_a_field_named_like_the_column_of_installs(tmp_path: Path) -> None:
+    extra = [{"installSid": "AI" + "1" * 32}]
 
     def page(page: dict[str, Any], query: dict[str, str]) -> None:
         for row in page["results"]:
-            row.update(given[0])
+            row.update(extra[0])
 
     with Sandbox() as sandbox, client_of(sandbox) as client:
         sandbox.interceptors.append(Meddler(page=page))
         installs = [sandbox.install_sid]
-        with pytest.raises(ExportError, match=r"has a member 'installSid' of its own; name the column of installs"):
+        with pytest.raises(ExportError, match=r"row 'ES\w+' has a field 'installSid'; pass another install_column"):
             export_report(client, tmp_path / "r.jsonl", installs=installs)
         assert export_report(client, tmp_path / "r.jsonl", installs=installs, install_column="from").rows == 240
-        # One that says the same is no difference.
-        given[0] = {"installSid": sandbox.install_sid}
+        # A field with the same value is accepted.
+        extra[0] = {"installSid": sandbox.install_sid}
         export_report(client, tmp_path / "same.jsonl", installs=installs)
     row = json_lines(tmp_path / "r.jsonl")[0]
     assert (row["from"], row["installSid"]) == (sandbox.install_sid, "AI" + "1" * 32)
@@ -404,8 +400,8 @@ def test_without_a_checkpoint_a_killed_export_leaves_a_hidden_folder(tmp_path: P
             "base_url": sandbox.smarterproctoring_url,
         }
         arguments = {"checkpoint": False}
-        given = (settings, str(tmp_path / "r.csv"), arguments, 8, 0.0, os.devnull)
-        process = context.Process(target=export_in_process, args=given, daemon=True)
+        passed = (settings, str(tmp_path / "r.csv"), arguments, 8, 0.0, os.devnull)
+        process = context.Process(target=export_in_process, args=passed, daemon=True)
         process.start()
         process.join(60)
     assert process.exitcode == -signal.SIGKILL

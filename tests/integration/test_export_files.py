@@ -1,4 +1,4 @@
-"""The files of an export: private, never opened through a link, and damage in them is found."""
+"""The files of an export: private, never opened through a link, and checked for damage."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def mode(path: Path) -> int:
 def test_a_planted_link_is_removed_and_its_target_untouched(
     tmp_path: Path, client: SmarterProctoring, monkeypatch: pytest.MonkeyPatch, name: str, dangling: bool
 ) -> None:
-    """Planted while the export runs, under the name of a file that it creates next."""
+    """The link is planted while the export runs, under the name of a file that it creates next."""
     monkeypatch.setattr("secrets.token_hex", lambda size: "ab" * size)
     path, victim, planted = tmp_path / "r.csv", tmp_path / "victim", [0]
     link = path.with_name(".r.csv.abababab.tmp") if name == ".r.csv.tmp" else tmp_path / "r.csv.checkpoint" / name
@@ -85,7 +85,7 @@ def test_a_planted_link_is_removed_and_its_target_untouched(
 @posix
 @pytest.mark.parametrize("name", ["lock", "state.json", "part-00000.json", "part-00000.jsonl"])
 @pytest.mark.parametrize("what", ["link", "dangling link", "pipe", "folder", "another user's"])
-def test_what_stands_in_place_of_a_file_of_the_checkpoint_is_refused(
+def test_anything_in_place_of_a_file_of_the_checkpoint_is_refused(
     tmp_path: Path, sandbox: Sandbox, client: SmarterProctoring, monkeypatch: pytest.MonkeyPatch, name: str, what: str
 ) -> None:
     path, victim = tmp_path / "r.csv", tmp_path / "victim"
@@ -190,9 +190,9 @@ def test_a_link_in_place_of_the_result_is_replaced_only_with_overwrite(
 
 
 @posix
-def test_a_device_or_pipe_is_no_file_to_export_to(tmp_path: Path, client: SmarterProctoring) -> None:
+def test_a_device_or_pipe_is_refused(tmp_path: Path, client: SmarterProctoring) -> None:
     os.mkfifo(tmp_path / "pipe")
-    # By way of a link, so that a mistake replaces that.
+    # Through a link, so that a mistake replaces only the link.
     (tmp_path / "device").symlink_to(os.devnull)
     for path in (tmp_path / "pipe", tmp_path / "device"):
         with pytest.raises(ExportArgumentError, match="path: expected the path of a file, got a device or a pipe"):
@@ -201,7 +201,7 @@ def test_a_device_or_pipe_is_no_file_to_export_to(tmp_path: Path, client: Smarte
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_a_disk_that_is_full_at_any_moment_leaves_the_old_file(
+def test_a_full_disk_at_any_moment_leaves_the_old_file(
     tmp_path: Path, client: SmarterProctoring, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     path, syncing = tmp_path / f"r.{form}", os.fsync
@@ -225,7 +225,7 @@ def test_a_disk_that_is_full_at_any_moment_leaves_the_old_file(
             failed.append(error.errno)
             if path.read_bytes() == b"old":
                 continue
-            # Only the folder was still to be synced.
+            # Only the folder had not been synced yet.
         break
     assert len(failed) > 5
     assert set(failed) == {errno.ENOSPC}
@@ -251,7 +251,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(
     sandbox: Sandbox, client: SmarterProctoring, checkpoint: bool
 ) -> None:
     sent = len(sandbox.requests)
-    # Not below tmp_path: another user may not even walk through its parents.
+    # Not in tmp_path: another user may have no access to its parents.
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o555)
         with not_root(), pytest.raises(PermissionError, match=rf"Permission denied: '{folder}/\.?r\.csv\."):
@@ -260,7 +260,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(
 
 
 @pytest.mark.parametrize("arguments", [{}, WINDOWS])
-def test_a_report_that_ends_early_is_no_export(
+def test_a_report_that_ends_early_raises(
     tmp_path: Path, sandbox: Sandbox, client: SmarterProctoring, arguments: dict[str, Any]
 ) -> None:
     def end_early(page: dict[str, Any], query: dict[str, str]) -> None:
@@ -271,7 +271,7 @@ def test_a_report_that_ends_early_is_no_export(
     path.write_text("old")
     sandbox.interceptors.append(meddler)
     try:
-        with pytest.raises(IncompleteResultError, match="the rest is missing"):
+        with pytest.raises(IncompleteResultError, match="is empty, but the total is"):
             export_report(client, path, page_size=3, overwrite=True, **arguments)
     finally:
         sandbox.interceptors.remove(meddler)
@@ -279,7 +279,7 @@ def test_a_report_that_ends_early_is_no_export(
 
 
 def flip(path: Path, bit: int) -> None:
-    """Flip a bit of a file, without a trace in its size and times."""
+    """Flip a bit of a file, without changing its size and times."""
     found, content = path.stat(), bytearray(path.read_bytes())
     content[bit // 8] ^= 1 << bit % 8
     path.write_bytes(content)
@@ -291,7 +291,7 @@ def flip(path: Path, bit: int) -> None:
 def test_no_flipped_bit_of_a_checkpoint_changes_the_result(
     tmp_path: Path, client: SmarterProctoring, monkeypatch: pytest.MonkeyPatch, form: str, kind: str
 ) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # no power fails here, and 480 exports sync thousands
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # 480 exports would sync thousands of files
     path, folder, kept = tmp_path / f"r.{form}", tmp_path / f"r.{form}.checkpoint", tmp_path / "kept"
     undisturbed = tmp_path / f"undisturbed.{form}"
     arguments: dict[str, Any] = {**WINDOWS, "nested": "flatten"}
@@ -355,7 +355,7 @@ def test_parts_count_only_for_their_own_windows(tmp_path: Path, client: SmarterP
     assert path.read_bytes() == undisturbed.read_bytes()
 
 
-def test_a_finished_file_with_a_flipped_bit_is_not_taken_for_the_result(
+def test_a_finished_file_with_a_flipped_bit_is_not_the_result(
     tmp_path: Path, client: SmarterProctoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "r.csv"
@@ -372,14 +372,14 @@ def test_a_finished_file_with_a_flipped_bit_is_not_taken_for_the_result(
     assert path.read_bytes() == content
 
 
-def test_a_part_that_is_damaged_while_the_export_runs_ends_it(tmp_path: Path, client: SmarterProctoring) -> None:
+def test_a_part_damaged_while_the_export_runs_ends_it(tmp_path: Path, client: SmarterProctoring) -> None:
     path, part = tmp_path / "r.csv", tmp_path / "r.csv.checkpoint" / "part-00002.jsonl"
 
     def damage(progress: ExportProgress) -> None:
         if progress.phase == "writing":
             flip(part, 8 * 100)
 
-    with pytest.raises(ExportError, match=r"part-00002\.jsonl: this part of the checkpoint is not what was written"):
+    with pytest.raises(ExportError, match=r"part-00002\.jsonl: this part of the checkpoint is damaged"):
         export_report(client, path, on_progress=damage, **WINDOWS)
     assert not path.exists()
     result = export_report(client, path, **WINDOWS)

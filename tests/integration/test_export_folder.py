@@ -1,4 +1,4 @@
-"""The folder of a checkpoint: one process holds it, and what is not of the export stays there."""
+"""The folder of a checkpoint: one process at a time locks it, and other files in it are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.exporting import WINDOWS, break_off, client_of
 
 
 def names(folder: Path) -> list[str]:
-    """What is in a folder."""
+    """The names of the files of a folder."""
     return sorted(each.name for each in folder.iterdir())
 
 
@@ -31,7 +31,7 @@ STRAYS = [
 ]
 
 
-def test_files_that_are_called_nearly_like_parts_are_left_alone(tmp_path: Path) -> None:
+def test_files_with_names_similar_to_parts_are_kept(tmp_path: Path) -> None:
     path, folder = tmp_path / "r.csv", tmp_path / "r.csv.checkpoint"
     with Sandbox() as sandbox, client_of(sandbox) as client:
         break_off(sandbox, client, path)
@@ -44,17 +44,17 @@ def test_files_that_are_called_nearly_like_parts_are_left_alone(tmp_path: Path) 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, PermissionError(13, "Permission denied")])
 @pytest.mark.parametrize("number", [1, 3])
-def test_what_stops_the_reading_of_records_removes_no_part(
+def test_an_error_while_records_are_read_removes_no_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Any, number: int
 ) -> None:
     path, folder = tmp_path / "r.csv", tmp_path / "r.csv.checkpoint"
-    made: list[int] = []
+    created: list[int] = []
 
-    def failing(**members: Any) -> Part:
-        made.append(1)
-        if len(made) == number:
+    def failing(**fields: Any) -> Part:
+        created.append(1)
+        if len(created) == number:
             raise error
-        return Part(**members)
+        return Part(**fields)
 
     with Sandbox() as sandbox, client_of(sandbox) as client:
         break_off(sandbox, client, path)
@@ -70,34 +70,34 @@ def test_what_stops_the_reading_of_records_removes_no_part(
 
 
 def test_a_refused_export_removes_no_part(tmp_path: Path) -> None:
-    """Given back before anybody asked which parts there are."""
+    """The folder is unlocked before its parts are known."""
     with Sandbox() as sandbox, client_of(sandbox) as client:
         break_off(sandbox, client, tmp_path / "r.csv")
         before = names(tmp_path / "r.csv.checkpoint")
-        with pytest.raises(ExportError, match="of another export"):
+        with pytest.raises(ExportError, match="an export with other arguments"):
             export_report(client, tmp_path / "r.csv", checkpoint=tmp_path / "r.csv.checkpoint")
         assert names(tmp_path / "r.csv.checkpoint") == before
-        # One that is new is not left behind.
+        # A new folder is removed.
         Checkpoint(tmp_path / "new", {}).close()
     assert names(tmp_path) == ["r.csv.checkpoint"]
 
 
 @pytest.mark.parametrize("others", [["part-00000.json", "part-00001.jsonl"], ["part-00000.json", "lock"], ["part-x"]])
-def test_parts_of_others_are_refused(tmp_path: Path, others: list[str]) -> None:
-    """Programs that write in parallel call their files so."""
+def test_parts_of_other_programs_are_refused(tmp_path: Path, others: list[str]) -> None:
+    """Programs that write in parallel use such names."""
     folder = tmp_path / "table"
     folder.mkdir()
     for name in others:
         (folder / name).write_text("precious")
     with Sandbox() as sandbox, client_of(sandbox) as client:
-        with pytest.raises(ExportError, match=r"no state\.json in it; use a folder of its own"):
+        with pytest.raises(ExportError, match=r"no state\.json\. Pass a new folder"):
             export_report(client, tmp_path / "r.csv", checkpoint=folder)
         assert len(sandbox.requests) == 0
     assert names(tmp_path) == ["table"]
     assert {name: (folder / name).read_text() for name in names(folder)} == dict.fromkeys(others, "precious")
 
 
-def test_what_a_killed_export_leaves_of_its_beginning_is_taken(tmp_path: Path) -> None:
+def test_a_folder_of_an_export_killed_at_its_start_is_used(tmp_path: Path) -> None:
     folder = tmp_path / "r.csv.checkpoint"
     folder.mkdir()
     (folder / "lock").write_text("")
@@ -107,8 +107,10 @@ def test_what_a_killed_export_leaves_of_its_beginning_is_taken(tmp_path: Path) -
     assert names(tmp_path) == ["r.csv"]
 
 
-def test_two_never_hold_a_checkpoint_while_it_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others take the lock as soon as it is free: they hold the file that a third one finds."""
+def test_two_processes_never_lock_a_checkpoint_while_it_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A waiting process takes the lock as soon as it is free, and a third one opens the same file."""
     folder = tmp_path / "checkpoint"
     others: list[tuple[Lock, bool]] = []
     closing = os.close
@@ -134,11 +136,11 @@ def test_two_never_hold_a_checkpoint_while_it_is_removed(tmp_path: Path, monkeyp
         lock.close()
 
 
-def test_a_checkpoint_that_cannot_be_removed_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_cannot_be_removed_is_unlocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "checkpoint"
     held = Checkpoint(folder, {})
     held.begin()
-    held.decide(None)
+    held.set_bounds(None)
 
     def fail(self: Path, missing_ok: bool = False) -> None:
         raise PermissionError(13, "Permission denied")
@@ -153,10 +155,10 @@ def test_a_checkpoint_that_cannot_be_removed_is_let_go(tmp_path: Path, monkeypat
     assert names(tmp_path) == []
 
 
-def test_who_reads_on_after_the_export_was_given_up_opens_nothing(tmp_path: Path) -> None:
+def test_a_thread_that_outlives_a_stopped_export_opens_nothing(tmp_path: Path) -> None:
     held = Checkpoint(tmp_path / "checkpoint", {})
     held.begin()
     held.close()
-    with pytest.raises(ExportError, match="given up"):
+    with pytest.raises(ExportError, match="was stopped"):
         held.open_part(0)
     assert names(tmp_path) == []

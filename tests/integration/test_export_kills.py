@@ -1,4 +1,4 @@
-"""Exports that are killed, and whose files are damaged in between, end with the bytes of undisturbed ones.
+"""Exports that are killed and whose files are damaged produce the same bytes as undisturbed ones.
 
 `python -m benchmarks.export_kills` does the same with 300 kills.
 """
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 
 
 def a_row_short(page: dict[str, Any], query: dict[str, str]) -> None:
-    """A server of whose first window a row is missing."""
+    """A server that omits a row of the first window."""
     if query["appointmentDateBefore"].startswith("2026-02-01"):
         page["total"] -= 1
         if int(query.get("offset", 0)) + len(page["results"]) > page["total"]:
@@ -34,11 +34,11 @@ def a_row_short(page: dict[str, Any], query: dict[str, str]) -> None:
     [pytest.param(shape, False, id=shape.name) for shape in SHAPES]
     + [pytest.param(SHAPES[0], True, id="windows that differed")],
 )
-def test_killed_and_damaged_exports_go_on_to_the_same_bytes(tmp_path: Path, shape: Shape, differed: bool) -> None:
+def test_killed_and_damaged_exports_continue_to_the_same_bytes(tmp_path: Path, shape: Shape, differed: bool) -> None:
     with Sandbox(report_rows=600) as sandbox, client_of(sandbox) as client:
 
         def differ(path: Path, arguments: Mapping[str, Any]) -> None:
-            """Let an export find that its windows do not make up the report."""
+            """Let an export find that its windows differ from the report."""
             meddler = Meddler(page=a_row_short)
             sandbox.interceptors.append(meddler)
             with pytest.raises(ExportError, match=r"the windows have \d+ rows, and the report has"):
@@ -55,6 +55,6 @@ def test_killed_and_damaged_exports_go_on_to_the_same_bytes(tmp_path: Path, shap
     assert kills.damage.done.total() > 0
 
 
-def test_an_error_that_does_not_say_what_to_do_is_found(tmp_path: Path) -> None:
+def test_an_error_without_a_remedy_is_found(tmp_path: Path) -> None:
     with pytest.raises(WrongError, match=re.escape("[Errno 5] Input/output error")):
         act("[Errno 5] Input/output error", tmp_path / "r.csv")

@@ -1,4 +1,4 @@
-"""Windows are right however the server reads its bounds, and what they miss is an error."""
+"""Windows work however the server interprets bounds, and rows that they miss raise an error."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ def exclusive(query: dict[str, str]) -> None:
 
 
 def both(query: dict[str, str]) -> None:
-    """A server of whose bounds each is the other way round."""
+    """A server that swaps inclusive and exclusive bounds."""
     inclusive(query)
     exclusive(query)
 
 
 def by_day(query: dict[str, str]) -> None:
-    """A server that reads the days of its bounds only, both inclusive."""
+    """A server that uses only the days of its bounds, both inclusive."""
     query[AFTER] = f"{query[AFTER][:10]}T00:00:00.000Z"
     query[BEFORE] = moved(f"{query[BEFORE][:10]}T00:00:00.000Z", timedelta(days=1))
 
 
 def bounds_on_rows(client: SmarterProctoring) -> dict[str, Any]:
-    """Bounds on the dates of rows, so that windows of whole hours have bounds on the dates of rows, too."""
+    """Bounds on the dates of rows, so that windows of whole hours have bounds there too."""
     dates = sorted(row.appointment_date for row in rows_of(client, **YEAR, limit=1000))
     return {"appointment_date_after": dates[10], "appointment_date_before": dates[-10]}
 
 
-@pytest.mark.parametrize("reading", [None, inclusive, exclusive, both])
-def test_bounds_may_be_inclusive_or_exclusive(tmp_path: Path, reading: Any) -> None:
+@pytest.mark.parametrize("change", [None, inclusive, exclusive, both])
+def test_bounds_may_be_inclusive_or_exclusive(tmp_path: Path, change: Any) -> None:
     with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
         bounds = bounds_on_rows(client)
-        if reading is not None:
-            sandbox.interceptors.append(Meddler(query=reading))
+        if change is not None:
+            sandbox.interceptors.append(Meddler(query=change))
         result = export_report(
             client,
             tmp_path / "r.jsonl",
@@ -73,7 +73,7 @@ def test_bounds_may_be_inclusive_or_exclusive(tmp_path: Path, reading: Any) -> N
     assert len(on_bounds) > 5
 
 
-def test_a_server_that_reads_days_only(tmp_path: Path) -> None:
+def test_a_server_that_uses_only_days(tmp_path: Path) -> None:
     days = {"appointment_date_after": "2026-03-01T00:00:00Z", "appointment_date_before": "2026-03-31T00:00:00Z"}
     with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
         sandbox.interceptors.append(Meddler(query=by_day))
@@ -90,10 +90,10 @@ def whole(query: dict[str, str]) -> bool:
     return query[AFTER][:10] == "2026-01-01" and query[BEFORE][:10] == "2027-01-01"
 
 
-def test_rows_without_a_date_make_a_difference_that_is_said(tmp_path: Path) -> None:
+def test_rows_without_a_date_raise(tmp_path: Path) -> None:
     def page(page: dict[str, Any], query: dict[str, str]) -> None:
         if whole(query):
-            page["total"] += 2  # rows that no window has
+            page["total"] += 2  # rows outside of all windows
 
     path = tmp_path / "r.csv"
     with Sandbox() as sandbox, client_of(sandbox) as client:
@@ -103,13 +103,13 @@ def test_rows_without_a_date_make_a_difference_that_is_said(tmp_path: Path) -> N
         with pytest.raises(ExportError) as caught:
             export_report(client, path, **arguments)
         total = 174
-        assert f"the windows have {total} rows, and the report has {total + 2} under the same bounds" in str(
+        assert f"the windows have {total} rows, and the report has {total + 2} within the same bounds" in str(
             caught.value
         )
         assert not path.exists()
         kept = sorted(each.name for each in (tmp_path / "r.csv.checkpoint").glob("part-*.jsonl"))
         assert len(kept) == 7
-        # Called again it asks which windows have changed, and reads none, since none has.
+        # The next run requests the totals of the windows, and reads none, since none changed.
         before = len(sandbox.requests)
         with pytest.raises(ExportError, match=r"the windows have \d+ rows"):
             export_report(client, path, **arguments)
@@ -125,7 +125,7 @@ def test_rows_without_a_date_make_a_difference_that_is_said(tmp_path: Path) -> N
         assert export_report(client, path, **arguments).resumed_rows == total
 
 
-def test_windows_that_changed_are_read_anew(tmp_path: Path) -> None:
+def test_changed_windows_are_read_again(tmp_path: Path) -> None:
     """A session is booked while the report is read, in a window that has been read."""
     path = tmp_path / "r.jsonl"
     arguments: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
@@ -153,11 +153,11 @@ def test_windows_that_changed_are_read_anew(tmp_path: Path) -> None:
 
 
 class Vanishing:
-    """Sessions of the first window vanish while it is read: its last page gives a smaller total.
+    """Sessions of the first window vanish while it is read: its last page announces a smaller total.
 
     Args:
         number: how many vanish.
-        elsewhere: whether as many come in another window that has been read, so that the whole report stays as long.
+        elsewhere: whether as many appear in another window, so that the total of the report stays the same.
     """
 
     def __init__(self, number: int, *, elsewhere: bool = False) -> None:
@@ -178,7 +178,7 @@ class Vanishing:
             page["total"] -= self._number
 
 
-def test_a_window_whose_rows_vanish_while_it_is_read_ends_the_export_and_is_read_anew(tmp_path: Path) -> None:
+def test_a_window_whose_rows_vanish_ends_the_export_and_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     arguments: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
     with Sandbox() as sandbox, client_of(sandbox) as client:
@@ -191,7 +191,7 @@ def test_a_window_whose_rows_vanish_while_it_is_read_ends_the_export_and_is_read
     assert [each.name for each in tmp_path.iterdir()] == ["r.jsonl"]
 
 
-def test_what_one_window_has_too_much_does_not_make_up_for_another(tmp_path: Path) -> None:
+def test_extra_rows_of_one_window_do_not_hide_missing_rows_of_another(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     arguments: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
     with Sandbox() as sandbox, client_of(sandbox) as client:
@@ -199,23 +199,23 @@ def test_what_one_window_has_too_much_does_not_make_up_for_another(tmp_path: Pat
         with pytest.raises(IncompleteResultError, match=r"received \d+ rows, but the total is \d+"):
             export_report(client, path, **arguments, page_size=10, parallel=1, prefetch=1)
         assert not path.exists()
-        # The sum of windows is right no more once the first one has been read anew, and that is said, too.
+        # Once the first window was read again, the sum no longer matches, which raises too.
         with pytest.raises(ExportError, match="the windows have 171 rows, and the report has 174"):
             export_report(client, path, **arguments)
 
 
-def test_dates_of_other_windows_make_a_difference_that_is_said(tmp_path: Path) -> None:
+def test_rows_with_dates_in_other_windows_raise(tmp_path: Path) -> None:
     def page(page: dict[str, Any], query: dict[str, str]) -> None:
         for row in page["results"]:
             row["appointmentDate"] = "2031-01-01T00:00:00.000Z"
 
     with Sandbox() as sandbox, client_of(sandbox) as client:
         sandbox.interceptors.append(Meddler(page=page))
-        with pytest.raises(ExportError, match=r"\d+ more were left out, since their own date is in another window"):
+        with pytest.raises(ExportError, match=r"\d+ more were left out: their own date is in another window"):
             export_report(client, tmp_path / "r.csv", filters=YEAR, window_by="appointment_date")
 
 
-def test_rows_whose_own_date_cannot_be_read_stay_where_they_came(tmp_path: Path) -> None:
+def test_rows_whose_date_cannot_be_parsed_are_kept(tmp_path: Path) -> None:
     def page(page: dict[str, Any], query: dict[str, str]) -> None:
         for row in page["results"]:
             row["appointmentDate"] = "soon"
@@ -232,7 +232,7 @@ def test_without_a_total_windows_cannot_be_checked(tmp_path: Path) -> None:
 
     with Sandbox() as sandbox, client_of(sandbox) as client:
         sandbox.interceptors.append(Meddler(page=page))
-        with pytest.raises(ExportError, match="does not say how many rows"):
+        with pytest.raises(ExportError, match="the server announces no total"):
             export_report(client, tmp_path / "r.csv", filters=YEAR, window_by="appointment_date")
         assert len(sandbox.requests) == 1
         result = export_report(client, tmp_path / "r.csv", filters=YEAR)

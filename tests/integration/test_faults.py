@@ -1,4 +1,4 @@
-"""Each fault on the wire: it does what it says, as often as it says, and the records tell what was applied."""
+"""Each fault on the wire: it does what its name says, as often as planned, and the records show what was applied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from invigilate.sandbox import FAULTS, KnownSession, Sandbox, faults
-from invigilate.sandbox.faults import KINDS, Fault
+from invigilate.sandbox.faults import TYPES, Fault
 from tests.support.caller import Caller
 
 SCHEDULE, REPORT = "scheduleExamSession", "getServiceDistribution"
@@ -54,7 +54,7 @@ class Heard:
 
 
 def complete(data: bytes) -> bool:
-    """Whether an answer is all there, if it has the length that it says."""
+    """Whether a response is complete, according to its Content-Length."""
     head, end, body = data.partition(b"\r\n\r\n")
     length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
     return bool(end) and len(body) >= int(length)
@@ -80,7 +80,7 @@ class Wire:
         try:
             client = socket.create_connection(self.address(), 5)
         except ConnectionResetError:
-            # On loopback a reset may be faster than the one who connects.
+            # On loopback a reset may be faster than connecting.
             return Heard(received, "reset", time.perf_counter() - began)
         with client:
             client.settimeout(patience)
@@ -114,10 +114,10 @@ def charged(wire: Wire, session: KnownSession) -> int:
     return len(wire.sandbox.ledger.of_session(session.session_sid))
 
 
-def check_record(wire: Wire, kind: str, *, applied: bool, operation: str | None = SCHEDULE) -> None:
+def check_record(wire: Wire, name: str, *, applied: bool, operation: str | None = SCHEDULE) -> None:
     (record,) = wire.sandbox.faults.fired
-    assert (record.kind, record.operation_id, record.applied) == (kind, operation, applied)
-    assert wire.sandbox.faults.fired.counts == {(kind, operation): 1}
+    assert (record.name, record.operation_id, record.applied) == (name, operation, applied)
+    assert wire.sandbox.faults.fired.counts == {(name, operation): 1}
 
 
 # --- what becomes of a booking --------------------------------------------------------------------
@@ -128,25 +128,25 @@ def check_record(wire: Wire, kind: str, *, applied: bool, operation: str | None 
     [
         (faults.reset_before_reading(times=1), "reset", False),
         (faults.reset_after_reading(times=1), "reset", False),
-        (faults.drop_answer(times=1), "reset", True),
-        (faults.close_unanswered(times=1), "closed", True),
+        (faults.drop_response(times=1), "reset", True),
+        (faults.close_without_response(times=1), "closed", True),
     ],
 )
-def test_connections_that_end_without_an_answer(wire: Wire, fault: Fault, end: str, applied: bool) -> None:
+def test_connections_that_end_without_a_response(wire: Wire, fault: Fault, end: str, applied: bool) -> None:
     planned = wire.sandbox.faults.add(SCHEDULE, fault)
     first, second = wire.sandbox.open_sessions[:2]
     assert wire.report().status == 200  # another operation is left alone
     heard = wire.schedule(first)
     assert (heard.data, heard.end) == (b"", end)
     assert charged(wire, first) == applied
-    check_record(wire, fault.kind, applied=applied)
+    check_record(wire, fault.name, applied=applied)
     assert planned.fired == 1
     # Once is once.
     assert wire.schedule(second).status == 200
     assert wire.schedule(first).status == (409 if applied else 200)
 
 
-ANSWERS = [
+RESPONSES = [
     (faults.html_502, 502),
     (faults.html_520, 520),
     (faults.status, 500),
@@ -157,8 +157,8 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("applied", [False, True])
-@pytest.mark.parametrize(("fault", "status"), ANSWERS)
-def test_answers_of_others(wire: Wire, fault: Any, status: int, applied: bool) -> None:
+@pytest.mark.parametrize(("fault", "status"), RESPONSES)
+def test_responses_of_others(wire: Wire, fault: Any, status: int, applied: bool) -> None:
     wire.sandbox.faults.add(SCHEDULE, fault(times=1, applied=applied))
     session = wire.sandbox.open_sessions[0]
     heard = wire.schedule(session)
@@ -166,7 +166,7 @@ def test_answers_of_others(wire: Wire, fault: Any, status: int, applied: bool) -
     assert charged(wire, session) == applied
     assert heard.header("Retry-After") is None
     assert (b"<html>" in heard.body) == (heard.header("Content-Type") == "text/html") == (status in (502, 520))
-    check_record(wire, fault.kind, applied=applied)
+    check_record(wire, fault.name, applied=applied)
     assert wire.schedule(session).status == (409 if applied else 200)
 
 
@@ -179,7 +179,7 @@ def test_retry_after(wire: Wire) -> None:
     assert (first.status, first.header("Retry-After")) == (429, "7")
     assert json.loads(first.body) == {
         "code": "SANDBOXFAULT",
-        "message": "The sandbox was told to answer so.",
+        "message": "A fault of the sandbox.",
         "status": 429,
     }
     assert (second.status, second.header("Retry-After")) == (503, "0.5")
@@ -195,12 +195,12 @@ def test_redirects(wire: Wire, status: int) -> None:
     assert str(heard.header("Location")).startswith("https://evil.example.com/v1/installs/AI")
 
 
-@pytest.mark.parametrize(("answer", "end"), [("reset", "reset"), ("close", "closed"), ("504", "open")])
-def test_applied_late(wire: Wire, answer: Any, end: str) -> None:
-    wire.sandbox.faults.add(SCHEDULE, faults.apply_late(times=1, delay=0.2, answer=answer))
+@pytest.mark.parametrize(("response", "end"), [("reset", "reset"), ("close", "closed"), ("504", "open")])
+def test_applied_late(wire: Wire, response: Any, end: str) -> None:
+    wire.sandbox.faults.add(SCHEDULE, faults.apply_late(times=1, delay=0.2, response=response))
     session = wire.sandbox.open_sessions[0]
     heard = wire.schedule(session, patience=0.1)
-    assert (heard.end, heard.data[:12]) == (end, b"HTTP/1.1 504" if answer == "504" else b"")
+    assert (heard.end, heard.data[:12]) == (end, b"HTTP/1.1 504" if response == "504" else b"")
     assert charged(wire, session) == 0
     check_record(wire, "apply_late", applied=False)
     assert wire.sandbox.faults.settle()
@@ -255,6 +255,7 @@ def test_refused_connections(wire: Wire) -> None:
     kept.close()
 
 
+@pytest.mark.alone
 def test_refusing_from_the_start_and_until_the_end() -> None:
     sandbox = Sandbox()
     planned = sandbox.faults.add("*", faults.refuse(seconds=60))
@@ -403,7 +404,7 @@ def test_new_enum_values(wire: Wire) -> None:
     assert (row["status"], row["serviceType"]) == (f"New {plain['status']}", f"New {plain['serviceType']}")
     assert row["sid"] == plain["sid"]
     call = Caller(wire.sandbox)
-    bearer = call.bearer()  # has no such values, so the fault waits
+    bearer = call.bearer()  # it has no such values, so the fault waits
     results = call.training({}, **bearer).json
     call.close()
     assert {each["sessionStatus"] for each in results} == {"New PASSED", "New IN_PROGRESS", "New NOT_STARTED"}
@@ -417,10 +418,10 @@ def test_new_enum_values(wire: Wire) -> None:
 
 
 def test_every_fault_has_a_name_and_a_description() -> None:
-    assert list(FAULTS) == list(KINDS)
-    for name, kind in KINDS.items():
-        assert getattr(faults, name) is kind
-        assert kind.kind == name
+    assert list(FAULTS) == list(TYPES)
+    for name, fault in TYPES.items():
+        assert getattr(faults, name) is fault
+        assert fault.name == name
         assert FAULTS[name][0].isupper()
         assert FAULTS[name].endswith(".")
         assert name in faults.__all__

@@ -20,13 +20,13 @@ import pytest
 
 from invigilate import specs
 from invigilate.sandbox import Sandbox
+from invigilate_runtime import UNSET, UnexpectedStatus
 from smarterproctoring_client import AuthenticatedClient
 from smarterproctoring_client.api.exam_sessions import get_exam_session, schedule_exam_session
 from smarterproctoring_client.api.reports import get_service_distribution
-from smarterproctoring_client.errors import UnexpectedStatus
 from smarterproctoring_client.models import ScheduleExamSessionBody
-from smarterproctoring_client.types import UNSET
 from tests.docs.blocks import read
+from tests.support.documented import operations as operations_of
 from tests.support.index import outside
 from tests.support.recorder import Answer, Recorder
 
@@ -99,7 +99,7 @@ def test_describing_and_decoding_takes_no_input_and_output(tmp_path: Path) -> No
 
         call = get_service_distribution.describe(install_sid="AI1", statuses=["Closed"], offset=5)
         page = call.operation.decode(b'{"results": [{"sid": "ES1"}], "total": 1}')
-        (row,) = call.decode_rows([{"sid": "ES1"}])
+        (row,), _ = call.decode_page(b'{"results": [{"sid": "ES1"}]}')
         single = get_exam_session.describe(install_sid="AI1", exam_sid="EX1", session_sid="ES1")
         session = single.decode(b'{"sid": "ES1", "new": 1}')
         values = [call.operation.request(call.arguments)[:2], page.results[0] == row, session.to_dict()]
@@ -115,9 +115,8 @@ def test_describing_and_decoding_takes_no_input_and_output(tmp_path: Path) -> No
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_operation_has_the_documented_functions(package: str) -> None:
     modules = operations(package)
-    assert len(modules) == specs.read("smarterproctoring" if "proctoring" in package else "ispring-learn").count(
-        "operationId:"
-    )
+    documented = operations_of("smarterproctoring" if "proctoring" in package else "ispring-learn")
+    assert {module.OPERATION.id for module in modules} == {operation.id for operation in documented}
     for module in modules:
         for name in FUNCTIONS:
             assert inspect.getdoc(getattr(module, name)), f"{module.__name__}.{name}"
@@ -134,14 +133,16 @@ def test_what_is_not_there(sandbox: Sandbox) -> None:
     """Each of these, the facade would have refused or repeated."""
     with Recorder(lambda request: Answer(503, b"busy")) as server, AuthenticatedClient(server.url, "t") as client:
         with pytest.raises(UnexpectedStatus) as caught:
-            get_exam_session.sync("not an install", "EX1", "ES1", client=client)
+            get_exam_session.sync("not-an-install", "EX1", "ES1", client=client)
         assert caught.value.content == b"busy"
-        assert get_service_distribution.sync_detailed("AI1", client=client, statuses=[]).parsed is None
+        with pytest.raises(ValueError, match=r"^statuses: expected at least one value, got an empty list$"):
+            get_service_distribution.sync_detailed("AI1", client=client, statuses=[])
+        assert get_service_distribution.sync_detailed("AI1", client=client, exam_title="").parsed is None
         body = ScheduleExamSessionBody(appointment_date_time="tomorrow")
         assert schedule_exam_session.sync_detailed("AI1", "EX1", "ES1", client=client, body=body).status_code == 503
         first, second, third = server.requests
-    assert first.target == "/v1/installs/not%20an%20install/exams/EX1/sessions/ES1"
-    assert second.target == "/v1/installs/AI1/reports/serviceDistribution"
+    assert first.target == "/v1/installs/not-an-install/exams/EX1/sessions/ES1"
+    assert second.target == "/v1/installs/AI1/reports/serviceDistribution?examTitle="
     assert third.json() == {"appointmentDateTime": "tomorrow"}
     assert third.header("token") == "t"
 

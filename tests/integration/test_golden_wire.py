@@ -17,6 +17,7 @@ import httpx
 import pytest
 import yaml
 
+from invigilate_runtime import UNSET
 from tests.golden.generated.nasty_client import AuthenticatedClient
 from tests.golden.generated.nasty_client.api.class_ import create_token, import_, plant_tree, post_free
 from tests.golden.generated.nasty_client.api.things import (
@@ -36,7 +37,6 @@ from tests.golden.generated.nasty_client.models.plant_tree_body import PlantTree
 from tests.golden.generated.nasty_client.models.post_free_body import PostFreeBody
 from tests.golden.generated.nasty_client.models.thing_body import ThingBody
 from tests.golden.generated.nasty_client.models.tree import Tree
-from tests.golden.generated.nasty_client.types import UNSET
 from tests.support.recorder import Answer, Answerer, RecordedRequest, Recorder
 
 Wire = Callable[[str | Answerer], Recorder]
@@ -92,7 +92,7 @@ RICH_WIRE: dict[str, Any] = {
     "cells": [{"x": 1}, {"y": 2}, {}],
     "owner": {"address": {}},
 }
-NAMES = {item.wire: item.name for item in replace_thing.OPERATION.fields if item.place == "body"}
+NAMES = {item.wire_name: item.name for item in replace_thing.OPERATION.fields if item.location == "body"}
 TREE = Tree(label="root", parent=None, children=[Tree(label="twig", children=[])])
 
 CASES = {
@@ -132,7 +132,7 @@ CASES = {
         answer={"kind": "small"},
     ),
     "defaults are not sent": Case(
-        get_thing, {"thing_id_path": "a/b c"}, {"thing_id_path": "a/b c"}, "GET", "/things/a%2Fb%20c"
+        get_thing, {"thing_id_path": "~a.b-c_1"}, {"thing_id_path": "~a.b-c_1"}, "GET", "/things/~a.b-c_1"
     ),
     "every name": Case(
         replace_thing,
@@ -200,8 +200,8 @@ def carry_out(mode: str, url: str, case: Case) -> Any:
         method, target, headers, content = call.operation.request(call.arguments)
         with httpx.Client(base_url=url) as connections:
             answer = connections.request(method, target, headers={**headers, "token": "T0ken"}, content=content)
-        if call.operation.paged:
-            return call.decode_rows(answer.json()["results"])
+        if call.operation.pagination:
+            return call.decode_page(answer.content)
         return call.decode(answer.content)
     client = AuthenticatedClient(base_url=url, token="T0ken")
     function = getattr(case.module, mode)
@@ -244,7 +244,7 @@ def test_what_goes_over_the_wire(wire: Wire, name: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "describe"])
-def test_members_beyond_the_documented_ones_are_sent(wire: Wire, mode: str) -> None:
+def test_fields_beyond_the_documented_ones_are_sent(wire: Wire, mode: str) -> None:
     recorder = wire(lambda _: Answer(204))
     body = DeleteThingBody(notify=False)
     body["later"] = {"x": [1]}
@@ -252,7 +252,7 @@ def test_members_beyond_the_documented_ones_are_sent(wire: Wire, mode: str) -> N
     assert recorder.only().json() == {"notify": False, "later": {"x": [1]}}
 
 
-def test_an_empty_body_is_sent_where_one_is_required_or_given() -> None:
+def test_an_empty_body_is_sent_where_one_is_required_or_passed() -> None:
     assert replace_thing.OPERATION.request({"thing_id": THING}).content == b"{}"
     assert delete_thing.OPERATION.request({"thing_id": THING}, DeleteThingBody()).content == b"{}"
     assert delete_thing.OPERATION.request({"thing_id": THING}).content is None
@@ -261,20 +261,21 @@ def test_an_empty_body_is_sent_where_one_is_required_or_given() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({}, "thing_id_path is needed"),
-        ({"thing_id_path": ".."}, "single path segment"),
-        ({"thing_id_path": "."}, "single path segment"),
-        ({"thing_id_path": ""}, "single path segment"),
-        ({"thing_id_path": None}, "null"),
-        ({"thing_id_path": ["a"]}, "nested lists"),
-        ({"thing_id_path": THING, "state": [None]}, "null"),
-        ({"thing_id_path": THING, "state": [["open"]]}, "nested lists"),
-        ({"thing_id_path": THING, "value": {"a": 1}}, "objects"),
+        ({}, "^thing_id_path: a path argument is required$"),
+        ({"thing_id_path": ".."}, "^thing_id_path: expected an identifier"),
+        ({"thing_id_path": "."}, "^thing_id_path: expected an identifier"),
+        ({"thing_id_path": ""}, "got an empty string"),
+        ({"thing_id_path": "a/b"}, "^thing_id_path: expected an identifier"),
+        ({"thing_id_path": None}, "got None"),
+        ({"thing_id_path": ["a"]}, "got a value of type list"),
+        ({"thing_id_path": THING, "state": [None]}, "got None"),
+        ({"thing_id_path": THING, "state": [["open"]]}, "got a value of type list"),
+        ({"thing_id_path": THING, "value": {"a": 1}}, "got a value of type dict"),
         ({"thing_id_path": THING, "x_trace_id": "a\r\nHost: evil"}, "header"),
         ({"thing_id_path": THING, "x_trace_id": "ü"}, "header"),
         ({"thing_id_path": THING, "words": ["a,b"]}, "comma"),
         ({"thing_id_path": THING, "since": datetime(2026, 3, 4)}, "time zone"),
-        ({"thing_id_path": THING, "ratio": Decimal("NaN")}, "Decimal"),
+        ({"thing_id_path": THING, "ratio": Decimal("NaN")}, "a finite number"),
     ],
 )
 def test_what_has_no_form_raises(arguments: dict[str, Any], reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Servers and arguments that point elsewhere: redirects, addresses in pages, identifiers that would leave their place.
+"""Servers and arguments that point elsewhere: redirects, URLs in pages, identifiers that would leave their place.
 
 Nothing but the configured origin is ever contacted, no name but its own is ever looked up, and what would leave its
 segment of a path never reaches a URL.
@@ -32,7 +32,7 @@ both_modes = pytest.mark.parametrize("mode", CLASSES)
 of_every_operation = pytest.mark.parametrize("operation", ALL, ids=str)
 DESCRIBED = {operation.id: module_of(operation).OPERATION for operation in ALL}
 ARGUMENTS = {operation.id: arguments_of(operation) for operation in ALL}
-PAGED = [operation for operation in ALL if DESCRIBED[operation.id].paged]
+PAGED = [operation for operation in ALL if DESCRIBED[operation.id].pagination]
 
 Answerer = Callable[[RecordedRequest], Answer]
 
@@ -158,7 +158,7 @@ def test_redirects(status: int, mode: Mode, elsewhere: Recorder, looked_up: list
 
 @both_modes
 @pytest.mark.parametrize("name", sorted(UNREADABLE))
-def test_redirects_to_no_address(name: str, mode: Mode, elsewhere: Recorder, looked_up: list[tuple[Any, Any]]) -> None:
+def test_redirects_to_no_url(name: str, mode: Mode, elsewhere: Recorder, looked_up: list[tuple[Any, Any]]) -> None:
     redirected(307, mode, {name: ADDRESSES[name]}, elsewhere, looked_up)
 
 
@@ -174,7 +174,7 @@ def redirected(
     async def scenario(operation: Documented) -> None:
         nonlocal location
         client = client_of(operation, mode, origin.url)
-        wanted = APIStatusError if DESCRIBED[operation.id].repeat == "safe" else OutcomeUnknownError
+        wanted = APIStatusError if DESCRIBED[operation.id].idempotent else OutcomeUnknownError
         for template in addresses.values():
             location = address(template, origin.url, elsewhere.url)
             with pytest.raises(wanted) as caught:
@@ -210,7 +210,7 @@ def test_no_operation_follows_a_redirect(
 
 @both_modes
 @pytest.mark.parametrize("operation", PAGED, ids=str)
-def test_addresses_in_pages(
+def test_urls_in_pages(
     operation: Documented, mode: Mode, elsewhere: Recorder, looked_up: list[tuple[Any, Any]]
 ) -> None:
     link = ""
@@ -297,7 +297,7 @@ OUTSIDE = {
 
 
 def path_arguments(operation: Documented) -> list[str]:
-    return [field.name for field in DESCRIBED[operation.id].fields if field.place == "path"]
+    return [field.name for field in DESCRIBED[operation.id].fields if field.location == "path"]
 
 
 IN_PATHS = [operation for operation in ALL if path_arguments(operation)]

@@ -105,12 +105,16 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
 
 
 CALLS = [
-    (3, ["exam_sid: str", "appointment_date_time", '"b-virtual"', "ExamSession"], "Books an exam session"),
-    (4, ["exam_sid: str", "card_token", '"b-virtual"', "Coroutine[Any, Any, ExamSession]"], "Books an exam session"),
+    (3, ["exam_sid: str", "appointment_date_time", '"b-virtual"', "ExamSession"], "Schedules an existing exam session"),
+    (
+        4,
+        ["exam_sid: str", "card_token", '"b-virtual"', "Coroutine[Any, Any, ExamSession]"],
+        "Schedules an existing exam session",
+    ),
     (5, ["statuses", '"Scheduled"', "offset: int", "Pager[ServiceDistributionRow]"], "One page of the report"),
     (6, ["match_strings: str | Sequence[str]", "start_date", "CourseOffering"], "match strings"),
     (7, ["checklist_id", '"NOT_STARTED"', "list[JobTrainingSessionResult]"], "on-the-job-training sessions"),
-    (8, ["exam_sid: str", "RawResponse[ExamSession]"], "Books an exam session"),
+    (8, ["exam_sid: str", "RawResponse[ExamSession]"], "Schedules an existing exam session"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Canaries in every sensitive field and credential, against servers that quote them wherever HTTP has room for text.
+"""Canaries in every sensitive field and credential, against servers that quote them wherever HTTP has room for them.
 
 Each canary carries `MARK`, in whatever way it is escaped, cut out of its bytes or encoded; so one search finds it in
 log records, texts, tracebacks and pickles. Only `.body` and `.headers` may hold it: they stay in memory.
@@ -69,7 +69,7 @@ class Planted(NamedTuple):
 def sensitive_paths(fields: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Where the sensitive fields of an operation are, by the generated table; `*` stands for the items of an array."""
     for field in fields:
-        path = (*before, field.name or field.wire) if field.name or field.wire else before
+        path = (*before, field.name or field.wire_name) if field.name or field.wire_name else before
         if field.sensitive:
             yield path, field
         yield from sensitive_paths(field.fields, path)
@@ -87,7 +87,7 @@ def ugly(number: int) -> str:
 
 
 def canary(field: Any, number: int, make: Callable[[int], str]) -> Any:
-    if field.kind == "number":
+    if field.type == "number":
         return float(NUMBER)
     return f"{MARK}-{number}".capitalize().replace("-", "#") + "aB1#xyz" if field.pattern else make(number)
 
@@ -431,20 +431,20 @@ def test_raw_requests(echo: str, mode: Mode) -> None:
 
 
 @of_every_operation
-def test_answers_are_shown_without_what_is_sensitive_in_them(operation: Documented) -> None:
+def test_responses_are_shown_without_what_is_sensitive_in_them(operation: Documented) -> None:
     # Every text of a member that the specification marks as sensitive, at any depth, and all beyond it.
     answer = copy.deepcopy(operation.answer)
     transport = Script(lambda _: Reply(200, answer))
     client = CLIENTS[operation.spec][0](TOKEN, transport=transport)
     described = DESCRIBED[operation.id]
-    method = method_of(client, operation, raw=described.paged)
+    method = method_of(client, operation, raw=described.pagination is not None)
 
     def models(value: Any) -> Iterator[Any]:
         value = getattr(value, "parsed", value)
         for each in getattr(value, "rows", value if isinstance(value, list) else [value]):
             if hasattr(each, "to_dict"):
                 yield each
-                for inner in each._members().values():
+                for inner in each._fields().values():
                     yield from models(inner)
 
     for model in models(method(**arguments_of(operation))):
@@ -579,7 +579,7 @@ def test_the_password_of_a_proxy(
         f"https://api.example.test\n{MARK}",
     ],
 )
-def test_secrets_in_an_address(url: str, kind: Any) -> None:
+def test_secrets_in_a_url(url: str, kind: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         kind("token", base_url=url)
     search_error(caught.value)

@@ -1,4 +1,4 @@
-"""Pages in flight over real sockets, from a server that answers slowly, fails now and then, and counts."""
+"""Pages in flight over real sockets, from a server that responds slowly, fails now and then, and counts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_same_rows_in_the_same_order_though_the_server_fails_now_and_then(se
     before = served.faults.fired.counts.total()
     with (
         served.faults.during(REPORT, faults.html_502(probability=0.15)),
-        served.faults.during(REPORT, faults.drop_answer(probability=0.1)),
+        served.faults.during(REPORT, faults.drop_response(probability=0.1)),
     ):
         found = read(served, mode, 8)
     assert found == expected
@@ -65,14 +65,14 @@ def test_the_same_rows_in_the_same_order_though_the_server_fails_now_and_then(se
 
 
 @pytest.mark.parametrize("mode", ["sync", "asyncio", "trio"])
-def test_rows_that_shift_between_pages_are_told(served: Sandbox, mode: str) -> None:
+def test_rows_that_shift_between_pages_are_reported(served: Sandbox, mode: str) -> None:
     with (
         served.faults.during(REPORT, faults.pages_shift(rows=2, most=20)),
         pytest.warns(ReportWarning) as seen,
     ):
         found = read(served, mode, 4)
     texts = [str(each.message) for each in seen]
-    assert any("also came on the previous page: at row" in text for text in texts)
+    assert any("at row " in text and " also came on the previous page; " in text for text in texts)
     assert any("the total changed from" in text for text in texts)
     # What came is given, and nothing is taken away: some rows twice.
     assert len({row["sid"] for row in found}) < len(found)

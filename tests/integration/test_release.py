@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,10 +166,12 @@ def built(prepared: Clone) -> Path:
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackIndex]:
+def index(
+    tmp_path_factory: pytest.TempPathFactory, shared: Callable[[str, Callable[[Path], object]], Path]
+) -> Iterator[LoopbackIndex]:
     """An index that has what invigilate needs, and nothing else."""
     folder = tmp_path_factory.mktemp("index")
-    with LoopbackIndex(folder / "uploaded", wheelhouse(folder / "house")) as running:
+    with LoopbackIndex(folder / "uploaded", shared("wheelhouse", wheelhouse)) as running:
         yield running
 
 
@@ -200,11 +202,11 @@ def test_a_dry_run_builds_an_unfinished_tree_and_says_what_a_release_would_refus
     for part in (
         "the wheel alone runs README's first example",
         "a release would be refused:",
-        "1 files differ from the commit, among them notes.md",
+        "1 files differ from the commit, including notes.md",
         f"CHANGELOG.md has no section [{VERSION}]",
         f"tests/released/{VERSION} is missing",
         # And it is not uploaded.
-        "refused: dist/ was built by a dry run, of a tree that was not ready",
+        "refused: dist/ was built by a dry run of a tree that was not ready",
     ):
         assert part in unfinished
 
@@ -243,7 +245,7 @@ def test_the_bill_of_materials(built: Path) -> None:
 
 def test_a_second_build_of_the_commit_is_the_first_one(prepared: Clone, built: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in built.iterdir()}
-    assert "was built from this commit before, and its hashes hold" in prepared.release("--build-only")
+    assert "was already built from this commit, and its hashes match" in prepared.release("--build-only")
     assert {path.name: path.stat().st_mtime_ns for path in built.iterdir()} == before
 
 
@@ -295,7 +297,7 @@ print(json.dumps([version("invigilate"), session.status, provenance.read(), spec
 def test_releasing_again_changes_nothing(prepared: Clone, released: LoopbackIndex) -> None:
     before = {name: (released.folder / name).stat().st_mtime_ns for name in released.files()}
     printed = prepared.release(*HERE, more=uploads(released))
-    assert f"invigilate {VERSION} is there already, byte for byte: done" in printed
+    assert f"invigilate {VERSION} is already there, byte for byte: done" in printed
     assert {name: (released.folder / name).stat().st_mtime_ns for name in released.files()} == before
 
 
@@ -305,7 +307,7 @@ def test_other_bytes_of_the_version_are_refused(prepared: Clone, built: Path, tm
     with LoopbackIndex(tmp_path) as index:
         printed = prepared.release("--upload-only", more=uploads(index), code=1)
         assert index.files() == [WHEEL]
-    assert f"refused: the index has {WHEEL} already, with other bytes: choose another version" in printed
+    assert f"refused: the index already has {WHEEL}, with other bytes: choose another version" in printed
 
 
 def test_a_file_that_was_exchanged_is_not_uploaded(prepared: Clone, built: Path) -> None:
@@ -321,13 +323,13 @@ def test_a_file_that_was_exchanged_is_not_uploaded(prepared: Clone, built: Path)
 def test_an_index_that_does_not_answer_is_a_failure_to_be_repeated(prepared: Clone, built: Path) -> None:
     assert built.exists()
     printed = prepared.release("--upload-only", more=NOWHERE, code=3)
-    assert "failed: the index cannot be asked what it has of invigilate: ConnectError" in printed
+    assert "failed: the index cannot be read for invigilate: ConnectError" in printed
 
 
 def test_the_default_repository_is_not_uploaded_to_from_here(prepared: Clone) -> None:
     # Nothing can leave this machine, whatever the command does.
     closed = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
-    assert "is uploaded to with trusted publishing only" in prepared.release(more=closed, code=1)
+    assert "accepts uploads with trusted publishing only" in prepared.release(more=closed, code=1)
     actions = {"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "http://127.0.0.1:9/"}
     password = {"TWINE_PASSWORD": "a-secret-of-somebody"}
     printed = prepared.release("--upload-only", more={**closed, **actions, **password}, code=1)
@@ -340,7 +342,9 @@ def test_a_released_version_is_not_built_from_another_commit(prepared: Clone, bu
     prepared.git("tag", f"v{VERSION}")
     prepared.git("tag", "v9.9.9")
     try:
-        assert f"this commit carries v9.9.9, and its version is {VERSION}" in prepared.release("--build-only", code=1)
+        assert f"this commit has the tag v9.9.9, but its version is {VERSION}" in prepared.release(
+            "--build-only", code=1
+        )
         prepared.git("tag", "--delete", "v9.9.9")
         prepared.git("commit", "--quiet", "--allow-empty", "--message", "Later")
         printed = prepared.release("--build-only", code=1)
@@ -355,7 +359,8 @@ def test_a_broken_surface_with_a_patch_version_is_refused(prepared: Clone, built
     assert built.exists()
     prepared.git("tag", f"v{VERSION}")
     changed = 0
-    for path in sorted((prepared.root / "facade" / "invigilate").glob("*.py")):
+    facade = prepared.root / "facade" / "invigilate"
+    for path in [*sorted(facade.rglob("*.py")), facade / "apis.toml"]:
         text, count = re.subn(r"\bparse_ispring_time\b", "parse_training_time", path.read_text())
         path.write_text(text)
         changed += count

@@ -51,15 +51,15 @@ class Case(NamedTuple):
     requests: int
 
 
-SHORT = "an empty page at row 50 of 1000: the rest is missing"
-CIRCLE = "was received before: `offset` seems to be ignored"
+SHORT = "the page at row 50 is empty, but the total is 1000"
+CIRCLE = "was received before: the server seems to ignore `"
 CASES: dict[str, Case] = {
     "1000 announced, then null": Case(first_page_then(total=None), SHORT, 2),
     "1000 announced, then 0": Case(first_page_then(total=0), SHORT, 2),
     "1000 announced, then none": Case(first_page_then(), SHORT, 2),
     "1000 announced, then 50": Case(first_page_then(total=PAGE), SHORT, 2),
-    "1000 announced, then 70 with rows": Case(shrinking, "an empty page at row 70 of 1000", 3),
-    "next at the total": Case(linked, "an empty page at row 50, though `next` announces more", 2),
+    "1000 announced, then 70 with rows": Case(shrinking, "the page at row 70 is empty, but the total is 1000", 3),
+    "next at the total": Case(linked, "the page at row 50 is empty, but `next` announced more rows", 2),
     "200 rows against 100": Case(
         lambda offset: {"results": rows(offset, min(offset + PAGE, 200)), "total": 100},
         "received 150 rows, but the total is 100",
@@ -197,6 +197,8 @@ def test_a_total_that_changes_is_still_only_a_warning_where_nothing_is_missing()
         return {"results": rows(offset, min(offset + PAGE, 120)), "total": 120 if offset else 119}
 
     with serving(pages) as server, SmarterProctoring(TOKEN, INSTALL, base_url=server.url) as client:
-        with pytest.warns(ReportWarning, match="from 119 to 120: at row 50; rows may be missing or duplicated"):
+        with pytest.warns(
+            ReportWarning, match="^at row 50, the total changed from 119 to 120; rows may be missing or duplicated"
+        ):
             found = client.reports.service_distribution().collect()
         assert [json.dumps(row.to_dict()) for row in found] == [json.dumps(row) for row in rows(0, 120)]

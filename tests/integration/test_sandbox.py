@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
-from invigilate.sandbox import (
-    INVENTED,
-    Sandbox,
-)
+from invigilate.sandbox import Sandbox
 from invigilate.sandbox.__main__ import main as serve
+from invigilate.sandbox.__main__ import parser
 from invigilate.sandbox.documents import load
+from invigilate.sandbox.examples import success_media
+from invigilate.sandbox.registry import find, shipped
 from invigilate.sandbox.validation import Specification
 from tests.support.caller import Caller
 
 
-def test_every_operation_is_known() -> None:
-    from invigilate.sandbox import proctoring, training
+def test_every_operation_has_behavior() -> None:
+    from invigilate.sandbox import ispring, smarterproctoring
 
-    for name, operations in (
-        ("smarterproctoring", proctoring.OPERATIONS),
-        ("ispring-learn", training.OPERATIONS),
-    ):
-        for entry in load(name).operations:
+    for key, operations in (("smarterproctoring", smarterproctoring.OPERATIONS), ("ispring", ispring.OPERATIONS)):
+        for entry in load(find(key)).operations:
             assert operations.find(entry.operation_id) is not None, entry.operation_id
 
 
-def test_wrong_answers_of_its_own_are_loud(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    from invigilate.sandbox.sessions import Session
+def test_wrong_responses_of_its_own_are_loud(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    from invigilate.sandbox.smarterproctoring.sessions import Session
 
     session, other = call.sandbox.open_sessions[:2]
     with monkeypatch.context() as patch:
@@ -50,19 +50,14 @@ def test_wrong_answers_of_its_own_are_loud(call: Caller, monkeypatch: pytest.Mon
 
 
 def test_documented_examples_are_valid() -> None:
-    for name in ("smarterproctoring", "ispring-learn"):
-        document = load(name)
+    for api in shipped():
+        document = load(api)
         specification = Specification(document)
         for entry in document.operations:
-            operation = document.content["paths"][entry.template][entry.method.lower()]
-            answers = operation["responses"]
-            answer = answers.get("200", answers.get("default"))
-            example = answer["content"]["application/json"]["example"]
-            assert specification.check(entry).answer_mistake(200, example) is None
-
-
-def test_what_is_invented_is_listed() -> None:
-    assert all(text.endswith(".") for texts in INVENTED.values() for text in texts)
+            media = success_media(document, entry)
+            assert media is not None
+            check = specification.check(entry)
+            assert check.response_mistake(check.success_status, media["example"]) is None
 
 
 def run(*arguments: str) -> list[str]:
@@ -117,8 +112,8 @@ def test_command_prints_exports() -> None:
     process.stdout.close()
     names = [line.split("=")[0].removeprefix("export ") for line in lines[:7]]
     assert names == [
-        "SMARTERPROCTORING_BASE_URL", "SMARTERPROCTORING_TOKEN", "SMARTERPROCTORING_INSTALL_SID",
-        "ISPRING_BASE_URL", "ISPRING_CLIENT_ID", "ISPRING_CLIENT_SECRET", "ISPRING_ACCOUNT_URL",
+        "SMARTERPROCTORING_TOKEN", "SMARTERPROCTORING_INSTALL_SID", "SMARTERPROCTORING_BASE_URL",
+        "ISPRING_CLIENT_ID", "ISPRING_CLIENT_SECRET", "ISPRING_ACCOUNT_URL", "ISPRING_BASE_URL",
     ]  # fmt: skip
     assert lines[7].startswith("# ")
 
@@ -130,14 +125,69 @@ def test_without_the_extra() -> None:
     assert "pip install 'invigilate[sandbox]'" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("option", "most"), [("--port", "65,535"), ("--ispring-port", "65,535"), ("--report-rows", "1,000,000")]
-)
+@pytest.mark.parametrize(("option", "range_"), [("--control-port", "0 to 65,535"), ("--report-rows", "0 to 1,000,000")])
 @pytest.mark.parametrize("value", ["-1", "9999999", "x"])
-def test_numbers_that_are_none(option: str, value: str, most: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_that_are_wrong(option: str, value: str, range_: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         serve([option, value], "program")
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("usage: program ")
-    assert said.endswith(f"program: error: argument {option}: expected a whole number from 0 to {most}\n")
+    message = capsys.readouterr().err
+    assert message.startswith("usage: program ")
+    assert message.endswith(f"program: error: argument {option}: expected a whole number from {range_}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--port", "8080"),
+        ("--port", "ispring=x"),
+        ("--token-lifetime", "0"),
+        ("--clock", "2026-09-01T08:00:00"),
+        ("--clock", "soon"),
+        ("--expired-token", "404"),
+    ],
+)
+def test_options_that_are_wrong(arguments: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        serve(arguments, "program")
+    assert ended.value.code == 2
+    assert f"argument {arguments[0]}: " in capsys.readouterr().err
+
+
+def test_the_command_has_the_options_of_the_class() -> None:
+    of_the_class = set(inspect.signature(Sandbox).parameters)
+    of_the_command = {action.dest for action in parser()._actions}
+    assert of_the_class - {"ports"} <= of_the_command
+    assert of_the_command - of_the_class == {"help", "port", "fault", "list_faults", "json"}
+
+
+def test_the_command_passes_its_options_on(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = (
+        *("--port", f"ispring={port}", "--open-sessions", "2", "--max-limit", "3", "--token-lifetime", "0.5"),
+        *("--expired-token", "401", "--clock", "2026-09-01T08:00:00+02:00", "--no-strict", "--idle-timeout", "5"),
+    )
+    process = subprocess.Popen(run("-m", "invigilate.sandbox", "--json", *options), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        values = json.loads(process.stdout.readline())
+        environment = values["environment"]
+        assert environment["ISPRING_BASE_URL"] == values["urls"]["ispring"] == f"http://127.0.0.1:{port}"
+        report = (
+            f"{environment['SMARTERPROCTORING_BASE_URL']}/v1/installs"
+            f"/{environment['SMARTERPROCTORING_INSTALL_SID']}/reports/serviceDistribution"
+        )
+        refused = httpx.get(report, headers={"token": environment["SMARTERPROCTORING_TOKEN"]}, trust_env=False)
+        assert refused.status_code == 401
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+        process.stdout.close()
+
+
+def test_an_api_that_is_unknown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert serve(["--port", "ispringy=0"], "program") == 2
+    assert "ispringy" in capsys.readouterr().err
+    assert serve(["--apis", str(tmp_path / "nothing.toml")], "program") == 2
+    assert "nothing.toml" in capsys.readouterr().err

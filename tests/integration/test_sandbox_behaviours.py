@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from invigilate.sandbox import BEHAVIOURS, INVENTED, Behaviour, KnownSession, Sandbox, faults
+from invigilate.sandbox import BEHAVIOURS, Behaviour, KnownSession, Sandbox, faults
 from invigilate.sandbox.behaviours import behaviour_of
-from invigilate.sandbox.installs import Install
+from invigilate.sandbox.smarterproctoring.installs import Install
 from tests.support.caller import Caller
 
 EARLY = {"appointmentDateTime": "2026-10-01T08:00:29.500Z", "type": "vtc"}
@@ -194,7 +194,7 @@ def test_touched_edit_dates() -> None:
 
 def test_a_session_that_leaves_the_report() -> None:
     # As cancelling does when it returns a session to Needs Proctor.
-    with server("cancelled_to_needs_proctor") as call:
+    with server("canceled_to_needs_proctor") as call:
         first, second = call.sandbox.open_sessions[:2]
         for session in (first, second):
             assert call.schedule(session, EARLY).status == 200
@@ -215,7 +215,10 @@ def test_a_session_that_leaves_the_report() -> None:
 
 def test_names() -> None:
     assert behaviour_of("late_by_reads+rounded_times") == Behaviour(visible_after_reads=2, rounds_times=True)
-    assert INVENTED["Behaviours"] == tuple(text for _, text in BEHAVIOURS.values())
+    assert behaviour_of("contrary:report-total+contrary:list-order").contrary == {"report-total", "list-order"}
+    for wrong in ("late:report-total", "contrary:report-rows", "contrary:nothing", "contrary:"):
+        with pytest.raises(ValueError):
+            Sandbox(behaviour=wrong)
     with pytest.raises(ValueError, match="late_by_reads"):
         Sandbox(behaviour="late")
 

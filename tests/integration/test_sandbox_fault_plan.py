@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from invigilate.sandbox import FAULTS, Sandbox, faults
+from invigilate.sandbox.__main__ import main as sandbox_command
 from invigilate.sandbox.faults.command import parse
 from tests.support.caller import Caller
 
@@ -34,7 +35,7 @@ def test_times_and_after(call: Caller) -> None:
 def test_the_first_that_is_due_is_done(call: Caller) -> None:
     call.sandbox.faults.add(REPORT, faults.html_502(times=1))
     call.sandbox.faults.add("*", faults.unavailable(times=2))
-    call.sandbox.faults.add("ispring-learn", faults.html_520())
+    call.sandbox.faults.add("ispring", faults.html_520())
     assert [call.report().status for _ in range(4)] == [502, 503, 503, 200]
     assert call.token().status == 520
     fired = call.sandbox.faults.fired
@@ -42,7 +43,7 @@ def test_the_first_that_is_due_is_done(call: Caller) -> None:
 
 
 def test_a_fault_waits_for_a_request_that_it_suits(call: Caller) -> None:
-    planned = call.sandbox.faults.add(SCHEDULE, faults.drop_answer(times=1))
+    planned = call.sandbox.faults.add(SCHEDULE, faults.drop_response(times=1))
     session = call.sandbox.open_sessions[0]
     for _ in range(3):
         assert call.schedule(session, {"type": "wrong"}).status == 400  # nothing to drop
@@ -182,7 +183,7 @@ def test_a_limit_that_is_capped(call: Caller) -> None:
     assert call.sandbox.faults.fired.total() == 4
 
 
-@pytest.mark.parametrize(("value", "total"), [("missing", "-"), ("null", None), ("float", 240.0), ("text", "240")])
+@pytest.mark.parametrize(("value", "total"), [("missing", "-"), ("null", None), ("float", 240.0), ("string", "240")])
 def test_totals(call: Caller, value: Any, total: object) -> None:
     call.sandbox.faults.add(REPORT, faults.wrong_total(value=value))
     page = call.report().json
@@ -191,7 +192,9 @@ def test_totals(call: Caller, value: Any, total: object) -> None:
     assert len(page["results"]) == 50
 
 
-@pytest.mark.parametrize(("value", "kind"), [("missing", None), ("null", type(None)), ("object", dict), ("text", str)])
+@pytest.mark.parametrize(
+    ("value", "kind"), [("missing", None), ("null", type(None)), ("object", dict), ("string", str)]
+)
 def test_results(call: Caller, value: Any, kind: type | None) -> None:
     call.sandbox.faults.add(REPORT, faults.wrong_results(value=value))
     page = call.report().json
@@ -212,22 +215,22 @@ def test_an_empty_page(call: Caller) -> None:
 
 
 def test_faults_as_text() -> None:
-    assert parse("scheduleExamSession:drop_answer,times=1") == (SCHEDULE, faults.drop_answer(times=1))
+    assert parse("scheduleExamSession:drop_response,times=1") == (SCHEDULE, faults.drop_response(times=1))
     assert parse("*:html_502,probability=0.05,applied=true") == ("*", faults.html_502(probability=0.05, applied=True))
     assert parse("*:too_many_requests, retry_after=3") == ("*", faults.too_many_requests(retry_after=3.0))
-    assert parse("*:apply_late,answer=504,delay=1")[1] == faults.apply_late(answer="504", delay=1.0)
+    assert parse("*:apply_late,response=504,delay=1")[1] == faults.apply_late(response="504", delay=1.0)
     assert parse("*:redirect,host=http://h:1")[1] == faults.redirect(host="http://h:1")
     for wrong in (
-        "drop_answer",
+        "drop_response",
         "*:",
-        ":drop_answer",
+        ":drop_response",
         "*:drop",
-        "*:drop_answer,time=1",
-        "*:drop_answer,times",
-        "*:drop_answer,times=x",
+        "*:drop_response,time=1",
+        "*:drop_response,times",
+        "*:drop_response,times=x",
         "*:html_502,applied=maybe",
-        "*:apply_late,answer=505",
-        "*:drop_answer,times=0",
+        "*:apply_late,response=505",
+        "*:drop_response,times=0",
     ):
         with pytest.raises(ValueError):
             parse(wrong)
@@ -253,14 +256,20 @@ def test_the_command_misbehaves() -> None:
         process.stdout.close()
 
 
-def test_the_command_lists_and_refuses() -> None:
-    done = subprocess.run(command("--list-faults"), capture_output=True, text=True, check=True)
-    assert all(f"{name}: {text}" in done.stdout for name, text in FAULTS.items())
-    for wrong in (("--fault", "*:nothing"), ("--fault", "nowhere:html_502"), ("--behaviour", "odd")):
-        done = subprocess.run(command(*wrong), capture_output=True, text=True, check=False)
-        assert done.returncode == 2
-        assert wrong[0] in done.stderr
-        assert "Traceback" not in done.stderr
+def test_the_command_lists_and_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert sandbox_command(["--list-faults"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"{name}: {text}" in listed for name, text in FAULTS.items())
+    for wrong in (["--fault", "*:nothing"], ["--behaviour", "odd"]):
+        with pytest.raises(SystemExit) as caught:
+            sandbox_command(wrong)
+        assert caught.value.code == 2
+        assert wrong[0] in capsys.readouterr().err
+    # This is only known once the sandbox exists.
+    done = subprocess.run(command("--fault", "nowhere:html_502"), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--fault" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # --- all at once ----------------------------------------------------------------------------------
@@ -268,7 +277,7 @@ def test_the_command_lists_and_refuses() -> None:
 
 def random_plan(sandbox: Sandbox) -> None:
     for kind in (
-        faults.drop_answer, faults.close_unanswered, faults.reset_before_reading, faults.reset_after_reading,
+        faults.drop_response, faults.close_without_response, faults.reset_before_reading, faults.reset_after_reading,
         faults.html_502, faults.html_520, faults.too_many_requests, faults.unavailable, faults.truncate,
         faults.empty_body, faults.not_json, faults.wrong_types, faults.nulls, faults.extra_fields, faults.broken_gzip,
         faults.duplicate_close, faults.new_enum_values,
@@ -276,7 +285,7 @@ def random_plan(sandbox: Sandbox) -> None:
         sandbox.faults.add("*", kind(probability=0.02))
     sandbox.faults.add("*", faults.reset_on_connect(probability=0.02))
     sandbox.faults.add("*", faults.apply_late(probability=0.03, delay=0.05))
-    sandbox.faults.add("*", faults.apply_late(probability=0.02, delay=0.05, answer="504"))
+    sandbox.faults.add("*", faults.apply_late(probability=0.02, delay=0.05, response="504"))
     sandbox.faults.add("*", faults.html_502(probability=0.03, applied=True))
     sandbox.faults.add("*", faults.wrong_length(probability=0.02, by=5))
     sandbox.faults.add("*", faults.wrong_length(probability=0.02, by=-5))
@@ -339,11 +348,12 @@ def test_many_threads_under_many_faults(capsys: pytest.CaptureFixture[str]) -> N
         print(f"\n{asked.total()} calls in {ran:.1f} s, {fired.total()} faults, closed in {closed:.3f} s")
 
 
+@pytest.mark.alone
 def test_closing_under_stalls_and_trickles() -> None:
     sandbox = Sandbox().start()
     sandbox.faults.add(SCHEDULE, faults.stall(seconds=60))
     sandbox.faults.add(REPORT, faults.trickle(chunk=1, interval=1))
-    sandbox.faults.add("createAccessToken", faults.apply_late(delay=60, answer="504"))
+    sandbox.faults.add("createAccessToken", faults.apply_late(delay=60, response="504"))
 
     def ask(number: int) -> None:
         call = Caller(sandbox)

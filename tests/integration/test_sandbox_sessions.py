@@ -8,18 +8,19 @@ from decimal import Decimal
 import pytest
 
 from invigilate.sandbox.documents import load
+from invigilate.sandbox.registry import find
 from tests.support.caller import Caller
 
 
 def test_schedule(call: Caller) -> None:
     session = call.sandbox.open_sessions[0]
-    example = load("smarterproctoring").content["paths"][
+    example = load(find("smarterproctoring")).content["paths"][
         "/v1/installs/{installSid}/exams/{examSid}/sessions/{sessionSid}"
     ]["post"]
     body = example["requestBody"]["content"]["application/json"]["example"]
     reply = call.schedule(session, {**body, "appointmentDateTime": "2026-09-09T10:00:00.000Z"})
     assert reply.status == 200
-    documented = load("smarterproctoring").content["components"]["schemas"]["ExamSession"]
+    documented = load(find("smarterproctoring")).content["components"]["schemas"]["ExamSession"]
     details = reply.json
     assert len(details) == 67
     assert list(details) == list(documented["properties"])
@@ -96,7 +97,7 @@ def test_sessions_that_do_not_exist(call: Caller) -> None:
         (other.exam_sid, session.session_sid),  # of another exam
     ):
         for method in ("POST", "PUT"):
-            reply = call.proctoring(method, f"/exams/{exam}/sessions/{sid}", {})
+            reply = call.proctoring(method, f"/exams/{exam}/sessions/{sid}", {"notes": "Quiet room"})
             assert (reply.status, reply.json["code"]) == (404, "RESOURCENOTFOUND")
     path = f"/exams/{session.exam_sid}/sessions/{session.session_sid}"
     for install in ("AI" + nowhere, call.sandbox.other_install_sid):

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is injec
 
 
 def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
-    # In a process of its own, where its threads, sockets and signals meet nobody else's.
+    # In a process of its own, with no threads, sockets and signals of other tests.
     command = [sys.executable, "-P", "-m", "benchmarks.soak", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
@@ -145,7 +145,7 @@ def work(client: Any, calls: int = 1) -> Load:
 def test_the_soak_finds_a_response_of_another_request() -> None:
     load = work(Broken({"id": 2, "method": "GET"}))
     assert load.violations == {"responses of another request": 1}
-    # It was there before the call began: a client can tell. One that crossed the request, none can.
+    # It was there before the request was sent, so a client can know. It cannot if it crossed the request.
     assert work(Broken({"id": "stray", "stray_at": time.monotonic() - 1})).violations
     load = work(Broken({"id": "stray", "stray_at": time.monotonic()}))
     assert not load.violations

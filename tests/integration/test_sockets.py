@@ -34,9 +34,6 @@ from tests.support.endings import (
 from tests.support.modes import INSTALL, TOKEN, Mode, proctoring, run, settle
 from tests.support.scripted import Peer, Scripted, answer, serve
 
-# httpx leaves generators of its own to the garbage collector where a connection breaks, and trio warns of it.
-pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'http(x|core)[.]:ResourceWarning")
-
 # Connections are used again, and end when the client does.
 
 
@@ -82,7 +79,7 @@ def test_closing_closes(mode: Mode) -> None:
 
 
 def test_threads_share_a_client() -> None:
-    # Each thread gets its own answer, and never that of another.
+    # Each thread receives its own response, never that of another.
     def script(peer: Peer) -> None:
         while (request := peer.read()) is not None:
             time.sleep(random.random() / 200)
@@ -132,7 +129,7 @@ def test_tasks_share_a_client(backend: Mode) -> None:
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_cancelled_call_leaves_nothing_behind(backend: Mode, caplog: pytest.LogCaptureFixture) -> None:
-    # The answer to the cancelled call comes late; the next call must not take it for its own.
+    # The response to the canceled request comes late; the next request must not take it for its own.
     def script(peer: Peer) -> None:
         while peer.read() is not None:
             if len(server.requests) == 1:
@@ -149,7 +146,7 @@ def test_a_cancelled_call_leaves_nothing_behind(backend: Mode, caplog: pytest.Lo
     with Scripted(script) as server:
         assert run(backend, scenario).sid == "number 2"
         assert len(server.requests) == 2
-    assert [record.levelname for record in caplog.records if "outcome is unknown" in record.message] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if "outcome unknown" in record.message] == ["ERROR"]
 
 
 @every_mode
@@ -172,17 +169,17 @@ def test_cookies_are_not_kept(mode: Mode) -> None:
 
 @every_mode
 def test_the_transport_logs_nothing_of_its_own(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
-    # It would log whole addresses, and the headers of answers.
+    # It would log whole URLs, and the headers of responses.
     with Scripted(serve(PAGE)) as server:
         succeeding(mode, report, server.url)
         succeeding(mode, report, server.url.replace("127.0.0.1", "localhost"))
     said = [record.getMessage() for record in caplog.records if record.name.startswith("http")]
-    # httpx 0.27 says that it loads certificates, before anything is sent.
+    # httpx 0.27 logs that it loads certificates, before anything is sent.
     harmless = ("close.", "load_ssl_context ", "load_verify_locations ")
     assert [message for message in said if not message.startswith(harmless)] == []
 
 
-# Connections that the server closed while nobody looked.
+# Idle connections that the server closed.
 
 
 @every_mode
@@ -211,9 +208,9 @@ def test_idle_connections_that_the_server_closed(mode: Mode) -> None:
 
 @every_mode
 @pytest.mark.parametrize("delay", [0.0, 0.001, 0.02])
-def test_connections_that_end_unannounced_after_each_answer(mode: Mode, delay: float) -> None:
+def test_connections_that_end_unannounced_after_each_response(mode: Mode, delay: float) -> None:
     # The end of the stream arrives when the next call is being written, or has been: nothing but a connection of its
-    # own keeps an unsafe call from an unknown outcome.
+    # own keeps a request that is not idempotent from an unknown outcome.
     def script(peer: Peer) -> None:
         if peer.read() is not None:
             peer.send(SESSION)
@@ -225,7 +222,7 @@ def test_connections_that_end_unannounced_after_each_answer(mode: Mode, delay: f
 
 
 @every_mode
-def test_safe_calls_survive_connections_that_end_unannounced(mode: Mode) -> None:
+def test_idempotent_requests_survive_connections_that_end_unannounced(mode: Mode) -> None:
     def script(peer: Peer) -> None:
         if peer.read() is not None:
             peer.send(OFFERING)

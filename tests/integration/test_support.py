@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import json
+import signal
 import ssl
+import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Callable
@@ -193,3 +197,80 @@ async def test_async_tests_run_on_both_backends(anyio_backend: str, wire: Wire) 
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{recorder.url}/{anyio_backend}")
     assert answer.json()["target"] == f"/{anyio_backend}"
+
+
+def inside(folder: Path, text: str, *options: str, before: Callable[[], None] | None = None) -> str:
+    """What pytest prints of tests that are written into a folder, when all of them pass."""
+    (folder / "test_inside.py").write_text(textwrap.dedent(text))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, *options, folder],
+        cwd=Path(__file__).resolve().parents[2],
+        preexec_fn=before,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_signals_that_this_run_ignores_end_the_programs_of_tests(tmp_path: Path) -> None:
+    """As under nohup, and in the background of a script. Without the fixture, the child outlives the signal."""
+
+    def ignore() -> None:
+        for number in (signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    printed = inside(
+        tmp_path,
+        """
+        import signal, subprocess, sys
+        import pytest
+        from tests.conftest import usual_signals
+
+        @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+        def test_it(number):
+            with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"], stderr=-3) as child:
+                child.send_signal(number)
+            assert child.returncode == -number
+        """,
+        before=ignore,
+    )
+    assert "2 passed" in printed
+
+
+def test_a_test_that_measures_time_runs_alone(tmp_path: Path) -> None:
+    printed = inside(
+        tmp_path,
+        """
+        import json, pathlib, time
+        import pytest
+        from tests.conftest import undisturbed
+
+        @pytest.mark.parametrize("name", range(20))
+        def test_it(name):
+            run(name)
+
+        @pytest.mark.alone
+        @pytest.mark.parametrize("name", "abc")
+        def test_alone(name):
+            run(name)
+
+        def run(name):
+            began = time.monotonic()
+            time.sleep(0.03)
+            text = json.dumps([name, began, time.monotonic()])
+            pathlib.Path(__file__).with_name(f"{name}.json").write_text(text)
+        """,
+        *("--numprocesses", "2"),
+    )
+    assert "23 passed" in printed
+    ran = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+    overlapping = [
+        (one, other)
+        for index, (one, began, ended) in enumerate(ran)
+        for other, start, end in ran[:index]
+        if began < end and start < ended
+    ]
+    assert overlapping, "nothing ran side by side"
+    assert not [pair for pair in overlapping if any(isinstance(name, str) for name in pair)]

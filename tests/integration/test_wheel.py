@@ -16,12 +16,14 @@ import textwrap
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email import message_from_string
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from invigilate import __version__
+from invigilate._apis import APIS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -102,20 +104,49 @@ def served() -> Iterator[dict[str, Any]]:
         process.communicate()
 
 
+INFO = f"invigilate-{__version__}.dist-info"
+GENERATED = {api.package for api in APIS}
+
+
 def test_what_is_in_it(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for package in ("invigilate", "smarterproctoring_client", "ispring_learn_client"):
+    for package in ("invigilate", "invigilate_runtime", *GENERATED):
         assert f"{package}/__init__.py" in names
         assert f"{package}/py.typed" in names
-    for package in ("smarterproctoring_client", "ispring_learn_client"):
+    for package in GENERATED:
         assert f"{package}/openapi.yaml" in names
-    info = f"invigilate-{__version__}.dist-info"
-    assert f"{info}/licenses/LICENSE" in names
+    assert f"{INFO}/licenses/LICENSE" in names
+    assert "invigilate/apis.toml" in names
     # Nothing of the repository but the packages.
-    packages = {"invigilate", "invigilate_pytest.py", "smarterproctoring_client", "ispring_learn_client", info}
+    packages = {"invigilate", "invigilate_runtime", "invigilate_pytest.py", *GENERATED, INFO}
     assert {name.split("/")[0] for name in names} == packages
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_its_links_work_on_an_index_page(wheel: Path) -> None:
+    """Relative ones lead to files of the repository at the tag of the version, as the URLs of the project do."""
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = message_from_string(archive.read(f"{INFO}/METADATA").decode())
+    urls = dict(entry.split(", ", 1) for entry in metadata.get_all("Project-URL", []))
+    assert set(urls) == {"Changelog", "Documentation", "Issues", "Repository"}
+    files = f"{urls['Repository']}/blob/v{__version__}/"
+    assert urls["Changelog"] == f"{files}CHANGELOG.md"
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    page = str(metadata.get_payload())
+    link = re.compile(r"\]\(([^)\s]+)\)")
+    before, after = (link.findall(re.sub(r"(?ms)^```.*?^```$", "", text)) for text in (readme, page))
+    assert len(before) == len(after) > 30
+    for relative, absolute in zip(before, after, strict=True):
+        if relative.startswith("https://"):
+            assert absolute == relative
+        else:
+            assert absolute == files + (f"README.md{relative}" if relative.startswith("#") else relative)
+            path = absolute.removeprefix(files).partition("#")[0]
+            assert (REPOSITORY / path).is_file(), path
+    # Code stays as it is.
+    code = re.compile(r"(?ms)^```.*?^```$")
+    assert code.findall(page) == code.findall(readme)
 
 
 def test_it_names_no_place_on_the_machine_that_built_it(wheel: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the clients and the generated packages have the documented operations, found through public names alone."""
+"""Where the clients and the generated packages have the documented operations, found through public names only."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from invigilate import (
     AsyncISpringLearn,
     AsyncSmarterProctoring,
     ISpringLearn,
+    Lazy,
     Operation,
-    Resource,
     SmarterProctoring,
 )
 from tests.support.documented import Documented
-from tests.support.modes import TOKEN
 
 CLIENTS: dict[str, tuple[type[Any], type[Any]]] = {
     "smarterproctoring": (SmarterProctoring, AsyncSmarterProctoring),
@@ -27,12 +26,13 @@ PACKAGES: dict[str, Any] = {"smarterproctoring": smarterproctoring_client, "ispr
 
 
 def reachable(client: object) -> dict[str, tuple[str, str]]:
-    """Resource and method of each operation that a client offers, by operationId."""
+    """Resource and method of each operation that a client, or its class, offers, by operationId."""
     return {
         generated_module(member).OPERATION.id: (name, method)
-        for name, resource in vars(client).items()
-        if isinstance(resource, Resource)
-        for method, member in vars(type(resource)).items()
+        for cls in (client if isinstance(client, type) else type(client)).__mro__
+        for name, lazy in vars(cls).items()
+        if isinstance(lazy, Lazy)
+        for method, member in vars(lazy.resource).items()
         if isinstance(member, Operation)
     }
 
@@ -47,23 +47,20 @@ def method_of(client: object, operation: Documented, *, raw: bool = False) -> An
 
 
 def generated_module(member: Any) -> Any:
-    """The generated module that a method of a resource was made of."""
+    """The generated module behind a method of a resource."""
     return sys.modules[member.describe.__module__]
 
 
 def module_of(operation: Documented) -> Any:
     """The generated module of an operation."""
-    client = CLIENTS[operation.spec][0](TOKEN)
-    try:
-        resource, method = reachable(client)[operation.id]
-        return generated_module(getattr(type(getattr(client, resource)), method))
-    finally:
-        client.close()
+    client = CLIENTS[operation.spec][0]
+    resource, method = reachable(client)[operation.id]
+    return generated_module(getattr(getattr(client, resource), method))
 
 
 def arguments_of(operation: Documented) -> dict[str, Any]:
     """The examples of an operation as arguments, named by the generated table and not by a list of ours."""
-    table = {(field.place, field.wire): field for field in module_of(operation).OPERATION.fields}
+    table = {(field.location, field.wire_name): field for field in module_of(operation).OPERATION.fields}
     arguments = {
         table[parameter.place, parameter.name].name: parameter.value
         for parameter in operation.parameters

@@ -1,4 +1,4 @@
-"""Servers without sockets: transports that answer from a script and keep what was sent."""
+"""Servers without sockets: transports that respond from a script and keep what was sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OFFERING = f"CO{HEX}"
 USER = f"US{HEX}"
 COURSE = f"CU{HEX}"
 LIMIT = 1000
-"""Requests that one script answers; a client that goes round in circles fails its test, and does not hang it."""
+"""The largest number of requests to one script, so that a client in a loop fails its test and does not hang it."""
 TOKEN = "canary-token-4f1d"
 SECRET = "canary-client-secret-9b2e"
 
@@ -54,22 +54,22 @@ class Sent(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer of a script."""
+    """A response of a script."""
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = {}
 
     def response(self) -> httpx.Response:
-        """The answer as httpx has it; bytes are sent as they are, all else as JSON."""
+        """The response as httpx has it; bytes are sent as they are, all else as JSON."""
         content = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         return httpx.Response(self.status, headers=dict(self.headers), content=content)
 
 
 class Lost(NamedTuple):
-    """No answer: the transport raises.
+    """No response: the transport raises.
 
-    `written` says what its trace tells first: that the request was being written, that only a connection was tried,
+    `written` is what its trace reports first: that the request was being written, that only a connection was tried,
     or, with None, nothing at all.
     """
 
@@ -88,7 +88,7 @@ Step = Reply | Lost | Callable[[Sent], Reply | Lost]
 
 
 class Script(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """A transport that answers from a list; its last entry serves for all that follow."""
+    """A transport that responds from a list; its last entry serves for all that follow."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps = steps
@@ -107,7 +107,7 @@ class Script(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return step(sent) if not isinstance(step, Reply | Lost) else step
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a sync client."""
+        """Respond to a sync client."""
         step = self._next(request, request.read())
         if isinstance(step, Reply):
             return step.response()
@@ -116,7 +116,7 @@ class Script(httpx.BaseTransport, httpx.AsyncBaseTransport):
         raise step.error
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer an async client."""
+        """Respond to an async client."""
         step = self._next(request, await request.aread())
         if isinstance(step, Reply):
             return step.response()
@@ -140,11 +140,12 @@ def proctoring(transport: Any, **options: Any) -> SmarterProctoring:
 
 def ispring(transport: Any, **options: Any) -> ISpringLearn:
     """A sync client of iSpring Learn on a transport."""
-    return ISpringLearn(**{"client_id": "id", "client_secret": SECRET, "transport": transport, **options})
+    credentials = {} if "access_token" in options else {"client_id": "id", "client_secret": SECRET}
+    return ISpringLearn(**{**credentials, "transport": transport, **options})
 
 
 def perform(mode: Mode, transport: Any, use: Callable[[Any], Any], *, api: str = "proctoring", **options: Any) -> Any:
-    """Make a client of the mode, let `use` make one call with it, and give what comes of it."""
+    """Create a client of the mode, let `use` make one call with it, and return the result."""
     if mode == "sync":
         sync: Any = proctoring if api == "proctoring" else ispring
         return use(sync(transport, **options))
@@ -173,19 +174,19 @@ def collect(mode: Mode, transport: Any, use: Callable[[Any], Any], **options: An
 
 
 def schedule(client: Any, **arguments: Any) -> Any:
-    """The unsafe call that the tests make."""
+    """A call that is not idempotent."""
     return client.exam_sessions.schedule(**{"exam_sid": EXAM, "session_sid": SESSION, **arguments})
 
 
 def update(client: Any, **arguments: Any) -> Any:
-    """The safe call that the tests make."""
+    """An idempotent call."""
     return client.course_offerings.update(
         **{"offering_sid": OFFERING, "title": "Fall", "match_strings": "FA", **arguments}
     )
 
 
 def report(client: Any, **arguments: Any) -> Any:
-    """The paged call that the tests make."""
+    """A paged call."""
     return client.reports.service_distribution(**arguments)
 
 

@@ -15,8 +15,9 @@ from invigilate import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, 
 
 T = TypeVar("T")
 
-Mode = Literal["sync", "asyncio", "trio"]
+Mode = Literal["sync", "asyncio", "trio", "sync, httpx2", "asyncio, httpx2"]
 MODES: tuple[Mode, ...] = ("sync", "asyncio", "trio")
+EVERY_BACKEND: tuple[Mode, ...] = (*MODES, "sync, httpx2", "asyncio, httpx2")
 
 TOKEN = "token-of-the-tests.never-shown"
 INSTALL = "AI" + "0f" * 16
@@ -31,9 +32,9 @@ async def settle(value: T | Awaitable[T]) -> T:
 
 
 def run(mode: Mode, scenario: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Carry a scenario out. In sync mode there is no event loop, and nothing to wait for one."""
-    if mode != "sync":
-        return anyio.run(scenario, backend=mode)
+    """Run a scenario. In sync mode there is no event loop, and nothing to wait for one."""
+    if not mode.startswith("sync"):
+        return anyio.run(scenario, backend=mode.partition(",")[0])
     coroutine = scenario()
     try:
         coroutine.send(None)
@@ -47,7 +48,7 @@ def run(mode: Mode, scenario: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @asynccontextmanager
 async def _entered(mode: Mode, client: Any) -> AsyncIterator[Any]:
-    if mode == "sync":
+    if mode.startswith("sync"):
         with client:
             yield client
     else:
@@ -57,16 +58,21 @@ async def _entered(mode: Mode, client: Any) -> AsyncIterator[Any]:
 
 def proctoring(mode: Mode, url: str, **options: Any) -> Any:
     """A client of SmarterProctoring: `async with proctoring(mode, url) as client`."""
-    kind: Any = SmarterProctoring if mode == "sync" else AsyncSmarterProctoring
+    kind: Any = SmarterProctoring if mode.startswith("sync") else AsyncSmarterProctoring
     settings: dict[str, Any] = {"token": TOKEN, "install_sid": INSTALL, "base_url": url, **options}
-    return _entered(mode, kind(**settings))
+    return _entered(mode, kind(**settings, http_backend=backend(mode)))
 
 
 def ispring(mode: Mode, url: str, **options: Any) -> Any:
     """A client of iSpring Learn: `async with ispring(mode, url) as client`."""
-    kind: Any = ISpringLearn if mode == "sync" else AsyncISpringLearn
-    given = options if "client_id" in options else {"access_token": TOKEN, **options}
-    return _entered(mode, kind(base_url=url, **given))
+    kind: Any = ISpringLearn if mode.startswith("sync") else AsyncISpringLearn
+    settings = options if "client_id" in options else {"access_token": TOKEN, **options}
+    return _entered(mode, kind(base_url=url, **settings, http_backend=backend(mode)))
+
+
+def backend(mode: Mode) -> str:
+    """The HTTP library of a mode."""
+    return "httpx2" if mode.endswith("httpx2") else "httpx"
 
 
 def wait_for_page_threads() -> None:

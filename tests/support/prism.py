@@ -1,4 +1,4 @@
-"""Prism, the mock server of the Node tools, serving a spec on loopback while tests run."""
+"""Prism, the mock server and validating proxy of the Node tools, serving a spec on loopback while tests run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,17 @@ class PrismError(Exception):
 class Prism:
     """A running Prism. A context manager; `url` is where it serves the spec.
 
-    `--errors` makes it answer a request that the spec does not allow with a 4xx that says why,
-    where it would otherwise make up an answer all the same.
+    `--errors` makes it respond to a request that the spec does not allow with a 4xx that names the reason, where it
+    would otherwise make up a response all the same; as a proxy, to a response that the spec does not allow with a 500.
+
+    Args:
+        spec: the spec to serve.
+        upstream: URL of the server that requests are passed on to; without it, Prism responds with examples.
     """
 
-    def __init__(self, spec: Path) -> None:
+    def __init__(self, spec: Path, upstream: str | None = None) -> None:
         self.spec = spec
+        self.upstream = upstream
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
@@ -56,10 +61,11 @@ class Prism:
     def _start_on(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._output = TemporaryFile()  # noqa: SIM115 (closed by stop)
-        command = [str(PRISM), "mock", "--host", "127.0.0.1", "--port", str(port), "--errors"]
+        mode = "mock" if self.upstream is None else "proxy"
+        command = [str(PRISM), mode, "--host", "127.0.0.1", "--port", str(port), "--errors"]
         # One process, not a cluster; in a group of its own, so that all of it ends together.
         self._process = subprocess.Popen(
-            [*command, "--multiprocess=false", str(self.spec)],
+            [*command, "--multiprocess=false", str(self.spec), *([self.upstream] if self.upstream else [])],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from invigilate import AsyncISpringLearn, AsyncSmarterProctoring, ISpringLearn, SmarterProctoring, parse_ispring_time
+from invigilate import (
+    UNSET,
+    AsyncISpringLearn,
+    AsyncSmarterProctoring,
+    ISpringLearn,
+    Pagination,
+    SmarterProctoring,
+    parse_ispring_time,
+)
 from smarterproctoring_client.api.exam_sessions import schedule_exam_session
 from smarterproctoring_client.api.reports import get_service_distribution
 
@@ -74,6 +82,19 @@ def wrong_types(c: SmarterProctoring, learner: ISpringLearn) -> None:
     c.for_install(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     c.with_options(timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     c.with_options(max_retries=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def left_out(c: SmarterProctoring, notes: str | None) -> None:
+    c.exam_sessions.schedule(exam_sid=UNSET, session_sid="b")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    c.course_offerings.update(offering_sid="a", title="b", match_strings=UNSET)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    c.exam_sessions.schedule(exam_sid="a", session_sid="b", notes=notes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def wrong_settings(c: SmarterProctoring) -> None:
+    c.base_url = "https://a"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    c.install_sid = "a"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    Pagination("token", rows="a", parameter="b")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    c.paginate("/v1/x", pagination="cursor")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def missing_arguments(c: SmarterProctoring, learner: ISpringLearn) -> None:

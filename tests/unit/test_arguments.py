@@ -1,4 +1,4 @@
-"""Arguments: what goes out is what was given, and what would widen a call, or lead elsewhere, is refused."""
+"""Arguments: what goes out is what was passed, and what would widen a call, or leave its path, is refused."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from invigilate import ConfigurationError, InvalidArgumentError, InvalidSidError, InvigilateError
-from smarterproctoring_client.calls import Call, Field, Operation
+from invigilate import (
+    UNSET,
+    AsyncISpringLearn,
+    ConfigurationError,
+    InvalidArgumentError,
+    InvalidSidError,
+    InvigilateError,
+    ISpringLearn,
+)
+from invigilate_runtime import Call, Field, Operation
 from smarterproctoring_client.models import RescheduleExamSessionBody
 from tests.support.fakes import (
     COURSE,
@@ -35,7 +43,8 @@ from tests.support.fakes import (
     update,
 )
 
-ANSWER = Reply(200, {})
+RESPONSE = Reply(200, {})
+UUIDS = ("3fa85f64-5717-4562-b3fc-2c963f66afa6", "4fa85f64-5717-4562-b3fc-2c963f66afa6")
 
 
 def learn(client: Any, **arguments: Any) -> Any:
@@ -44,10 +53,8 @@ def learn(client: Any, **arguments: Any) -> Any:
 
 def sent(call: Callable[..., Any], **arguments: Any) -> Sent:
     """What a call sends."""
-    server = Script(page([], total=0) if call is report else Reply(200, []) if call is learn else ANSWER)
-    client = (
-        ispring(server, client_id=None, client_secret=None, access_token="t") if call is learn else proctoring(server)
-    )
+    server = Script(page([], total=0) if call is report else Reply(200, []) if call is learn else RESPONSE)
+    client = ispring(server, access_token="t") if call is learn else proctoring(server)
     result = call(client, **arguments)
     if call is report:
         result.collect()
@@ -69,7 +76,7 @@ def refused(call: Callable[..., Any], **arguments: Any) -> InvalidArgumentError:
 # What goes out
 
 
-def test_a_call_sends_what_was_given_and_nothing_else() -> None:
+def test_a_call_sends_what_was_passed_and_nothing_else() -> None:
     request = sent(schedule)
     assert (request.method, request.content) == ("POST", b"{}")
     assert request.url == f"https://api.smarterproctoring.com/v1/installs/{INSTALL}/exams/{EXAM}/sessions/{SESSION}"
@@ -126,11 +133,11 @@ def test_filters(arguments: dict[str, Any], query: list[tuple[str, str]]) -> Non
     ("value", "text"),
     [("FA", "FA"), ("FA,Fall 24", "FA,Fall 24"), (["FA"], "FA"), (["FA", "Fall 24"], "FA,Fall 24"), (("ü",), "ü")],
 )
-def test_comma_separated_texts(value: Any, text: str) -> None:
+def test_comma_separated_strings(value: Any, text: str) -> None:
     assert sent(update, match_strings=value).json()["matchStrings"] == text
 
 
-@pytest.mark.parametrize("one", ["3fa85f64", ["3fa85f64", "4fa85f64"], ("3fa85f64",)])
+@pytest.mark.parametrize("one", [UUIDS[0], [*UUIDS], (UUIDS[0],)])
 def test_one_checklist_or_several(one: Any) -> None:
     assert sent(learn, checklist_id=one).json() == {"checklistId": one if isinstance(one, str) else list(one)}
 
@@ -156,7 +163,7 @@ def test_a_users_own_enum_counts_by_its_value() -> None:
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_any_text_arrives_as_it_is(text: str) -> None:
+def test_any_string_arrives_as_it_is(text: str) -> None:
     assert sent(update, title=text).json()["title"] == text
     assert sent(report, exam_title=text).query == [("examTitle", text)]
 
@@ -166,14 +173,14 @@ def test_any_text_arrives_as_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("call", [schedule, report, update, learn])
 def test_unknown_keywords_are_type_errors(call: Callable[..., Any]) -> None:
-    client: Any = ispring(Script(ANSWER), access_token="t") if call is learn else proctoring(Script(ANSWER))
+    client: Any = ispring(Script(RESPONSE), access_token="t") if call is learn else proctoring(Script(RESPONSE))
     for name in ("appointmentDateTime", "exam_session_sid", "type", "serviceTypes"):
         with pytest.raises(TypeError, match=name):
             call(client, **{name: "x"})
 
 
 def test_arguments_are_keywords_only() -> None:
-    client = proctoring(Script(ANSWER))
+    client = proctoring(Script(RESPONSE))
     with pytest.raises(TypeError):
         client.exam_sessions.schedule(EXAM, SESSION)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="session_sid"):
@@ -210,7 +217,52 @@ NOT_NULL = [
 def test_none_is_refused_where_it_is_not_documented(call: Callable[..., Any], name: str) -> None:
     error = refused(call, **{name: None})
     assert error.argument == name
-    assert "None" in error.given
+    assert "None" in error.passed
+
+
+REQUIRED = {"exam_sid", "title", "match_strings"}
+
+
+@pytest.mark.parametrize(("call", "name"), [each for each in NOT_NULL if each[1] not in REQUIRED])
+def test_unset_leaves_an_optional_argument_out(call: Callable[..., Any], name: str) -> None:
+    assert sent(call, **{name: UNSET}) == sent(call)
+
+
+@pytest.mark.parametrize(("call", "name"), NOT_NULL)
+def test_the_error_for_none_names_unset_where_the_argument_is_optional(call: Callable[..., Any], name: str) -> None:
+    error = refused(call, **{name: None})
+    required = name in REQUIRED and (call, name) != (report, "exam_sid")
+    assert error.hint == ("It is required" if required else "Omit the argument, or pass UNSET")
+    assert str(error) == f"{name}: expected {error.expected}, got None. {error.hint}"
+
+
+def test_unset_for_what_is_falsy() -> None:
+    for notes, body in ((None, {}), ("", {}), ("bring a ruler", {"notes": "bring a ruler"})):
+        assert sent(schedule, notes=notes or UNSET).json() == body
+    assert sent(update, start_date=UNSET, end_date=None).json()["endDate"] is None
+    assert "startDate" not in sent(update, start_date=UNSET).json()
+    # As for an argument that was never passed, the client's own install stands in.
+    assert f"/installs/{INSTALL}/" in sent(schedule, install_sid=UNSET).url
+
+
+@pytest.mark.parametrize("name", ["exam_sid", "session_sid"])
+def test_unset_for_a_required_argument_is_refused(name: str) -> None:
+    error = refused(schedule, **{name: UNSET})
+    assert (error.argument, error.passed, error.hint) == (name, "nothing", "It is required")
+
+
+@pytest.mark.parametrize("url", ["own.ispringlearn.com", "//own.ispringlearn.com", "ftp://own.ispringlearn.com", "own"])
+def test_an_account_url_without_scheme_is_refused_before_anything_is_sent(url: str) -> None:
+    assert refused(learn, account_url=url).argument == "account_url"
+    for kind in (ISpringLearn, AsyncISpringLearn):
+        with pytest.raises(ConfigurationError, match=r"^account_url: expected a URL like https://host"):
+            kind("token", account_url=url)
+
+
+@pytest.mark.parametrize("value", ["3fa85f64", "checklist", "3fa85f64-5717-4562-b3fc-2c963f66afag"])
+def test_a_checklist_id_that_is_not_a_uuid_is_refused(value: str) -> None:
+    assert refused(learn, checklist_id=value).expected == "a UUID"
+    assert refused(learn, checklist_id=[UUIDS[0], value]).argument == "checklist_id[1]"
 
 
 @pytest.mark.parametrize(
@@ -234,12 +286,12 @@ def test_an_empty_list_of_match_strings() -> None:
 
 
 @pytest.mark.parametrize("name", ["exam_title", "course_title", "course_code", "exam_sid", "close_date_after"])
-def test_an_empty_text_would_widen_the_report(name: str) -> None:
+def test_an_empty_string_would_widen_the_report(name: str) -> None:
     assert refused(report, **{name: ""}).argument == name
 
 
 @pytest.mark.parametrize("arguments", [{"checklist_id": ""}, {"checklist_id": [""]}, {"session_ids": [""]}], ids=str)
-def test_an_empty_text_would_widen_the_list(arguments: dict[str, Any]) -> None:
+def test_an_empty_string_would_widen_the_list(arguments: dict[str, Any]) -> None:
     refused(learn, **arguments)
 
 
@@ -284,12 +336,12 @@ def test_an_enum_says_what_is_documented() -> None:
     error = refused(report, statuses=["Open"])
     assert error.argument == "statuses[0]"
     assert "'Scheduled', 'Closed', 'Cancelled'" in error.expected
-    assert error.given == "'Open'"
+    assert error.passed == "'Open'"
     assert "4242" not in str(refused(schedule, type_="4242424242424242"))
 
 
 @given(value=st.text(min_size=6), name=st.sampled_from(["card_token", "voucher_code", "email", "first_name"]))
-def test_a_sensitive_value_is_never_repeated(value: str, name: str) -> None:
+def test_a_sensitive_value_is_never_shown(value: str, name: str) -> None:
     assume(value not in "expected text got a value of type list tuple")
     assert value not in str(refused(schedule, **{name: [value]}))
 
@@ -314,8 +366,8 @@ def test_a_header_takes_no_line_break(url: Any) -> None:
     assert refused(learn, account_url=url).argument == "account_url"
     server = Script(Reply(200, []))
     if isinstance(url, str) and url:
-        with pytest.raises(InvalidArgumentError):
-            learn(ispring(server, access_token="t", account_url=url))
+        with pytest.raises(ConfigurationError, match=r"^account_url: "):
+            ispring(server, access_token="t", account_url=url)
     assert server.sent == []
 
 
@@ -371,8 +423,8 @@ def test_the_account_goes_out_as_a_header() -> None:
         "\ud800",
     ],
 )
-def test_without_checks_a_path_is_still_safe(text: str) -> None:
-    server = Script(ANSWER)
+def test_without_checks_a_path_still_stays_in_its_segment(text: str) -> None:
+    server = Script(RESPONSE)
     for client in (proctoring(server, check_sids=False), proctoring(server)):
         for name in ("exam_sid", "session_sid", "install_sid"):
             with pytest.raises(InvalidArgumentError) as caught:
@@ -383,7 +435,7 @@ def test_without_checks_a_path_is_still_safe(text: str) -> None:
 
 @given(text=st.text(min_size=1))
 def test_whatever_passes_without_checks_stays_in_its_segment(text: str) -> None:
-    server = Script(ANSWER)
+    server = Script(RESPONSE)
     try:
         schedule(proctoring(server, check_sids=False), exam_sid=text)
     except InvalidArgumentError:
@@ -405,7 +457,7 @@ def test_without_checks_any_identifier_goes_out() -> None:
 
 
 def test_the_install_is_the_clients_unless_the_call_names_another() -> None:
-    server = Script(ANSWER)
+    server = Script(RESPONSE)
     client = proctoring(server)
     other = "AI" + "f" * 32
     schedule(client)
@@ -416,10 +468,12 @@ def test_the_install_is_the_clients_unless_the_call_names_another() -> None:
 
 
 def test_a_missing_install_is_named() -> None:
-    server = Script(ANSWER)
+    server = Script(RESPONSE)
     client = proctoring(server, install_sid=None)
     for call in (schedule, update, report):
-        with pytest.raises(ConfigurationError, match="install_sid is needed"):
+        with pytest.raises(
+            ConfigurationError, match=r"^no install_sid: pass `install_sid=` to the client or to the call$"
+        ):
             call(client)
     with pytest.raises(InvalidSidError, match="install_sid"):
         schedule(proctoring(server, install_sid=""))
@@ -444,14 +498,14 @@ NESTED: Operation[Any] = Operation(
     id="provision",
     method="POST",
     path="/v2/provision",
-    repeat="unsafe",
-    answer="any",
+    idempotent=False,
+    returns="any",
     read=lambda value: value,
     documentation="",
     media="application/json",
     fields=(
         Field("exam", "exam", "body", "object", fields=(ACCESS,)),
-        Field("free", "free", "body", "object", free=True, fields=(Field("", "known", "", "string"),)),
+        Field("free", "free", "body", "object", additional=True, fields=(Field("", "known", "", "string"),)),
         Field("anything", "anything", "body", "any"),
         Field("session", "session", "body", "object", fields=()),
         Field("when", "when", "body", "date"),
@@ -486,7 +540,7 @@ def test_a_mapping_is_checked_to_its_leaves() -> None:
         ("text", "exam.access"),
     ],
 )
-def test_a_wrong_member_is_named_with_its_path(access: Any, argument: str) -> None:
+def test_a_wrong_field_is_named_with_its_path(access: Any, argument: str) -> None:
     assert refused(provision, exam={"access": access}).argument == argument
 
 
@@ -510,12 +564,23 @@ def loop() -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "value", [{1, 2}, object(), math.nan, [math.inf], b"x", datetime(2026, 3, 4), Decimal("NaN"), "\ud800"], ids=repr
+    "value",
+    [
+        {1, 2},
+        pytest.param(object(), id="object()"),
+        math.nan,
+        [math.inf],
+        b"x",
+        datetime(2026, 3, 4),
+        Decimal("NaN"),
+        "\ud800",
+    ],
+    ids=repr,
 )
 def test_what_has_no_json_form_is_refused(value: Any) -> None:
     refused(provision, anything=value)
     refused(provision, free={"x": value})
-    server = Script(ANSWER)
+    server = Script(RESPONSE)
     with pytest.raises(InvalidArgumentError):
         proctoring(server).request("POST", "/v1/x", json={"a": value})
     assert server.sent == []
@@ -524,7 +589,7 @@ def test_what_has_no_json_form_is_refused(value: Any) -> None:
 def test_what_contains_itself_is_refused() -> None:
     refused(provision, anything=loop())
     with pytest.raises(InvalidArgumentError):
-        proctoring(Script(ANSWER)).request("POST", "/v1/x", json=loop())
+        proctoring(Script(RESPONSE)).request("POST", "/v1/x", json=loop())
 
 
 def test_dates_and_uuids() -> None:
@@ -544,5 +609,5 @@ def test_every_argument_error_is_a_value_error_of_this_library() -> None:
 
 
 def test_offering_sid_of_another_kind() -> None:
-    assert refused(update, offering_sid=EXAM).given == f"an exam SID, {EXAM}"
+    assert refused(update, offering_sid=EXAM).passed == f"an exam SID, {EXAM}"
     assert sent(update, offering_sid=OFFERING).url.endswith(OFFERING)

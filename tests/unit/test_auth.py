@@ -29,7 +29,9 @@ from invigilate import (
     ResponseDecodeError,
     SmarterProctoring,
 )
-from invigilate._auth import BearerCredentials, TokenCredentials, check_token, expiry
+from invigilate._credentials import TokenCredentials, check_token
+from invigilate.ispring.credentials import ClientCredentials
+from invigilate.smarterproctoring.credentials import ApiToken, expiry
 from tests.support.fakes import (
     INSTALL,
     MODES,
@@ -99,7 +101,9 @@ def test_the_token_goes_out_in_its_header(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_callable_is_asked_before_each_call_and_not_for_repeats(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_callable_is_called_before_each_request_and_not_for_retries(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
     given: list[str] = []
 
@@ -155,7 +159,7 @@ BAD_TOKENS = [
 
 
 @pytest.mark.parametrize("bad", [*BAD_TOKENS, 5, b"canary", ["canary"]])
-def test_a_token_that_cannot_be_sent_is_refused_and_not_repeated(bad: Any) -> None:
+def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(bad: Any) -> None:
     for make in (
         lambda: SmarterProctoring(bad, INSTALL),
         lambda: AsyncSmarterProctoring(bad, INSTALL),
@@ -167,6 +171,19 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_repeated(bad: Any) -> No
             make()
         assert "anary" not in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["Bearer canary-abc", "bearer canary-abc", "BEARER  canary-abc"])
+def test_a_token_with_the_scheme_before_it_says_so(token: str) -> None:
+    for make, name in (
+        (lambda: SmarterProctoring(token, INSTALL), "token"),
+        (lambda: AsyncSmarterProctoring(token, INSTALL), "token"),
+        (lambda: ispring(Script(TOKEN_REPLY), access_token=token), "access_token"),
+        (lambda: update(proctoring(Script(Reply(200, {})), token=lambda: token)), "token"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"^{name}: starts with 'Bearer '") as caught:
+            make()
+        assert "canary" not in str(caught.value)
 
 
 @given(st.text())
@@ -208,7 +225,7 @@ def test_when_a_token_expires(token: str, moment: float | None) -> None:
 
 
 @given(st.text())
-def test_no_text_breaks_the_reading_of_it(text: str) -> None:
+def test_no_string_breaks_the_reading_of_it(text: str) -> None:
     for token in (text, f"a.{text}.b"):
         found = expiry(token)
         assert found is None or found > 0
@@ -265,7 +282,7 @@ def test_a_token_that_is_still_good_says_nothing(caplog: pytest.LogCaptureFixtur
 
 def test_a_token_that_expires_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
     now = 1_699_999_990.0
-    credentials = TokenCredentials(jwt(exp=1_700_000_000), clock=lambda: now)
+    credentials = ApiToken(jwt(exp=1_700_000_000), clock=lambda: now)
     client = proctoring(Script(Reply(200, {}), Reply(200, {}), Reply(401)))
     client._credentials = credentials
     update(client)
@@ -316,7 +333,7 @@ def test_a_token_is_renewed_shortly_before_its_end(expires_in: Any, lifetime: fl
     now = 1000.0
     account = Account(expires_in)
     client = ispring(Script(account))
-    client._credentials = BearerCredentials(None, "id", SECRET, clock=lambda: now)
+    client._credentials = ClientCredentials("id", SECRET, clock=lambda: now)
     learn(client)
     now += lifetime - 0.01
     learn(client)
@@ -335,7 +352,7 @@ def test_a_token_of_no_known_lifetime_is_used_once(expires_in: Any) -> None:
     assert account.used == ["issued-1", "issued-2"]
 
 
-def test_a_lifetime_that_comes_as_a_text_counts() -> None:
+def test_a_lifetime_that_is_a_string_counts() -> None:
     account = Account("1800")
     client = ispring(Script(account))
     learn(client)
@@ -369,20 +386,20 @@ def test_a_second_refusal_is_an_error(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_given_token_is_not_renewed(mode: Mode) -> None:
+def test_a_token_that_was_passed_is_not_renewed(mode: Mode) -> None:
     server = Script(Reply(401, {"message": "no"}))
     with pytest.raises(AuthenticationError):
         perform(mode, server, learn, api="ispring", access_token="given")
     assert [sent.header("authorization") for sent in server.sent] == ["Bearer given"]
 
 
-def test_a_renewal_leaves_all_the_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renewal_leaves_all_the_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
     script = [TOKEN_REPLY, Reply(401), TOKEN_REPLY, Reply(503), Reply(503), Reply(200, [])]
     assert learn(ispring(Script(*script), max_retries=2)) == []
 
 
-def test_an_unsafe_call_is_not_sent_again_with_a_new_token_but_the_next_call_has_one() -> None:
+def test_a_request_that_is_not_idempotent_is_not_retried_with_a_new_token_but_the_next_has_one() -> None:
     account = Account()
     client = ispring(Script(account))
     learn(client)
@@ -415,7 +432,7 @@ def test_a_token_that_cannot_be_had(mode: Mode, step: Reply, kind: type[Exceptio
         with pytest.raises(kind) as caught:
             perform(mode, server, call, api="ispring", max_retries=0)
         assert not isinstance(caught.value, OutcomeUnknownError)
-        assert str(caught.value).startswith("POST /api/v3/token: ")
+        assert " (POST /api/v3/token" in str(caught.value)
         assert SECRET not in str(caught.value)
         assert "Evil" not in str(caught.value)
     assert {sent.url.split("/")[-1] for sent in server.sent} == {"token"}
@@ -614,7 +631,7 @@ def test_nothing_is_shown_of_credentials() -> None:
     client = ispring(Script(account))
     learn(client)
     credentials: Any = client._credentials
-    for thing in (client, credentials, TokenCredentials(TOKEN), *vars(credentials).values()):
+    for thing in (client, credentials, TokenCredentials(TOKEN), ApiToken(TOKEN), *vars(credentials).values()):
         if not isinstance(thing, str):
             assert "issued-1" not in repr(thing)
             assert SECRET not in repr(thing)

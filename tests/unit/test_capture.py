@@ -52,7 +52,7 @@ def completed(node: Any, key: str = "") -> Any:
         return [completed(item, key) for item in node]
     if not isinstance(node, str) or not node.startswith("TODO"):
         return node
-    decided = {"class": "unsafe", "type": "string", "tags": "harbour", "name": "harbour", "extent": "full"}
+    decided = {"value": False, "type": "string", "tags": "harbour", "name": "harbour", "extent": "full"}
     return decided.get(key, "filled in")
 
 
@@ -109,7 +109,7 @@ def test_the_words_of_a_page_are_not_in_its_draft(page: Path) -> None:
     read = read_page(page.name, page.read_text("utf-8"))
     text = re.sub(r"\s+", " ", re.sub(r"^ *#", "", drafted(page), flags=re.M))
     fields = [field for fields in read.parameters.values() for field in fields]
-    bodies = [body for body in (read.body, *read.answers.values()) if body is not None]
+    bodies = [body for body in (read.body, *read.responses.values()) if body is not None]
     fields += [field for body in bodies for field in body.fields]
     told = {words for words in (*(field.words for field in fields), *(body.words for body in bodies)) if words}
     assert told
@@ -122,15 +122,15 @@ def test_what_a_page_does_not_say_stands_at_the_end() -> None:
     comments = [line for line in lines if line.startswith("#")]
     assert lines[-len(comments) :] == comments
     for entry in (
-        "whether a repeated call does harm (x-repeat)",
+        "whether the operation is idempotent (x-idempotent)",
         "the resource that the operation belongs to (tags)",
-        "request body extras: the members of the object",
-        "answer 201 berths tide: its type; the sample shows nothing but null",
-        "answer 201 berths gates: the type of the array's items",
-        "answer 409: its body",
-        "answer 409, which has no body",
+        "request body extras: the fields of the object",
+        "response 201 berths tide: its type; the sample shows nothing but null",
+        "response 201 berths gates: the type of the array's items",
+        "response 409: its body",
+        "response 409, which has no body",
         "x-argument: comma-separated: request body stops",
-        "x-sensitive: request body pilotEmail; request body gatePassword; answer 201 accessKey",
+        "x-sensitive: request body pilotEmail; request body gatePassword; response 201 accessKey",
     ):
         assert f"#   {entry}" in comments
 
@@ -142,7 +142,7 @@ def test_what_a_page_has_lost_is_told_and_leaves_its_extent_open() -> None:
     made = draft(page, SPECS)
     assert operation_of(made.document)["x-capture"]["extent"].startswith("TODO: full, partial or guide")
     lost = "its values: a list is announced, and the saved page has none"
-    assert {f"request body state: {lost}", f"answer 200 state: {lost}"} <= set(made.unread)
+    assert {f"request body state: {lost}", f"response 200 state: {lost}"} <= set(made.unread)
 
 
 def test_a_page_that_contradicts_itself_is_told() -> None:

@@ -20,7 +20,7 @@ GOOD: dict[str, Any] = {
     "page": "https://docs.ferries.example/crossings",
     "date": "2026-01-02",
     "extent": "partial",
-    "unseen": {"answer 200": "all"},
+    "unseen": {"response 200": "all"},
     "notes": ["The page was cut off."],
 }
 
@@ -75,13 +75,13 @@ def test_a_good_capture_has_no_problem() -> None:
         ("date", "2026-01-04", "date must not be in the future"),
         ("extent", None, "extent must"),
         ("extent", "most", "extent must"),
-        ("extent", "full", "unseen must not be there"),
+        ("extent", "full", "unseen is not allowed"),
         ("notes", None, "notes must be a list"),
-        ("notes", [], "notes must be there"),
+        ("notes", [], "notes is required"),
         ("notes", "cut off", "notes must be a list"),
         ("notes", [" "], "notes must be a list"),
-        ("unseen", {}, "unseen must be there"),
-        ("author", "me", "author is no member"),
+        ("unseen", {}, "unseen is required"),
+        ("author", "me", "author is not a field"),
     ],
 )
 def test_what_is_missing_or_wrong_is_told(name: str, value: Any, problem: str) -> None:

@@ -118,11 +118,11 @@ def test_a_second_fact_of_a_kind_does_not_win() -> None:
         (PLAN, "Tons\n", "Tons\n\nat most 400\n", "request body load", "at most 400"),
         (PLAN, "Opens the gate\n", "Opens the gate\nalways\n", "request body gatePassword", "always"),
         # an answer without its status, or with another form of it
-        (PLAN, "409\n\nThe berth", "The berth", "answer 201 accessKey", "The berth is taken"),
-        (PLAN, "\n409\n", "\n409 \u2013 application/json\n", "answer 201 accessKey", "409 \u2013 application/json"),
-        (PLAN, "The key\n\n409\n", "The key\n409\n", "answer 201 accessKey", "409"),
-        (PLAN, "The berth is taken", "The berth is taken\n\nCode: 7", "answer 409", "Code: 7"),
-        (CANCEL, "Successful\n", "Successful\n\nFormat: uuid\n", "answer default", "Format: uuid"),
+        (PLAN, "409\n\nThe berth", "The berth", "response 201 accessKey", "The berth is taken"),
+        (PLAN, "\n409\n", "\n409 \u2013 application/json\n", "response 201 accessKey", "409 \u2013 application/json"),
+        (PLAN, "The key\n\n409\n", "The key\n409\n", "response 201 accessKey", "409"),
+        (PLAN, "The berth is taken", "The berth is taken\n\nCode: 7", "response 409", "Code: 7"),
+        (CANCEL, "Successful\n", "Successful\n\nFormat: uuid\n", "response default", "Format: uuid"),
         # nothing but prose belongs above the members
         (PLAN, "What shall cross", "multipart/form-data", "request body", "multipart/form-data"),
         (LIST, "Query Parameters\n", "Query Parameters\n\nstyle: form\n", "query parameters", None),
@@ -136,7 +136,7 @@ def test_a_second_fact_of_a_kind_does_not_win() -> None:
         (HOURS, "- WORKED: done\n|\nrank", "- worked: done\n|\nrank", "request body state", "- worked: done"),
         (HOURS, "| Rank |", "| Rank\nID of it |", "request body rank", "ID of it"),
         (HOURS, "| Rank |", "| Rank | 1 to 5 |", "request body rank", "1 to 5"),
-        (HOURS, "hours | Hours", "hours (optional) | Hours", "answer 200 hours", "hours (optional)"),
+        (HOURS, "hours | Hours", "hours (optional) | Hours", "response 200 hours", "hours (optional)"),
         (HOURS, "port | The port |", "port | The port |\nmore | 7", "tables", "more | 7"),
         (HOURS, "Harbour Masters\n", "Harbour Masters\nRate limit: 5\n", "above the tables", "Rate limit: 5"),
         (HOURS, "tion (required)", "tion (optional)", "header Authorization", "Authorization (optional)"),
@@ -163,14 +163,14 @@ def test_a_cut_off_list_of_the_other_form_of_page() -> None:
 def test_members_listed_one_level_deeper_are_not_those_of_the_object_above() -> None:
     inner = "  name\n  string\n  required\n\n  Who\n\n  licence\n  object\n\n"
     text = changed(PLAN, "Who steers\n\n", f"Who steers\n\n{inner}")
-    made = assert_told(PLAN, text, "request body skipper", "members listed one level deeper: name, licence")
+    made = assert_told(PLAN, text, "request body skipper", "fields listed one level deeper: name, licence")
     assert "name" not in body_of(made)["properties"]
     assert "name" not in body_of(made)["required"]
 
 
 def test_members_of_an_answer_without_a_media_type_are_told() -> None:
     text = text_of(PLAN).rstrip("\n") + "\n\nreason\nstring\nrequired\n"
-    assert_told(PLAN, text, "answer 409", "its member reason")
+    assert_told(PLAN, text, "response 409", "its field reason")
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from invigilate.cli.charts import COLOURS, specification, write_chart
-from invigilate.cli.tally import Tally, places, sessions
+from invigilate.cli.smarterproctoring.charts import COLORS, specification, write_chart
+from invigilate.cli.smarterproctoring.tally import Tally, places, sessions
+from smarterproctoring_client.models import ServiceDistributionRow
 
 
 def tally(*statuses: str) -> Tally:
     counted = Tally()
     for number, status in enumerate(statuses):
-        row = {"status": status, "service_type": "live", "appointment_date": f"2026-10-{number + 1:02}T09:00:00Z"}
-        counted.add(SimpleNamespace(**row))
+        time = f"2026-10-{number + 1:02}T09:00:00Z"
+        counted.add(ServiceDistributionRow(status=status, service_type="live", appointment_date=time))
     return counted
 
 
@@ -26,22 +26,22 @@ def svg(counted: Tally, folder: Path) -> str:
 
 
 def bars(drawn: str) -> dict[str, str]:
-    """The colour of each bar, by what a screen reader says of it."""
+    """The color of each bar, by what a screen reader says of it."""
     marks = re.findall(r"<path\b[^>]*aria-roledescription=\"bar\"[^>]*>", drawn)
     assert marks
     return {re.findall(r'aria-label="([^"]*)"', mark)[0]: re.findall(r'fill="([^"]*)"', mark)[0] for mark in marks}
 
 
 def test_a_status_has_the_same_colour_whichever_others_occur(tmp_path: Path) -> None:
-    colours = COLOURS["light"].statuses
+    colors = COLORS["light"].statuses
     assert bars(svg(tally("Closed"), tmp_path)) == {
-        "live, Closed: 1": colours[1],
-        "2026-10-01, Closed: 1": colours[1],
+        "live, Closed: 1": colors[1],
+        "2026-10-01, Closed: 1": colors[1],
     }
     both = bars(svg(tally("Cancelled", "Later", "Scheduled"), tmp_path))
-    assert both["live, Scheduled: 1"] == colours[0]
-    assert both["live, Cancelled: 1"] == colours[2]
-    assert both["live, Later: 1"] == colours[3]
+    assert both["live, Scheduled: 1"] == colors[0]
+    assert both["live, Cancelled: 1"] == colors[2]
+    assert both["live, Later: 1"] == colors[3]
     assert places(["Closed", "Later", "Else"]) == {"Scheduled": 0, "Closed": 1, "Cancelled": 2, "Later": 3, "Else": 4}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -12,14 +13,16 @@ import pytest
 import typer
 import yaml
 
-from invigilate._resources import CourseOfferings, ExamSessions, JobTraining, Reports
+from invigilate.cli import main
 from invigilate.cli.app import application
 from invigilate.cli.exits import ExitCode, Failure
 from invigilate.cli.fields import help_texts, is_repeated, masked, operation_of, option_name, summary, value_of
-from invigilate.cli.masking import SENSITIVE
+from invigilate.cli.masking import sensitive_names
 from invigilate.cli.secrets import secret_values, variable
 from invigilate.errors import InvalidArgumentError
-from smarterproctoring_client.calls import Field
+from invigilate.ispring.resources import JobTraining
+from invigilate.smarterproctoring.resources import CourseOfferings, ExamSessions, Reports
+from invigilate_runtime import Field
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS: dict[tuple[str, ...], Any] = {
@@ -47,13 +50,13 @@ def test_each_argument_of_an_operation_is_an_option(path: tuple[str, ...]) -> No
     for field in operation_of(COMMANDS[path]).fields:
         if field.sensitive:
             # It would stand in the list of processes.
-            assert field.name not in parameters
+            assert f"argument_{field.name}" not in parameters
             assert option_name(field.name) not in [name for other in parameters.values() for name in other.opts]
             assert field.name in parameters["secret"].help
         elif field.name == "limit" and path == ("report",):
             assert "--page-size" in parameters["page_size"].opts
         else:
-            parameter = parameters[field.name]
+            parameter = parameters[f"argument_{field.name}"]
             assert option_name(field.name) in parameter.opts
             assert parameter.multiple is (is_repeated(field) or (field.name == "install_sid" and path == ("report",)))
             assert len(parameter.help) > 5
@@ -72,12 +75,52 @@ def test_the_operation_describes_all_that_the_options_say(path: tuple[str, ...])
     assert summary(describe)
 
 
-def test_no_credential_is_an_option() -> None:
-    def options(found: Any) -> list[str]:
-        names = [name for parameter in found.params for name in parameter.opts]
-        return names + [name for other in getattr(found, "commands", {}).values() for name in options(other)]
+def every_command() -> Iterator[tuple[str, Any, Any]]:
+    """All groups and commands, those of `call` included, each with its path and its context."""
 
-    every = options(typer.main.get_command(application()))
+    def walk(context: Any) -> Iterator[tuple[str, Any, Any]]:
+        found = context.command
+        yield context.command_path, found, context
+        if hasattr(found, "list_commands"):
+            for name in found.list_commands(context):
+                inner = found.get_command(context, name)
+                yield from walk(inner.make_context(name, [], parent=context, resilient_parsing=True))
+
+    root: Any = typer.main.get_command(application())
+    return walk(root.make_context("invigilate", [], resilient_parsing=True))
+
+
+FLAGS = {"--bars", "--csv-safe", "--debug", "--dry-run", "--help", "--json", "--no-checkpoint", "--overwrite"}
+FLAGS |= {"--install-completion", "--retry-refused", "--show-completion", "--version", "--yes"}
+
+
+def test_no_flag_takes_a_value() -> None:
+    """Versions of typer differ in what they take for a flag, and in how they show one."""
+    seen: set[str] = set()
+    for path, found, context in every_command():
+        for parameter in found.get_params(context):
+            if parameter.param_type_name != "option":
+                continue
+            name = next(each for each in parameter.opts if each.startswith("--"))
+            assert parameter.is_flag is (name in FLAGS), (path, name)
+            if parameter.is_flag:
+                seen.add(name)
+                assert parameter.metavar == "", (path, name)
+    assert seen == FLAGS
+
+
+@pytest.mark.parametrize(
+    "line", ["", "sessions", "sessions cancel", "call ispring", "call ispring access_tokens.create"]
+)
+def test_help_shows_flags_without_a_type(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*line.split(), "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"--help +-h +Show this message and exit\.", printed)
+    assert not re.search(r"bool", printed, re.IGNORECASE)
+
+
+def test_no_credential_is_an_option() -> None:
+    every = [name for _, found, _ in every_command() for parameter in found.params for name in parameter.opts]
     assert "--exam-sid" in every
     words = ("token", "secret-", "client-secret", "password", "card", "voucher", "base-url")
     assert [name for name in every if any(word in name for word in words)] == []
@@ -95,7 +138,7 @@ def test_no_credential_is_an_option() -> None:
         ("array", "one", ["one"]),
         ("array", '["one", "two"]', ["one", "two"]),
         ("union", "one", "one"),
-        ("union", '["one"]', ["one"]),
+        ("union", '["one"]', '["one"]'),
         ("comma", "A,B", "A,B"),
     ],
 )
@@ -108,11 +151,11 @@ def test_texts_become_values(kind: str, text: str, value: Any) -> None:
     ("kind", "text", "given"),
     [
         ("integer", "1.5", "'1.5'"),
-        ("integer", "١٢", "a 2-character text"),
+        ("integer", "١٢", "a string of length 2"),
         ("number", "twelve", "'twelve'"),
         ("boolean", "yes", "'yes'"),
-        ("object", "{", "a 1-character text"),
-        ("array", "[1", "a 2-character text"),
+        ("object", "{", "a string of length 1"),
+        ("array", "[1", "a string of length 2"),
     ],
 )
 def test_texts_that_become_none(kind: str, text: str, given: str) -> None:
@@ -140,7 +183,7 @@ def test_masking_reaches_nested_members() -> None:
 
 
 def test_masking_reaches_members_that_nothing_documents() -> None:
-    free = Field("", "free", "", "object", free=True)
+    free = Field("", "free", "", "object", additional=True)
     union = Field("", "either", "", "union", fields=(free, Field("", "", "", "string")))
     person = {"email": "a@b.example", "ids": [{"Phone": "1", "sid": "US1"}], "username": None}
     shown = {"email": "***", "ids": [{"Phone": "***", "sid": "US1"}], "username": None}
@@ -160,9 +203,9 @@ def test_the_names_that_are_masked_are_those_of_the_specifications() -> None:
             yield from names(inner)
 
     documents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "openapi").glob("*.yaml")]
-    marked = {name for document in documents for name in names(document)}
-    assert {"cardToken", "email", "client_secret"} < marked
-    assert marked == SENSITIVE
+    marked = {name.casefold() for document in documents for name in names(document)}
+    assert {"cardtoken", "email", "client_secret"} < marked
+    assert marked == sensitive_names()
 
 
 CARD = Field("card_token", "cardToken", "body", "string", sensitive=True)

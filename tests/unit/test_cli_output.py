@@ -15,11 +15,11 @@ from rich.console import Console
 
 from invigilate import errors
 from invigilate.cli import main
-from invigilate.cli.charts import COLOURS, Look, specification
 from invigilate.cli.exits import ExitCode, Failure, code_of
-from invigilate.cli.output import cell, member, shown, to_json
+from invigilate.cli.output import cell, field_at, shown, to_json
+from invigilate.cli.smarterproctoring.charts import COLORS, Look, specification
+from invigilate.cli.smarterproctoring.tally import NONE, Tally
 from invigilate.cli.tables import Column, fit, in_place, local, print_table
-from invigilate.cli.tally import NONE, Tally
 from invigilate.cli.times import zone
 from smarterproctoring_client.models import ServiceDistributionRow
 
@@ -62,7 +62,7 @@ def test_the_codes_are_in_the_help(capsys: pytest.CaptureFixture[str], monkeypat
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["--help"]) == 0
     # What is wrapped stands below the text, and not below the code.
-    assert re.search(r"^ +7  A report ended .*\n {6}\S.*\n +8  A change", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^ +7  A report ended .*(?:\n {6}\S.*)+\n +8  A change", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_no_text_of_a_server_reaches_the_terminal_as_a_command() -> None:
@@ -88,9 +88,9 @@ def test_cells(value: Any, text: str) -> None:
 
 
 def test_members_are_found_by_path() -> None:
-    assert member({"a": {"b": 1}}, "a.b") == 1
-    assert member({"a": "text"}, "a.b") is None
-    assert member({}, "a") is None
+    assert field_at({"a": {"b": 1}}, "a.b") == 1
+    assert field_at({"a": "text"}, "a.b") is None
+    assert field_at({}, "a") is None
 
 
 SID, DATE, STATUS, TITLE, EMPTY = (
@@ -197,7 +197,7 @@ def test_counting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "step", "stretches", "final"),
+    ("last", "step", "periods", "final"),
     [
         ("2026-03-04", "day", 63, "2026-03-04"),
         ("2026-03-05", "week", 10, "2026-03-02"),
@@ -205,14 +205,14 @@ def test_counting() -> None:
         ("2040-01-01", "year", 15, "2040"),
     ],
 )
-def test_stretches_of_time(last: str, step: str, stretches: int, final: str) -> None:
+def test_periods(last: str, step: str, periods: int, final: str) -> None:
     tally = Tally()
     for day in ("2026-01-01", last):
         tally.add(row(appointmentDate=f"{day}T12:00:00Z"))
     assert tally.step() == step
-    assert len(tally.stretches()) == stretches
-    assert list(tally.stretches())[-1] == final
-    assert sum(sum(parts.values()) for parts in tally.stretches().values()) == 2
+    assert len(tally.periods()) == periods
+    assert list(tally.periods())[-1] == final
+    assert sum(sum(parts.values()) for parts in tally.periods().values()) == 2
 
 
 def test_nothing_counted() -> None:
@@ -222,7 +222,7 @@ def test_nothing_counted() -> None:
     assert len(specification(tally, "light")["vconcat"]) == 1
 
 
-# Machado, Oliveira and Fernandes: how colours look to people who lack one of the three kinds of cones.
+# Machado, Oliveira and Fernandes: how colors look to people who lack one of the three kinds of cones.
 BLINDNESS = {
     "none": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
     "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
@@ -231,8 +231,8 @@ BLINDNESS = {
 }
 
 
-def linear(colour: str) -> list[float]:
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+def linear(color: str) -> list[float]:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
 
 
@@ -253,19 +253,19 @@ def lab(rgb: list[float]) -> list[float]:
     return [116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])]
 
 
-def seen(colour: str, kind: str) -> list[float]:
-    mixed = [sum(a * b for a, b in zip(weights, linear(colour), strict=True)) for weights in BLINDNESS[kind]]
+def seen(color: str, kind: str) -> list[float]:
+    mixed = [sum(a * b for a, b in zip(weights, linear(color), strict=True)) for weights in BLINDNESS[kind]]
     return lab([min(1.0, max(0.0, part)) for part in mixed])
 
 
-@pytest.mark.parametrize("look", COLOURS)
+@pytest.mark.parametrize("look", COLORS)
 def test_colours_stand_out_and_can_be_told_apart(look: Look) -> None:
-    colours = COLOURS[look]
-    assert contrast(colours.text, colours.background) >= 7
-    assert contrast(colours.faint, colours.background) >= 4.5
-    for colour in colours.statuses:
-        assert contrast(colour, colours.background) >= 3, colour
+    colors = COLORS[look]
+    assert contrast(colors.text, colors.background) >= 7
+    assert contrast(colors.faint, colors.background) >= 4.5
+    for color in colors.statuses:
+        assert contrast(color, colors.background) >= 3, color
     for kind in BLINDNESS:
-        for one, other in itertools.combinations(colours.statuses, 2):
+        for one, other in itertools.combinations(colors.statuses, 2):
             distance = sum((a - b) ** 2 for a, b in zip(seen(one, kind), seen(other, kind), strict=True)) ** 0.5
             assert distance >= 25, (kind, one, other)

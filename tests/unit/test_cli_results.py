@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from invigilate._resources import CourseOfferings, ExamSessions
 from invigilate.cli.exits import ExitCode, Failure
-from invigilate.cli.journal import JournalLostError
 from invigilate.cli.plans import Plan, plan
-from invigilate.cli.results import ResultFile, State, lines_of
+from invigilate.cli.smarterproctoring.journal import JournalLostError
+from invigilate.cli.smarterproctoring.results import ResultFile, State, lines_of
+from invigilate.smarterproctoring.resources import CourseOfferings, ExamSessions
 
 INSTALL = "AI" + "0" * 32
 EXAM = "EX" + "1" * 32
@@ -37,7 +37,7 @@ def update(number: int = 2, title: str = "Fall") -> Plan:
 
 def opened(path: Path, item: Plan, *, writing: bool = True, server: str = SERVER) -> ResultFile:
     operation = item.call.operation
-    return ResultFile(path, operation.id, server, safe=operation.repeat == "safe", writing=writing)
+    return ResultFile(path, operation.id, server, idempotent=operation.idempotent, writing=writing)
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_safe_row_that_was_cut_off_is_sent_again(tmp_path: Path) -> None:
             [booking(2, card_token="tok_other")],
             "line 2: not what was sent: a value of the row or of an option was changed",
         ),
-        ([booking(3)], "line 2 was sent but is no longer in the CSV file"),
+        ([booking(3)], "line 2 was sent, and is no longer in the CSV file"),
     ],
     ids=["changed", "another card", "missing"],
 )
@@ -120,7 +120,7 @@ def test_a_torn_line_is_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with opened(path, item) as results:
         assert results.state(item) is State.STARTED
         results.write(item, State.CONFIRMED)
-    assert "its last line is torn" in capsys.readouterr().err
+    assert "the last line is incomplete" in capsys.readouterr().err
     assert path.read_bytes().startswith(whole)
     assert [json.loads(line) for line in path.read_text().splitlines()][-1]["event"] == "confirmed"
 
@@ -283,7 +283,7 @@ def test_files_of_results_that_others_could_read_become_private(tmp_path: Path) 
     path.write_text("a,b\nprecious,row")
     path.chmod(0o644)
     (tmp_path / "r.jsonl.count").unlink()
-    with pytest.raises(Failure, match="line 1 is not from a results file"):
+    with pytest.raises(Failure, match="not a results file"):
         opened(path, item)
     assert stat.S_IMODE(path.stat().st_mode) == 0o644  # it belongs to something else
 
@@ -292,7 +292,7 @@ def test_results_of_another_operation(tmp_path: Path) -> None:
     path, item = tmp_path / "r.jsonl", booking()
     with opened(path, item) as results:
         results.write(item, State.STARTED)
-    with pytest.raises(Failure, match="results of scheduleExamSession, and this is updateCourseOffering"):
+    with pytest.raises(Failure, match="results of scheduleExamSession, not of updateCourseOffering"):
         opened(path, update(), writing=False)
 
 
@@ -302,9 +302,7 @@ def test_results_of_another_server(tmp_path: Path) -> None:
         results.write(item, State.STARTED)
     before = path.read_bytes()
     for writing in (True, False):
-        with pytest.raises(
-            Failure, match=r"results of https://api\.example\.com, and this is https://dev\.example\.com"
-        ):
+        with pytest.raises(Failure, match=r"results of https://api\.example\.com, not of https://dev\.example\.com"):
             opened(path, item, writing=writing, server="https://dev.example.com")
     assert path.read_bytes() == before
 
@@ -326,7 +324,7 @@ def test_results_of_another_server(tmp_path: Path) -> None:
 def test_nothing_of_a_file_of_others_is_changed(tmp_path: Path, content: bytes, writing: bool) -> None:
     path = tmp_path / "notes.csv"
     path.write_bytes(content)
-    with pytest.raises(Failure, match="line 1 is not from a results file"):
+    with pytest.raises(Failure, match="not a results file"):
         opened(path, booking(), writing=writing)
     assert path.read_bytes() == content
 
@@ -377,7 +375,7 @@ def test_each_event_has_a_mark_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
             return cls(2026, 9, 21, 8, tzinfo=tz)
 
     # All within a millisecond.
-    monkeypatch.setattr("invigilate.cli.results.datetime", Clock)
+    monkeypatch.setattr("invigilate.cli.smarterproctoring.results.datetime", Clock)
     path, item = tmp_path / "r.jsonl", booking()
     marks: list[str] = []
     with opened(path, item) as results:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from invigilate._resources import CourseOfferings, ExamSessions
 from invigilate.cli.exits import ExitCode, Failure
-from invigilate.cli.rows import read_plans
+from invigilate.cli.smarterproctoring.rows import read_plans
+from invigilate.smarterproctoring.resources import CourseOfferings, ExamSessions
 
 SCHEDULE = ExamSessions.schedule.describe
 INSTALL = {"install_sid": "AI" + "0" * 32}
@@ -58,26 +58,26 @@ def test_null_clears_what_can_be_null(tmp_path: Path) -> None:
         ("\n\n", "it is empty"),
         (HEAD, "it has no rows"),
         (HEAD + "\n , , , ,\n", "it has no rows"),
-        (HEAD + row(1) + row(1), "line 3: it is about the same thing as line 2"),
-        (HEAD + f"{EXAM},{SESSIONS[1]}\n", "line 2: 2 cells below 5 names"),
+        (HEAD + row(1) + row(1), "line 3: it changes the same thing as line 2"),
+        (HEAD + f"{EXAM},{SESSIONS[1]}\n", "line 2: 2 cells for 5 columns"),
         (HEAD + row(1) + row(2, "car,,"), "line 3: type: expected one of 'b-virtual'"),
         (HEAD + row(1) + row(2, "car,,") + row(3, ",,2026-12-01"), r"line 3: .*; also wrong: line 4 \(2 wrong"),
         (HEAD + row(1, ",,2026-12-01T09:00"), "line 2: appointment_date_time: .* --timezone"),
-        (HEAD + f"{SESSIONS[1]},{EXAM},,,\n", "line 2: exam_sid: .*seem to be exchanged"),
+        (HEAD + f"{SESSIONS[1]},{EXAM},,,\n", "line 2: exam_sid: .*seem to be swapped"),
         (HEAD + f",{SESSIONS[1]},,,\n", "line 2: exam_sid: expected a value, since it is required, got an empty cell"),
-        (f"exam_sid\n{EXAM}\n", "line 2: the column session_sid is missing, .* or give --session-sid for all rows"),
+        (f"exam_sid\n{EXAM}\n", "the required column session_sid is missing; or pass --session-sid for all rows"),
         (HEAD + f"{EXAM} ,{SESSIONS[1]},,,\n", "line 2: exam_sid: .*with white space around it"),
         (HEAD + f'{EXAM},"{SESSIONS[1]},,,\n', "line 2: unexpected end of data"),
-        (HEAD.replace(",type_", ",typ") + row(1), "column 3 has an unknown name 'typ'; is it type.; expected some of"),
-        (HEAD.replace("exam_sid", "examSid"), r"an unknown name \(a 7-character string\); is it exam_sid\?; expected"),
-        (HEAD.replace("exam_sid", "Exam sid"), r"is it exam_sid\?"),
-        (HEAD.replace("session_sid", "sesion_sid"), r"'sesion_sid'; is it session_sid\?"),
-        (HEAD.replace("session_sid", "colour"), "'colour'; expected some of"),
-        (HEAD.replace(",", ";") + row(1), "line 1: column 1 has an unknown name .*; they are separated by commas"),
-        (HEAD.replace("type_", "exam_sid") + row(1), "line 1: the column exam_sid comes twice"),
-        (HEAD.replace("type_", "install_sid") + row(1), "line 1: install_sid is a column, and given as --install"),
-        ("exam_sid\n".encode("utf-16"), "line 1: it is not in UTF-8"),
-        (HEAD.encode() + row(1).encode() * 3000 + "é,,,,\n".encode("latin-1"), "line 3002: it is not in UTF-8"),
+        (HEAD.replace(",type_", ",typ") + row(1), "column 3 has an unknown name 'typ'; did you mean type.; expected"),
+        (HEAD.replace("exam_sid", "examSid"), r"name \(a string of length 7\); did you mean exam_sid\?; expected"),
+        (HEAD.replace("exam_sid", "Exam sid"), r"did you mean exam_sid\?"),
+        (HEAD.replace("session_sid", "sesion_sid"), r"'sesion_sid'; did you mean session_sid\?"),
+        (HEAD.replace("session_sid", "colour"), "'colour'; expected"),
+        (HEAD.replace(",", ";") + row(1), "line 1: column 1 has an unknown name .*; columns are separated by commas"),
+        (HEAD.replace("type_", "exam_sid") + row(1), "line 1: the column exam_sid appears twice"),
+        (HEAD.replace("type_", "install_sid") + row(1), "install_sid is both a column and passed as --install-sid"),
+        ("exam_sid\n".encode("utf-16"), "line 1: not UTF-8"),
+        (HEAD.encode() + row(1).encode() * 3000 + "é,,,,\n".encode("latin-1"), "line 3002: not UTF-8"),
     ],
 )  # fmt: skip
 def test_what_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> None:
@@ -93,15 +93,21 @@ def test_what_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> Non
         # Without a line of names, the first one is of values.
         (
             f"tok_live_51H8abc,{EXAM}\n",
-            "line 1: column 1 has an unknown name .a 16-character string.; expected some of",
+            "line 1: column 1 has an unknown name .a string of length 16.; expected",
         ),
-        (f"exam_sid,{'x' * 31}\n", "line 1: column 2 has an unknown name .a 31-character string.; expected some of"),
+        (f"exam_sid,{'x' * 31}\n", "line 1: column 2 has an unknown name .a string of length 31.; expected"),
         # With cells in the wrong column.
         (HEAD + row(1, "automated,tok_very_secret,tok_very_secret"), "line 2: appointment_date_time: expected"),
-        (HEAD + row(1, "tok_secret,automated,"), "line 2: type: expected one of .*, got a 10-character string"),
-        (HEAD.replace("type_", "amount") + row(1, "tok_live_51H8,10,"), "amount: expected a number .*, got a 13-char"),
-        (HEAD.replace("type_", "amount") + row(1, "-4111111111111111,,"), "amount: expected .*, got a 17-character st"),
-        (HEAD + f"tok_live_51H8abc,{SESSIONS[1]},,,\n", "exam_sid: expected an exam SID .*, got a 16-character text"),
+        (HEAD + row(1, "tok_secret,automated,"), "line 2: type: expected one of .*, got a string of length 10"),
+        (
+            HEAD.replace("type_", "amount") + row(1, "tok_live_51H8,10,"),
+            "amount: expected a number .*, got a string of length 13",
+        ),
+        (
+            HEAD.replace("type_", "amount") + row(1, "-4111111111111111,,"),
+            "amount: expected .*, got a string of length 17",
+        ),
+        (HEAD + f"tok_live_51H8abc,{SESSIONS[1]},,,\n", "exam_sid: expected an exam SID .*, got a string of length 16"),
     ],
 )
 def test_no_value_of_a_file_is_repeated(tmp_path: Path, text: str, problem: str) -> None:
@@ -126,18 +132,18 @@ OFFERING = "CO" + "2" * 32
         (
             MOVE,
             f"exam_sid,session_sid,notes\n{EXAM},{SESSIONS[1]},\n",
-            "line 2: nothing to change: give one of type, not",
+            "line 2: nothing to change: pass one of type, not",
         ),
         (
             MOVE,
             "exam_sid,session_sid,appointment_start_date_time,appointment_end_date_time\n"
             f"{EXAM},{SESSIONS[1]},2026-12-01T09:00Z,2026-12-01T08:59Z\n",
-            "line 2: appointment_end_date_time: expected no time before appointment_start_date_time, got one that is",
+            "line 2: appointment_end_date_time: expected a time not before appointment_start_date_time, got ",
         ),
         (
             CourseOfferings.update.describe,
             f"offering_sid,title,match_strings,start_date,end_date\n{OFFERING},T,A,2026-12-01T00:00Z,2026-11-01T00:00Z\n",
-            "line 2: end_date: expected no time before start_date, got one that is",
+            "line 2: end_date: expected a time not before start_date, got an earlier one",
         ),
     ],
 )

@@ -28,10 +28,10 @@ from invigilate import (
     SmarterProctoring,
     operation,
 )
+from invigilate_runtime import Call, Field, Operation
 from smarterproctoring_client.api.exam_sessions import schedule_exam_session
 from smarterproctoring_client.api.installs import get_install_settings
 from smarterproctoring_client.api.reports import get_service_distribution
-from smarterproctoring_client.calls import Call, Field, Operation
 from smarterproctoring_client.models import CourseOffering, ExamSession
 from tests.support.fakes import (
     EXAM,
@@ -72,7 +72,7 @@ def learn(client: Any) -> Any:
 # The environment
 
 
-def test_the_environment_stands_in_for_what_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_stands_in_for_what_was_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMARTERPROCTORING_TOKEN", "from-environment")
     monkeypatch.setenv("SMARTERPROCTORING_INSTALL_SID", OTHER)
     monkeypatch.setenv("SMARTERPROCTORING_BASE_URL", "https://gateway.example.com/proctoring/")
@@ -116,7 +116,7 @@ def test_a_variable_that_is_empty_counts_as_none(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(f"SMARTERPROCTORING_{name}", "")
     with pytest.raises(ConfigurationError, match="SMARTERPROCTORING_TOKEN"):
         SmarterProctoring()
-    with pytest.raises(ConfigurationError, match="install_sid is needed"):
+    with pytest.raises(ConfigurationError, match="no install_sid: pass `install_sid=`"):
         schedule(SmarterProctoring("t", transport=Script(GOOD)))
 
 
@@ -132,7 +132,7 @@ def test_missing_credentials_are_named() -> None:
             assert SECRET not in str(caught.value)
 
 
-# Addresses
+# URLs
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,26 @@ def test_environments(environment: Any, host: str) -> None:
 def test_another_environment() -> None:
     with pytest.raises(ConfigurationError, match="'production' or 'development'"):
         proctoring(Script(GOOD), environment="staging")
+
+
+@pytest.mark.parametrize("kind", [SmarterProctoring, AsyncSmarterProctoring])
+def test_an_environment_that_was_passed_wins_over_the_variable(
+    kind: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMARTERPROCTORING_BASE_URL", "https://leftover.example.com")
+    assert kind("t", environment="production").base_url == "https://api.smarterproctoring.com"
+    assert kind("t", environment="development").base_url == "https://api.dev.smarterproctoring.com"
+    assert kind("t").base_url == "https://leftover.example.com"
+    server = Script(GOOD)
+    schedule(proctoring(server, environment="production"))
+    assert server.sent[0].url.startswith("https://api.smarterproctoring.com/")
+
+
+@pytest.mark.parametrize("kind", [SmarterProctoring, AsyncSmarterProctoring])
+@pytest.mark.parametrize("url", ["https://gateway.example.com", "https://api.smarterproctoring.com", ""])
+def test_an_environment_and_a_base_url_contradict_each_other(kind: type[Any], url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^environment: contradicts `base_url`"):
+        kind("t", environment="production", base_url=url)
 
 
 @pytest.mark.parametrize("kind", CLIENTS)
@@ -179,13 +199,14 @@ def test_another_environment() -> None:
         "https://api.smarterproctoring.com:99999",
         "https://api.smarterproctoring.com:port",
         "https://[::1",
+        "https://[1:2]",
         "https://good.example\\@evil.example",
         " ",
         5,
         b"https://api.smarterproctoring.com",
     ],
 )
-def test_credentials_go_over_https_to_a_plain_address(kind: type[Any], url: Any) -> None:
+def test_credentials_go_over_https_to_a_plain_url(kind: type[Any], url: Any) -> None:
     with pytest.raises(ConfigurationError, match="base_url") as caught:
         kind(**CREDENTIALS[kind], base_url=url, transport=Script(GOOD))
     assert "canary" not in str(caught.value)
@@ -205,7 +226,7 @@ def test_credentials_go_over_https_to_a_plain_address(kind: type[Any], url: Any)
         "https://api.smarterproctoring.com/#",
     ],
 )
-def test_an_address_that_only_looks_plain(url: str) -> None:
+def test_a_url_that_only_looks_plain(url: str) -> None:
     with pytest.raises(ConfigurationError, match="base_url"):
         proctoring(Script(GOOD), base_url=url)
 
@@ -263,7 +284,7 @@ def test_a_transport_cannot_be_combined_with_what_it_ignores(kind: Any, options:
     assert kind("token", transport=Script(GOOD), proxy=None, verify=True).connections == (0, 0, 100)
 
 
-# Limits and views
+# Options and views
 
 
 @pytest.mark.parametrize(
@@ -376,7 +397,9 @@ def test_a_client_closes_when_its_block_fails() -> None:
 
 
 def test_the_repr_says_where_it_goes() -> None:
-    assert repr(proctoring(Script(GOOD))) == "<SmarterProctoring https://api.smarterproctoring.com>"
+    assert repr(proctoring(Script(GOOD))) == (
+        f"<SmarterProctoring https://api.smarterproctoring.com, install_sid={INSTALL!r}>"
+    )
     assert "AsyncISpringLearn" in repr(AsyncISpringLearn("canary", transport=Script(GOOD)))
     assert "canary" not in repr(AsyncISpringLearn("canary", transport=Script(GOOD)))
 
@@ -396,26 +419,28 @@ def test_the_documented_options(kind: type[Any]) -> None:
         "base_url": None,
         "timeout": 30.0,
         "max_retries": 2,
+        "deadline": None,
         "check_sids": True,
         "max_response_bytes": 64 * 1024 * 1024,
         "allow_insecure_http": False,
         "proxy": None,
         "verify": True,
         "transport": None,
+        "http_backend": "httpx",
     }
     if "Smarter" in kind.__name__:
         assert positional == ["token", "install_sid"]
-        assert options == {"environment": "production", **shared}
+        assert options == {"environment": None, **shared}
     else:
         assert positional == ["access_token"]
         assert options == {"client_id": None, "client_secret": None, "account_url": None, **shared}
 
 
-# Raw answers
+# Raw responses
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_raw_answer_has_everything_that_came(mode: Mode) -> None:
+def test_a_raw_response_has_everything_that_came(mode: Mode) -> None:
     reply = Reply(201, {"sid": OFFERING, "new": 5}, {"X-Custom": "a", "x-request-id": "req-1"})
 
     def use(client: Any) -> Any:
@@ -435,7 +460,7 @@ def test_a_raw_answer_has_everything_that_came(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_raw_answer_is_read_when_it_is_asked_for(mode: Mode) -> None:
+def test_a_raw_response_is_decoded_on_first_access(mode: Mode) -> None:
     def use(client: Any) -> Any:
         return client.course_offerings.with_raw_response.update(offering_sid=OFFERING, title="a", match_strings="b")
 
@@ -455,10 +480,10 @@ def test_a_raw_page(mode: Mode) -> None:
     assert len(server.sent) == 1
 
 
-# Answers
+# Responses
 
 
-def test_odd_answers_decode_and_go_out_as_they_came() -> None:
+def test_odd_responses_decode_and_go_out_as_they_came() -> None:
     odd = {"sid": 5, "duration": "90", "exam": {"sid": EXAM}, "course": "text", "status": "Brand new", "unknown": [1]}
     answer: object = schedule(proctoring(Script(Reply(200, odd))))
     assert isinstance(answer, ExamSession)
@@ -494,7 +519,7 @@ def test_any_request(mode: Mode) -> None:
 @pytest.mark.parametrize(
     ("body", "parsed"), [(b"", None), (b" ", None), (b"null", None), (b"text", "text"), (b"5", 5), (b"\xff", "\ufffd")]
 )
-def test_the_answer_of_any_request(body: bytes, parsed: Any) -> None:
+def test_the_response_of_any_request(body: bytes, parsed: Any) -> None:
     assert proctoring(Script(Reply(200, body))).request("GET", "/v1/x").parsed == parsed
 
 
@@ -580,8 +605,12 @@ def test_a_method_is_one_of_the_usual(method: Any) -> None:
         proctoring(Script(GOOD)).request(method, "/v1/x")
 
 
-@pytest.mark.parametrize("value", [None, [], [None], {"a": 1}, {1}, b"x", object(), [["x"]]], ids=repr)
-def test_a_query_takes_texts_numbers_and_lists_of_them(value: Any) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [None, [], [None], {"a": 1}, {1}, b"x", pytest.param(object(), id="object()"), [["x"]]],
+    ids=repr,
+)
+def test_a_query_takes_strings_numbers_and_lists_of_them(value: Any) -> None:
     server = Script(GOOD)
     with pytest.raises(InvalidArgumentError, match="params"):
         proctoring(server).request("GET", "/v1/x", params={"a": value})
@@ -614,8 +643,8 @@ def own_operation() -> Operation[list[Any]]:
         id="listRooms",
         method="GET",
         path="/v1/installs/{installSid}/rooms/{room}",
-        repeat="safe",
-        answer="array",
+        idempotent=True,
+        returns="array",
         read=lambda value: value,
         documentation="https://docs.example.com",
         fields=(
@@ -626,12 +655,12 @@ def own_operation() -> Operation[list[Any]]:
     )
 
 
-def carry_out(arguments: dict[str, Any], client: Any) -> Any:
+def execute(arguments: dict[str, Any], client: Any) -> Any:
     return client.execute(Call(own_operation(), arguments))
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_call_made_by_hand_is_carried_out_under_all_policies(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_created_by_hand_is_sent_under_all_policies(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
     server = Script(Reply(503), Reply(200, [1, 2]))
     call = Call(own_operation(), {"room": "a-1", "size": 3})
@@ -639,14 +668,14 @@ def test_a_call_made_by_hand_is_carried_out_under_all_policies(mode: Mode, monke
     assert server.sent[1].url.endswith(f"/v1/installs/{INSTALL}/rooms/a-1?size=3")
     for wrong in ({"room": ".."}, {"room": "a", "size": 0}, {"room": "a", "size": None}):
         with pytest.raises(InvalidArgumentError):
-            perform(mode, server, partial(carry_out, wrong))
+            perform(mode, server, partial(execute, wrong))
     with pytest.raises(ResponseDecodeError):
         perform(mode, Script(Reply(200, {})), lambda client: client.execute(call))
     assert len(server.sent) == 2
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_generated_calls_are_carried_out(mode: Mode) -> None:
+def test_generated_calls_are_sent(mode: Mode) -> None:
     call = schedule_exam_session.describe(exam_sid=EXAM, session_sid=SESSION)
     assert perform(mode, Script(GOOD), lambda client: client.execute(call)).sid == SESSION
     paged = get_service_distribution.describe(limit=5)
@@ -660,7 +689,8 @@ def test_generated_calls_are_carried_out(mode: Mode) -> None:
 def test_documentation_and_signature_reach_the_method() -> None:
     method = proctoring(Script(GOOD)).exam_sessions.schedule
     assert method.__doc__ == schedule_exam_session.describe.__doc__
-    assert inspect.signature(method) == inspect.signature(schedule_exam_session.describe)
+    described = inspect.signature(schedule_exam_session.describe)
+    assert list(inspect.signature(method).parameters.values()) == list(described.parameters.values())
     assert getattr(method, "__name__", "") == "schedule"
     assert getattr(method, "__qualname__", "") == "ExamSessions.schedule"
 
@@ -691,3 +721,10 @@ def test_a_function_that_is_bound_twice_keeps_its_own_name() -> None:
     assert Rooms.settings.describe.__qualname__.endswith("Rooms.settings")
     assert Rooms.again.describe.__qualname__.endswith("Rooms.again")
     assert inspect.signature(Rooms.again.describe) == inspect.signature(get_install_settings.describe)
+
+
+def test_an_access_token_beside_client_credentials_is_a_contradiction() -> None:
+    passed: tuple[tuple[str | None, str | None], ...] = (("id", None), (None, "secret"), ("id", "secret"))
+    for client_id, client_secret in passed:
+        with pytest.raises(ConfigurationError, match="access_token: contradicts `client_id` and `client_secret`"):
+            ISpringLearn("token", client_id=client_id, client_secret=client_secret)

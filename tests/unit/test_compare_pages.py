@@ -184,32 +184,32 @@ def test_a_faithful_spec_has_no_difference(page: str, spec: Document) -> None:
             "body genre: value",
         ),
         (drop(f"{PUT} requestBody content application/json example"), "value in the sample"),
-        # the answer
-        (drop(f"{PUT} responses 200"), "answer 200"),
-        (rename(f"{PUT} responses 200", "201"), "answer 201"),
-        (drop(f"{PUT} responses 404 x-inferred"), "answer 404"),
-        (put(f"{PUT} responses 500", {"description": "down"}), "answer 500"),
-        (rename(f"{ANSWER}", "text/plain"), "answer 200 media type"),
-        (put(f"{PUT} responses 200 content text/plain", {}), "answer 200 media type"),
-        (put(f"{ANSWER} schema", {"type": "string"}), "answer 200 as a whole"),
-        (drop(f"{PAGE} total"), "answer 200 total"),
-        (put(f"{PAGE} extra", {"type": "string"}), "answer 200 extra"),
-        (swap(f"{PAGE}"), "answer 200: order"),
-        (put(f"{PAGE} total type", ["string", "null"]), "answer 200 total: type"),
-        (put(f"{PAGE} total type", "number"), "answer 200 total: nullable"),
-        (put("components schemas Page required", ["total"]), "answer 200 total: required"),
-        (put(f"{PAGE} tags items type", "number"), "answer 200 tags: type"),
-        (drop(f"{PAGE} place x-inferred"), "answer 200 place: type"),
-        (put(f"{PAGE} place type", ["object", "null"]), "answer 200 place: type"),
-        # what only the JSON sample of the answer shows
-        (drop(f"{ROW} lent"), "answer 200 results lent"),
-        (put(f"{ROW} extra", {"type": "string"}), "answer 200 results extra"),
-        (swap(f"{ROW}"), "answer 200 results: order"),
-        (put(f"{ROW} lent type", "string"), "answer 200 results lent: type"),
-        (put(f"{ROW} lent type", ["boolean", "null"]), "answer 200 results lent: nullable"),
-        (drop(f"{ROW} sid x-inferred"), "answer 200 results sid: nullable"),
-        (put("components schemas Row required", ["lent"]), "answer 200 results lent: required"),
-        (put(f"{ROW} lent default", True), "answer 200 results lent: default"),
+        # the response
+        (drop(f"{PUT} responses 200"), "response 200"),
+        (rename(f"{PUT} responses 200", "201"), "response 201"),
+        (drop(f"{PUT} responses 404 x-inferred"), "response 404"),
+        (put(f"{PUT} responses 500", {"description": "down"}), "response 500"),
+        (rename(f"{ANSWER}", "text/plain"), "response 200 media type"),
+        (put(f"{PUT} responses 200 content text/plain", {}), "response 200 media type"),
+        (put(f"{ANSWER} schema", {"type": "string"}), "response 200 as a whole"),
+        (drop(f"{PAGE} total"), "response 200 total"),
+        (put(f"{PAGE} extra", {"type": "string"}), "response 200 extra"),
+        (swap(f"{PAGE}"), "response 200: order"),
+        (put(f"{PAGE} total type", ["string", "null"]), "response 200 total: type"),
+        (put(f"{PAGE} total type", "number"), "response 200 total: nullable"),
+        (put("components schemas Page required", ["total"]), "response 200 total: required"),
+        (put(f"{PAGE} tags items type", "number"), "response 200 tags: type"),
+        (drop(f"{PAGE} place x-inferred"), "response 200 place: type"),
+        (put(f"{PAGE} place type", ["object", "null"]), "response 200 place: type"),
+        # what only the JSON sample of the response shows
+        (drop(f"{ROW} lent"), "response 200 results lent"),
+        (put(f"{ROW} extra", {"type": "string"}), "response 200 results extra"),
+        (swap(f"{ROW}"), "response 200 results: order"),
+        (put(f"{ROW} lent type", "string"), "response 200 results lent: type"),
+        (put(f"{ROW} lent type", ["boolean", "null"]), "response 200 results lent: nullable"),
+        (drop(f"{ROW} sid x-inferred"), "response 200 results sid: nullable"),
+        (put("components schemas Row required", ["lent"]), "response 200 results lent: required"),
+        (put(f"{ROW} lent default", True), "response 200 results lent: default"),
         (put(f"{ROW} author properties name type", "number"), "results author name: type"),
         (put(f"{ROW} author properties extra", {"type": "string"}), "results author extra"),
     ],
@@ -247,27 +247,27 @@ def test_each_change_of_the_spec_is_told(change: Callable[[Document], None], tol
             put(f"{POST} requestBody content application/json example readerId", "r2"),
             "readerId: value",
         ),
-        (drop(f"{POST} responses 403"), "answer 403"),
-        (put(f"{POST} responses 404", {"description": "none"}), "answer 404"),
+        (drop(f"{POST} responses 403"), "response 403"),
+        (put(f"{POST} responses 404", {"description": "none"}), "response 404"),
         (
             drop(f"{POST} responses 403 content application/json schema x-inferred"),
-            "answer 403 application/json",
+            "response 403 application/json",
         ),
         (
             put(f"{POST} responses 200 content application/json schema type", "object"),
-            "answer 200 as a whole",
+            "response 200 as a whole",
         ),
         (
             put(f"{POST} responses 200 content application/json example 0 fee", 4),
-            "answer 200 0.fee: value",
+            "response 200 0.fee: value",
         ),
-        (drop(f"{LOAN} fee"), "answer 200 fee"),
-        (put(f"{LOAN} fee type", "string"), "answer 200 fee: type"),
-        (drop(f"{LOAN} fee x-inferred"), "answer 200 fee: nullable"),
-        (put(f"{LOAN} state enum", ["OPEN"]), "answer 200 state: enum"),
-        (put(f"{LOAN} extra", {"type": "string"}), "answer 200 extra"),
-        (swap("components schemas Loan properties"), "answer 200: order"),
-        (drop("components schemas Loan x-inferred"), "answer 200 loanId: required"),
+        (drop(f"{LOAN} fee"), "response 200 fee"),
+        (put(f"{LOAN} fee type", "string"), "response 200 fee: type"),
+        (drop(f"{LOAN} fee x-inferred"), "response 200 fee: nullable"),
+        (put(f"{LOAN} state enum", ["OPEN"]), "response 200 state: enum"),
+        (put(f"{LOAN} extra", {"type": "string"}), "response 200 extra"),
+        (swap("components schemas Loan properties"), "response 200: order"),
+        (drop("components schemas Loan x-inferred"), "response 200 loanId: required"),
     ],
 )
 def test_each_change_of_the_other_spec_is_told(change: Callable[[Document], None], told: str) -> None:
@@ -282,7 +282,7 @@ def test_what_is_listed_as_beyond_the_page_is_no_difference() -> None:
     put(f"{BOOKS} properties extra", {"type": "string"})(spec)
     put(f"{PAGE} more", {"type": "string"})(spec)
     operation = at(spec, PUT)
-    operation["x-capture"] = {"beyond-page": ["request body extra", "answer 200 more"]}
+    operation["x-capture"] = {"beyond-page": ["request body extra", "response 200 more"]}
     assert run(REFERENCE_PAGE, spec).differences == []
     operation["x-capture"]["beyond-page"].append("query parameter limit")
     (line,) = run(REFERENCE_PAGE, spec).differences
@@ -294,13 +294,13 @@ def test_what_is_listed_as_beyond_the_page_is_no_difference() -> None:
     [
         ('"note": "<string>",', '"remark": "<string>",', "request body: names in the sample"),
         ('"note": "<string>",', '"note": 4,', "request body note: type in the sample"),
-        ('  "total": 123,\n', "", "answer 200: names in the sample"),
-        ('"lent": true', '"lent": {}', "answer 200 results lent: type"),
+        ('  "total": 123,\n', "", "response 200: names in the sample"),
+        ('"lent": true', '"lent": {}', "response 200 results lent: type"),
         ("enum<string>[]", "enum<string>", "query parameter genres: type"),
         ("novel,\npoem\nlimit", "novel,\ndrama,\npoem\nlimit", "query parameter genres: enum"),
         ("x > 0", "x >= 0", "request body pages: minimum"),
         ("number\n\nPages", "integer\n\nPages", "request body pages: type"),
-        ("200 - application/json", "default - application/json", "answer default"),
+        ("200 - application/json", "default - application/json", "response default"),
         ("note\nstring | null\n\nNote\n\n", "", "request body note"),
     ],
 )
@@ -372,7 +372,7 @@ def test_a_spec_that_cannot_be_compared_is_a_difference(
 def test_two_pages_of_one_operation_are_told() -> None:
     pages = {"a.txt": REFERENCE_PAGE, "b.txt": REFERENCE_PAGE}
     (line,) = compare(pages, [Spec("spec.yaml", reference_spec())]).differences
-    assert line == "b.txt: another page has the operation replaceBooks"
+    assert line == "b.txt: another page documents the same operation replaceBooks"
 
 
 def test_an_answer_of_a_bare_type_is_compared() -> None:

@@ -1,4 +1,4 @@
-"""Deprecations: used for real by a package that renames an operation, an argument and two functions of its own."""
+"""Deprecations, as a package uses them that renames an operation, an argument and two of its own functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FORM = re.compile(r"use .+ instead of .+, which is removed in (\d+\.\d+)")
 
 @pytest.fixture(scope="module")
 def renamed() -> Any:
-    """The resource of the example's next version: `find` is called `list` now, and `room` is called `room_sid`."""
+    """The resource of the next version of the example: `find` is now `list`, and `room` is now `room_sid`."""
     sys.path.insert(0, str(EXAMPLE / "src"))
     try:
         northfield: Any = importlib.import_module("northfield_proctoring")
@@ -56,8 +56,8 @@ def renamed() -> Any:
     return Rooms
 
 
-def said(caught: pytest.WarningsRecorder) -> tuple[str, str, str]:
-    """The text of the one warning, and the file and the line of source that it points to."""
+def shown(caught: pytest.WarningsRecorder) -> tuple[str, str, str]:
+    """The message of the only warning, and the file and source line that it points to."""
     (warning,) = caught.list
     assert warning.category is DeprecationWarning
     line = Path(warning.filename).read_text(encoding="utf-8").splitlines()[warning.lineno - 1]
@@ -76,7 +76,7 @@ def test_a_renamed_operation(renamed: Any) -> None:
     with pytest.warns(DeprecationWarning, match="instead of") as caught:
         pager = sync_rooms(renamed, Reply(body=PAGE)).find(building="arts")
     assert [room.name for room in pager] == ["One"]
-    assert said(caught) == (
+    assert shown(caught) == (
         "use list instead of find, which is removed in 1.2",
         "test_deprecation.py",
         'pager = sync_rooms(renamed, Reply(body=PAGE)).find(building="arts")',
@@ -88,7 +88,7 @@ def test_a_renamed_argument(renamed: Any) -> None:
     with pytest.warns(DeprecationWarning, match="instead of") as caught:
         seat = rooms.reserve_seat(exam_sid=EXAM, session_sid=SESSION, room=ROOM)
     assert seat.room_sid == ROOM
-    assert said(caught) == (
+    assert shown(caught) == (
         "use room_sid instead of room, which is removed in 1.2",
         "test_deprecation.py",
         "seat = rooms.reserve_seat(exam_sid=EXAM, session_sid=SESSION, room=ROOM)",
@@ -98,21 +98,21 @@ def test_a_renamed_argument(renamed: Any) -> None:
 def test_a_renamed_argument_of_a_raw_call(renamed: Any) -> None:
     rooms = sync_rooms(renamed, Reply(201, SEAT))
     with pytest.warns(DeprecationWarning, match="instead of") as caught:
-        answer = rooms.with_raw_response.reserve_seat(exam_sid=EXAM, session_sid=SESSION, room=ROOM)
-    assert answer.status_code == 201
-    assert said(caught)[2].startswith("answer = ")
+        response = rooms.with_raw_response.reserve_seat(exam_sid=EXAM, session_sid=SESSION, room=ROOM)
+    assert response.status_code == 201
+    assert shown(caught)[2].startswith("response = ")
 
 
 def test_a_renamed_argument_without_blocking(renamed: Any) -> None:
     async def main() -> Any:
         rooms = async_rooms(renamed, Reply(201, SEAT))
-        # The line of the call, not that of the event loop which runs it.
+        # The line of the call, not that of the event loop that runs it.
         task = asyncio.create_task(rooms.reserve_seat(exam_sid=EXAM, session_sid=SESSION, room=ROOM))
         return await task
 
     with pytest.warns(DeprecationWarning, match="instead of") as caught:
         assert asyncio.run(main()).seat == 1
-    assert said(caught)[1:] == (
+    assert shown(caught)[1:] == (
         "test_deprecation.py",
         "task = asyncio.create_task(rooms.reserve_seat(exam_sid=EXAM, session_sid=SESSION, room=ROOM))",
     )
@@ -122,7 +122,7 @@ def test_renamed_methods(renamed: Any) -> None:
     with pytest.warns(DeprecationWarning, match="instead of") as caught:
         room = sync_rooms(renamed, Reply(body=PAGE)).any_room()
     assert room.name == "One"
-    assert said(caught)[2] == "room = sync_rooms(renamed, Reply(body=PAGE)).any_room()"
+    assert shown(caught)[2] == "room = sync_rooms(renamed, Reply(body=PAGE)).any_room()"
 
     async def main() -> Any:
         later = async_rooms(renamed, Reply(body=PAGE)).wait_for_room()
@@ -131,10 +131,10 @@ def test_renamed_methods(renamed: Any) -> None:
     with pytest.warns(DeprecationWarning, match="instead of") as caught:
         (room,) = asyncio.run(main())
     assert room.name == "One"
-    assert said(caught)[2] == "later = async_rooms(renamed, Reply(body=PAGE)).wait_for_room()"
+    assert shown(caught)[2] == "later = async_rooms(renamed, Reply(body=PAGE)).wait_for_room()"
 
 
-def test_new_names_say_nothing(renamed: Any) -> None:
+def test_new_names_do_not_warn(renamed: Any) -> None:
     rooms = sync_rooms(renamed, Reply(201, SEAT), Reply(body=PAGE))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -142,7 +142,7 @@ def test_new_names_say_nothing(renamed: Any) -> None:
         assert rooms.list().first().name == "One"
 
 
-def test_both_names_at_once_are_refused(renamed: Any) -> None:
+def test_both_names_at_once_raise(renamed: Any) -> None:
     rooms = sync_rooms(renamed, Reply(201, SEAT))
     with (
         pytest.warns(DeprecationWarning, match="instead of"),
@@ -151,24 +151,24 @@ def test_both_names_at_once_are_refused(renamed: Any) -> None:
         rooms.reserve_seat(exam_sid=EXAM, session_sid=SESSION, room=ROOM, room_sid=ROOM)
 
 
-def test_it_points_past_this_library_however_deep() -> None:
+def test_warnings_point_past_this_library() -> None:
     @deprecated("use new instead of old, which is removed in 1.2")
     def old() -> None: ...
 
-    # As if a module of this library, called by another, called it; and one without a name.
+    # As if a module of this library, called by another, called it; and a module without a name.
     inner: dict[str, Any] = {"__name__": "invigilate._inner", "old": old}
     exec(compile("def call():\n    old()\n", "inner", "exec"), inner)
     outer: dict[str, Any] = {"__name__": "invigilate.sub.outer", "call": inner["call"]}
     exec(compile("def call_it():\n    call()\n", "outer", "exec"), outer)
     with pytest.warns(DeprecationWarning, match="instead of") as caught:
         outer["call_it"]()
-    assert said(caught)[2] == 'outer["call_it"]()'
+    assert shown(caught)[2] == 'outer["call_it"]()'
     with pytest.warns(DeprecationWarning, match="instead of") as caught:
         exec(compile("old()", "nameless", "exec"), {"old": old})
     assert caught.list[0].filename == "nameless"
 
 
-def test_names_and_docstrings_stay() -> None:
+def test_names_and_docstrings_are_kept() -> None:
     def new(*, count: int = 1) -> int:
         """Count."""
         return count
@@ -205,7 +205,7 @@ Rooms().reserve(room="a")
 """
 
 
-def test_type_checkers_see_it(tmp_path: Path) -> None:
+def test_type_checkers_report_them(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     lines = PROGRAM.splitlines()
@@ -221,7 +221,7 @@ def test_type_checkers_see_it(tmp_path: Path) -> None:
 
 
 def deprecations(source: str) -> list[str]:
-    """What a module of the facade deprecates, as the text of each warning."""
+    """The messages of the deprecations of a module."""
     found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -233,7 +233,7 @@ def deprecations(source: str) -> list[str]:
     return found
 
 
-def test_every_deprecation_names_its_end_and_none_is_over() -> None:
+def test_every_deprecation_names_its_removal_and_none_is_overdue() -> None:
     source = '@deprecated("use a instead of b, which is removed in 9.1")\ndef b(): ...\n'
     source += 'c = operation(renamed_argument("d", "e", removed_in="9.2")(f))\n'
     assert deprecations(source) == [

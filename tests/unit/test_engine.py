@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import pickle
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import anyio
@@ -49,7 +51,7 @@ from tests.support.fakes import (
 
 GOOD = Reply(200, {"sid": SESSION})
 DONE = Reply(200, "Successful")
-REPEATED = [408, 429, 500, 502, 503, 504]
+RETRIED = [408, 429, 500, 502, 503, 504]
 SENSITIVE = {"card_token": "tok_canary", "voucher_code": "canary-voucher", "email": "canary@example.com"}
 
 
@@ -77,15 +79,15 @@ def post(client: Any) -> Any:
     return client.request("POST", "/v1/things", json={"a": 1})
 
 
-UNSAFE = [schedule, reschedule, post]
+NOT_IDEMPOTENT = [schedule, reschedule, post]
 
 
-# Safe calls
+# Idempotent requests
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("step", [*(Reply(status) for status in REPEATED), Lost(OSError("gone"))], ids=str)
-def test_a_safe_call_is_repeated(step: Step, mode: Mode, waits: list[float]) -> None:
+@pytest.mark.parametrize("step", [*(Reply(status) for status in RETRIED), Lost(OSError("gone"))], ids=str)
+def test_an_idempotent_request_is_retried(step: Step, mode: Mode, waits: list[float]) -> None:
     server = Script(step, step, GOOD)
     assert perform(mode, server, update).sid == SESSION
     assert len(server.sent) == 3
@@ -94,7 +96,7 @@ def test_a_safe_call_is_repeated(step: Step, mode: Mode, waits: list[float]) -> 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("status", [300, 302, 304, 400, 401, 403, 404, 409, 422, 501, 505, 520])
-def test_a_safe_call_is_not_repeated_where_it_would_not_help(status: int, mode: Mode) -> None:
+def test_an_idempotent_request_is_not_retried_where_it_would_not_help(status: int, mode: Mode) -> None:
     server = Script(Reply(status), GOOD)
     with pytest.raises(APIStatusError) as caught:
         perform(mode, server, update)
@@ -139,17 +141,17 @@ def calls(mode: Mode, call: Any) -> list[Sent]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_repeats_are_the_same_to_the_byte(mode: Mode) -> None:
+def test_retries_are_the_same_to_the_byte(mode: Mode) -> None:
     for call in (
         lambda client: update(client, title="Jürgen", start_date=None),
-        lambda client: client.request("PUT", "/v1/x", json={"b": [1, None]}, params={"q": "ä b"}, safe=True),
+        lambda client: client.request("PUT", "/v1/x", json={"b": [1, None]}, params={"q": "ä b"}, idempotent=True),
     ):
         first, second, third = calls(mode, call)
         assert first == second == third
     assert calls("sync", update) == calls("async", update)
 
 
-def test_cookies_do_not_make_a_repeat_different() -> None:
+def test_cookies_do_not_make_a_retry_different() -> None:
     server = Script(Reply(503, headers={"set-cookie": "session=1; Path=/"}), GOOD)
     client = proctoring(server)
     update(client)
@@ -188,14 +190,16 @@ def test_sent_is_false_only_if_no_attempt_was_sent(first: Step, mode: Mode) -> N
             perform(mode, Script(*steps), update, max_retries=len(steps) - 1)
         assert caught.value.sent is sent
         assert len(caught.value.attempts) == len(steps)
-        told = (
-            "nothing was sent this time, but an earlier attempt may have been received" if sent else "nothing was sent"
-        )
-        assert f", {told}; no retries left" in str(caught.value)
+        what = "nothing was sent"
+        if sent:
+            what += " this time, but an earlier attempt may have been received"
+        if isinstance(first, Reply) and sent:
+            what += f" ({first.status} {HTTPStatus(first.status).phrase})"
+        assert f", {what}; no retries left (" in str(caught.value)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_raw_answers_tell_what_it_took(mode: Mode) -> None:
+def test_raw_responses_have_their_attempts(mode: Mode) -> None:
     def use(client: Any) -> Any:
         return client.course_offerings.with_raw_response.update(
             offering_sid="CO" + EXAM[2:], title="a", match_strings="b"
@@ -206,15 +210,17 @@ def test_raw_answers_tell_what_it_took(mode: Mode) -> None:
     assert raw.elapsed >= 0
 
 
-# Unsafe calls
+# Requests that are not idempotent
 
-BAD_ANSWERS: list[Any] = [b"", b"<html>", b'{"sid": ', [], "text", None, b"\xff"]
+BAD_RESPONSES: list[Any] = [b"", b"<html>", b'{"sid": ', [], "text", None, b"\xff"]
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("call", UNSAFE)
+@pytest.mark.parametrize("call", NOT_IDEMPOTENT)
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 408, 500, 501, 502, 503, 504, 520, 599])
-def test_an_unsafe_call_with_such_an_answer_is_of_unknown_outcome(call: Any, status: int, mode: Mode) -> None:
+def test_such_a_response_to_a_request_that_is_not_idempotent_is_an_unknown_outcome(
+    call: Any, status: int, mode: Mode
+) -> None:
     server = Script(Reply(status, {"message": "x"}, {"retry-after": "0", "location": "/v1/elsewhere"}), GOOD)
     with pytest.raises(OutcomeUnknownError) as caught:
         perform(mode, server, call, max_retries=5)
@@ -225,12 +231,13 @@ def test_an_unsafe_call_with_such_an_answer_is_of_unknown_outcome(call: Any, sta
     assert error.__cause__.status_code == status
     assert error.sent_at is not None
     assert len(error.attempts) == 1
-    assert str(error).startswith(f"{error.method} {error.path}: outcome unknown: {status}")
+    assert str(error).startswith(f"outcome unknown: {status}")
+    assert str(error).endswith(f" ({error.method} {error.path})")
     assert error.body == b'{"message": "x"}'
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("call", UNSAFE)
+@pytest.mark.parametrize("call", NOT_IDEMPOTENT)
 @pytest.mark.parametrize("written", [True, None])
 @pytest.mark.parametrize(
     "error",
@@ -244,7 +251,7 @@ def test_an_unsafe_call_with_such_an_answer_is_of_unknown_outcome(call: Any, sta
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_unsafe_call_without_an_answer_is_of_unknown_outcome(
+def test_no_response_to_a_request_that_is_not_idempotent_is_an_unknown_outcome(
     call: Any, error: Exception, written: bool | None, mode: Mode
 ) -> None:
     server = Script(Lost(error, written), GOOD)
@@ -257,7 +264,7 @@ def test_an_unsafe_call_without_an_answer_is_of_unknown_outcome(
     # One short line: the reason, then what to do.
     reason = caught.value.message.removeprefix("outcome unknown: ").partition("; ")
     assert reason[0].startswith(("timed out (", "connection failed ("))
-    assert reason[2] == "it may have gone through, so check before sending it again"
+    assert reason[2] == "the request may have been processed, so check before retrying"
     assert caught.value.attempts[0].reason == f"{reason[0]}; not idempotent, so not retried"
 
 
@@ -267,18 +274,18 @@ def test_the_attempts_of_an_undocumented_2xx_do_not_say_that_it_succeeded(mode: 
     with pytest.raises(OutcomeUnknownError) as unknown:
         perform(mode, Script(html), schedule)
     assert [tuple(attempt) for attempt in unknown.value.attempts] == [
-        (1, 200, "answered 200, not the documented response", 0.0)
+        (1, 200, "200, but not the documented response", 0.0)
     ]
     with pytest.raises(ResponseDecodeError) as undecodable:
         perform(mode, Script(Reply(503, b"", {"retry-after": "0"}), html), update, max_retries=1)
     assert [attempt.reason for attempt in undecodable.value.attempts] == [
-        "answered 503", "answered 200, not the documented response"
+        "503 Service Unavailable", "200, but not the documented response"
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("body", BAD_ANSWERS, ids=repr)
-def test_an_undecodable_success_of_an_unsafe_call_is_of_unknown_outcome(body: Any, mode: Mode) -> None:
+@pytest.mark.parametrize("body", BAD_RESPONSES, ids=repr)
+def test_an_undecodable_success_is_an_unknown_outcome_unless_idempotent(body: Any, mode: Mode) -> None:
     reply = Reply(201, body, {"x-request-id": "req-5"})
     with pytest.raises(OutcomeUnknownError) as caught:
         perform(mode, Script(reply, GOOD), schedule)
@@ -336,7 +343,7 @@ def test_plain_text_may_stand_for_a_documented_string(media: str, mode: Mode) ->
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    ("status", "told"), [(202, "the server only accepted the request for later"), (206, "this is a part of a response")]
+    ("status", "told"), [(202, "the server only accepted the request for later"), (206, "the response is partial")]
 )
 def test_a_2xx_that_is_less_than_a_success_is_none(status: int, told: str, mode: Mode) -> None:
     for call, body in ((schedule, {"sid": SESSION}), (reschedule, "Successful")):
@@ -358,7 +365,8 @@ def test_a_2xx_that_is_less_than_a_success_is_none(status: int, told: str, mode:
 @pytest.mark.parametrize("status", [200, 204, 205])
 def test_an_empty_2xx_is_of_unknown_outcome_where_content_is_documented(status: int, mode: Mode) -> None:
     for call in (schedule, reschedule):
-        with pytest.raises(OutcomeUnknownError, match=f"outcome unknown: {status}, but expected") as caught:
+        empty = "the response is empty, not JSON" if call is schedule else "expected a JSON string, got an empty body"
+        with pytest.raises(OutcomeUnknownError, match=f"outcome unknown: {status}, but {empty}; ") as caught:
             perform(mode, Script(Reply(status, b""), GOOD), call, max_retries=5)
         assert (caught.value.status_code, caught.value.body) == (status, b"")
     with pytest.raises(ResponseDecodeError):
@@ -373,7 +381,7 @@ def test_any_other_2xx_with_the_documented_content_is_a_success(status: int, mod
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_raw_answer_of_an_unsafe_call_stays_readable(mode: Mode) -> None:
+def test_a_raw_response_of_a_request_that_is_not_idempotent_stays_readable(mode: Mode) -> None:
     def use(client: Any) -> Any:
         return client.exam_sessions.with_raw_response.schedule(exam_sid=EXAM, session_sid=SESSION)
 
@@ -385,9 +393,9 @@ def test_a_raw_answer_of_an_unsafe_call_stays_readable(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("call", UNSAFE)
+@pytest.mark.parametrize("call", NOT_IDEMPOTENT)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 451])
-def test_a_refused_unsafe_call_is_plain_and_sent_once(call: Any, status: int, mode: Mode) -> None:
+def test_a_refused_request_that_is_not_idempotent_is_plain_and_sent_once(call: Any, status: int, mode: Mode) -> None:
     server = Script(Reply(status, headers={"Retry-After": "3"}), GOOD)
     with pytest.raises(APIStatusError) as caught:
         perform(mode, server, call, max_retries=5)
@@ -399,8 +407,10 @@ def test_a_refused_unsafe_call_is_plain_and_sent_once(call: Any, status: int, mo
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("call", UNSAFE)
-def test_an_unsafe_call_of_which_nothing_was_written_is_sent_again(call: Any, mode: Mode, waits: list[float]) -> None:
+@pytest.mark.parametrize("call", NOT_IDEMPOTENT)
+def test_a_request_that_is_not_idempotent_is_retried_if_nothing_was_written(
+    call: Any, mode: Mode, waits: list[float]
+) -> None:
     good = DONE if call is reschedule else GOOD
     server = Script(Lost(httpx.ConnectError("refused"), written=False), Lost(httpx.ConnectTimeout("x"), False), good)
     perform(mode, server, call)
@@ -477,15 +487,15 @@ def test_the_error_remembers_what_was_sent_but_nothing_private(mode: Mode) -> No
 
 
 def test_arguments_of_nested_lists_are_left_out_of_it() -> None:
-    from smarterproctoring_client.calls import Call, Field, Operation
+    from invigilate_runtime import Call, Field, Operation
 
     person = Field("", "", "", "object", fields=(Field("", "email", "", "string", sensitive=True),))
     operation: Operation[Any] = Operation(
         id="enroll",
         method="POST",
         path="/v1/enrollments",
-        repeat="unsafe",
-        answer="any",
+        idempotent=False,
+        returns="any",
         read=lambda value: value,
         documentation="",
         media="application/json",
@@ -518,13 +528,13 @@ def test_a_transport_that_reports_nothing_is_not_trusted_for_its_family() -> Non
 
 
 def test_a_decoder_that_fails_in_its_own_way_is_an_unknown_outcome_too() -> None:
-    from smarterproctoring_client.calls import Call, Operation
+    from invigilate_runtime import Call, Operation
 
     def read(value: Any) -> Any:
         return value["missing"]
 
     operation: Operation[Any] = Operation(
-        id="own", method="POST", path="/v1/own", repeat="unsafe", answer="any", read=read, documentation=""
+        id="own", method="POST", path="/v1/own", idempotent=False, returns="any", read=read, documentation=""
     )
     with pytest.raises(OutcomeUnknownError):
         proctoring(Script(GOOD)).execute(Call(operation, {}))
@@ -550,7 +560,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return found
 
 
-def test_a_deadline_ends_the_repeats(clock: Clock, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deadline_ends_the_retries(clock: Clock, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     def wait(seconds: float) -> None:
         waits.append(seconds)
         clock.now += seconds
@@ -603,11 +613,72 @@ def test_a_deadline_that_passed_before_a_retry(first: Step, clock: Clock, monkey
 
     monkeypatch.setattr("time.sleep", oversleep)
     server = Script(first, GOOD)
-    with pytest.raises(APITimeoutError, match="the deadline passed before it was sent") as caught:
+    with pytest.raises(APITimeoutError, match="the deadline passed before the request was sent") as caught:
         update(proctoring(server).with_options(deadline=10))
     assert caught.value.sent is (first is not NOT_SENT)
     assert ("an earlier attempt may have been received" in str(caught.value)) is (first is not NOT_SENT)
     assert len(server.sent) == 1
+
+
+DOWN = Reply(503, {"error": {"code": "DOWNFORREPAIR", "message": "later"}}, {"retry-after": "0"})
+
+
+def test_a_deadline_error_has_status_and_code_of_the_response_before(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def oversleep(seconds: float) -> None:
+        clock.now += 20
+
+    client = proctoring(Script(DOWN, Lost(httpx.ReadTimeout("slow")), Lost(httpx.ConnectTimeout("slow"), False)))
+    with pytest.raises(APITimeoutError) as caught:
+        update(client.with_options(max_retries=1))
+    assert ", the request may have been received (the response before: 503 DOWNFORREPAIR); " in str(caught.value)
+    with pytest.raises(APITimeoutError) as caught:
+        update(proctoring(Script(DOWN, Lost(httpx.ConnectTimeout("slow"), False)), max_retries=1))
+    assert "an earlier attempt may have been received (503 DOWNFORREPAIR); no retries left" in str(caught.value)
+    monkeypatch.setattr("time.sleep", oversleep)
+    with pytest.raises(APITimeoutError) as caught:
+        update(proctoring(Script(DOWN, GOOD), deadline=10))
+    assert "an earlier attempt may have been received (503 DOWNFORREPAIR)" in str(caught.value)
+    assert [attempt.status_code for attempt in caught.value.attempts] == [503]
+
+
+# When it was sent
+
+
+@pytest.fixture
+def wall(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Both clocks: seconds since the epoch run with the monotonic ones."""
+    monkeypatch.setattr("time.time", lambda: 1_700_000_000.0 + clock.now)
+    return clock
+
+
+def test_a_raw_response_knows_when_its_last_attempt_was_sent(wall: Clock) -> None:
+    def slow(sent: Sent) -> Reply:
+        wall.now += 3
+        return GOOD if wall.now > 1005 else Reply(503, headers={"retry-after": "0"})
+
+    client = proctoring(Script(slow))
+    raw = client.course_offerings.with_raw_response.update(
+        offering_sid="CO" + EXAM[2:], title="Fall", match_strings="FA"
+    )
+    assert (raw.sent_monotonic, raw.sent_at) == (1003.0, 1_700_001_003.0)
+    assert raw.elapsed == 6.0
+
+
+@pytest.mark.parametrize("step", [Reply(500), Reply(200, b"<html>"), Lost(httpx.ReadError("x")), Reply(302)], ids=str)
+def test_an_unknown_outcome_knows_when_it_was_sent(step: Reply | Lost, wall: Clock) -> None:
+    def slow(sent: Sent) -> Reply | Lost:
+        wall.now += 3
+        return step
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        schedule(proctoring(Script(NOT_SENT, slow)))
+    error = caught.value
+    assert (error.sent_monotonic, error.sent_at) == (1000.0, 1_700_001_000.0)
+    stored = pickle.loads(pickle.dumps(error))
+    # A monotonic clock means nothing to another process.
+    assert (stored.sent_monotonic, stored.sent_at) == (None, 1_700_001_000.0)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -625,7 +696,7 @@ def test_a_token_that_cannot_be_renewed_leaves_a_call_that_was_sent(mode: Mode) 
     assert caught.value.sent is True
 
 
-def test_an_answer_that_is_complete_is_never_too_late(clock: Clock) -> None:
+def test_a_response_that_is_complete_is_never_too_late(clock: Clock) -> None:
     def slow(sent: Sent) -> Reply:
         clock.now += 20
         return GOOD
@@ -657,7 +728,7 @@ def test_an_async_call_ends_at_its_deadline() -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("written", [True, None])
-def test_an_interrupted_unsafe_call_leaves_a_trace(
+def test_an_interrupted_request_that_is_not_idempotent_leaves_a_trace(
     mode: Mode, interrupt: type[BaseException], written: bool | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(BaseException) as caught:
@@ -665,7 +736,7 @@ def test_an_interrupted_unsafe_call_leaves_a_trace(
     assert caught.type is interrupt or interrupt in {type(item) for item in getattr(caught.value, "exceptions", ())}
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert len(lines) == 1
-    assert "outcome is unknown" in lines[0]
+    assert "outcome unknown" in lines[0]
     assert f"POST /v1/installs/{INSTALL}/exams/{EXAM}/sessions/{SESSION}" in lines[0]
     assert "canary" not in caplog.text
 
@@ -680,7 +751,9 @@ def test_an_interrupted_call_that_did_nothing_leaves_none(step: Step, caplog: py
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_cancelled_unsafe_call_leaves_a_trace(backend: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_canceled_request_that_is_not_idempotent_leaves_a_trace(
+    backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
     class Stuck(Script):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             await request.extensions["trace"]("http11.send_request_headers.started", {"request": request})
@@ -694,7 +767,7 @@ def test_a_cancelled_unsafe_call_leaves_a_trace(backend: str, caplog: pytest.Log
             return scope.cancelled_caught
 
     assert anyio.run(main, backend=backend)
-    assert "outcome is unknown" in caplog.text
+    assert "outcome unknown" in caplog.text
 
 
 # Logging
@@ -759,7 +832,7 @@ def test_other_users_of_httpx_keep_their_logs(everything: list[logging.LogRecord
     assert all("other.example.com" in text for text in texts)
 
 
-def test_a_report_is_never_asked_for_unsafely() -> None:
+def test_a_report_is_retried() -> None:
     server = Script(Reply(503), Reply(200, {"results": []}))
     assert report(proctoring(server)).collect() == []
     with pytest.raises(BadRequestError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import logging
 import pickle
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 
 import invigilate
@@ -50,6 +50,7 @@ from tests.support.fakes import (
     Reply,
     Script,
     ispring,
+    page,
     perform,
     proctoring,
     report,
@@ -120,8 +121,23 @@ def test_a_refusal_raises_the_class_of_its_status(status: int, mode: Mode) -> No
         assert f"{status} 10032: no" in str(error)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_documented_code_decides_where_it_contradicts_the_status(mode: Mode) -> None:
+    body = {"error": {"code": "AUTHENTICATIONFAILED", "message": "The token is not valid."}}
+    for call in (schedule, update):
+        error = failing(call, Reply(403, body), mode=mode)
+        assert type(error) is AuthenticationError
+        assert (error.status_code, error.code) == (403, "AUTHENTICATIONFAILED")
+        assert str(error).startswith("403 AUTHENTICATIONFAILED: The token is not valid. (")
+        other = failing(call, Reply(403, {"error": {"code": "NOTALLOWED"}}), mode=mode)
+        assert type(other) is PermissionDeniedError
+    with pytest.raises(PermissionDeniedError):
+        # A code of one API means nothing to another.
+        ispring(Script(Reply(403, body)), access_token="t").job_training.list_session_results()
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 599])
-def test_a_failed_server_of_a_safe_call(status: int) -> None:
+def test_a_failed_server_of_an_idempotent_request(status: int) -> None:
     assert type(failing(update, Reply(status))) is InternalServerError
 
 
@@ -167,11 +183,11 @@ def test_the_vendors_code_and_message(body: Any, code: str | None, message: str 
         assert "html" not in str(error)
 
 
-def test_a_code_that_is_the_status_is_told_once() -> None:
+def test_a_code_that_is_the_status_is_shown_once() -> None:
     # iSpring's are.
     error = failing(update, Reply(401, {"code": 401, "message": "The client ID is wrong"}))
     assert error.code == "401"
-    assert "401: The client ID is wrong" in str(error)
+    assert str(error).startswith("401 Unauthorized: The client ID is wrong (PUT ")
     assert "401 401" not in str(error)
 
 
@@ -188,7 +204,7 @@ def test_the_request_id_is_in_the_text(name: str, call: Any) -> None:
     for status in (400, 500):
         error = failing(call, Reply(status, {"message": "x"}, {name: "req-42"}))
         assert error.request_id == "req-42"
-        assert "request id req-42" in str(error)
+        assert "request ID req-42" in str(error)
     raw = proctoring(Script(Reply(200, {}, {name: "req-42"}))).course_offerings.with_raw_response
     assert raw.update(offering_sid="CO" + EXAM[2:], title="a", match_strings="b").request_id == "req-42"
 
@@ -206,15 +222,44 @@ def test_a_request_id_that_repeats_a_secret_is_masked() -> None:
     assert "tok_visa_1" not in shown(error)
 
 
+@pytest.mark.parametrize(
+    ("call", "steps", "reason"),
+    [
+        (update, [Reply(404, {"code": "NOTFOUND", "message": "gone"})], "404 NOTFOUND: gone"),
+        (schedule, [Reply(500)], "outcome unknown: 500 Internal Server Error"),
+        (schedule, [Lost(httpx.ReadTimeout("slow"))], "outcome unknown: timed out"),
+        (update, [Lost(httpx.ConnectError("refused"), written=False)], "connection failed"),
+        (update, [Reply(200, b"<html>")], "the response is not JSON "),
+        (update, [Reply(503), Reply(503, {"code": "DOWN"}, {"x-request-id": "r-1"})], "503 DOWN"),
+        (
+            lambda client: report(client).collect(),
+            [page([], total=3)],
+            "the page at row 0 is empty, but the total is 3",
+        ),
+        (lambda client: client.request("GET", "/v1/x"), [Reply(400)], "400 Bad Request"),
+    ],
+)
+def test_the_reason_comes_first_and_the_path_last(call: Any, steps: list[Reply | Lost], reason: str) -> None:
+    error = failing(call, *steps, max_retries=len(steps) - 1)
+    text = str(error)
+    assert text.startswith(reason)
+    assert "\n" not in text
+    details = [f"{error.method} {error.path}"]
+    details += [f"request ID {error.request_id}"] if error.request_id else []
+    details += [f"{len(steps)} attempts"] if len(steps) > 1 else []
+    assert text == f"{error.message} ({', '.join(details)})"
+    assert error.path not in error.message
+
+
 def test_the_text_names_the_call() -> None:
     error = failing(schedule, Reply(404, {"code": 1, "message": "no session"}))
-    assert str(error) == f"POST {WHERE}: 404 1: no session"
+    assert str(error) == f"404 1: no session (POST {WHERE})"
     assert repr(error) == f"<NotFoundError: {error}>"
     assert (error.method, error.path, error.operation) == ("POST", WHERE, "scheduleExamSession")
     assert error.attempts == (Attempt(1, 404, error.attempts[0].reason, 0.0),)
 
 
-def test_attempts_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempts_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
     error = failing(update, Reply(503), Lost(OSError("x")), Reply(500), max_retries=2)
     assert [(item.number, item.status_code) for item in error.attempts] == [(1, 503), (2, None), (3, 500)]
@@ -226,7 +271,7 @@ def test_an_argument_error_is_one_line() -> None:
     error = InvalidArgumentError("amount", "a number", "None")
     assert str(error) == "amount: expected a number, got None"
     twin = pickle.loads(pickle.dumps(error))
-    assert (type(twin), twin.argument, twin.expected, twin.given) == (type(error), "amount", "a number", "None")
+    assert (type(twin), twin.argument, twin.expected, twin.passed) == (type(error), "amount", "a number", "None")
 
 
 @pytest.mark.parametrize("kind", CALLS, ids=lambda kind: kind.__name__)
@@ -322,7 +367,6 @@ def test_the_token_never_comes_back() -> None:
 
 
 def test_what_the_transport_quotes_is_masked() -> None:
-    import httpx
 
     lost = httpx.RemoteProtocolError("illegal header line: b'x: tok_canary_1 canary@example.com'")
     lost.__cause__ = OSError(5, f"while sending {TOKEN}")
@@ -335,7 +379,7 @@ def test_what_the_transport_quotes_is_masked() -> None:
         assert any(isinstance(item, httpx.RemoteProtocolError) for item in chain(error))
 
 
-def test_an_undecodable_answer_is_kept_but_not_shown() -> None:
+def test_an_undecodable_response_is_kept_but_not_shown() -> None:
     for body in (b'{"email": "canary-in-body', b"<p>canary-in-body</p>", b"\xffcanary-in-body", b'["canary-in-body"]'):
         for call, kind in ((update, ResponseDecodeError), (schedule, OutcomeUnknownError)):
             error = failing(call, Reply(200, body))
@@ -379,23 +423,28 @@ def test_no_secret_is_in_the_repr_of_anything() -> None:
     resources = (client.exam_sessions, client.exam_sessions.with_raw_response, report(client))
     things: list[Any] = [client, *views, *resources, raw, raw.parsed, learn, learn.job_training, call]
     for held in (client, learn):
-        things += [value for name, value in vars(held).items() if name not in {"_defaults", "_limits"}]
+        things += [value for name, value in vars(held).items() if name not in {"_defaults", "_options"}]
     for thing in things:
         text = repr(thing)
         for secret in (TOKEN, SECRET, "issued-1", "tok_c", "canary-key"):
             assert secret not in text, type(thing)
 
 
-def test_what_was_answered_is_not_in_a_repr() -> None:
-    from invigilate._connection import Answer
-    from invigilate._transport import Settings
+def test_what_was_received_is_not_in_a_repr() -> None:
+    from invigilate._http.transport import Settings
+    from invigilate._values import Response
 
-    assert "canary" not in repr(Answer(200, {"x": "canary"}, b"canary"))
+    assert "canary" not in repr(Response(200, {"x": "canary"}, b"canary"))
     assert "canary" not in repr(Settings("https://a", False, "http://user:canary@proxy", True, None))
 
 
-@pytest.mark.parametrize("module", ["invigilate._engine.Wire", "smarterproctoring_client.calls.Request"])
-def test_what_is_sent_is_not_in_a_repr(module: str) -> None:
-    folder, name = module.rsplit(".", 1)
-    kind = getattr(importlib.import_module(folder), name)
-    assert "canary" not in repr(kind("POST", "/v1/x?q=canary", {}, b'{"cardToken": "canary"}'))
+def test_what_is_sent_is_not_in_a_repr() -> None:
+    from invigilate._values import PreparedRequest, Send
+    from invigilate_runtime import Request
+
+    request = Request("POST", "/v1/x?q=canary", {"X-Name": "canary"}, b'{"cardToken": "canary"}')
+    prepared = PreparedRequest(
+        request, lambda content, **_: None, False, True, "/v1/x", None, ("canary",), {"a": "canary"}
+    )
+    for thing in (request, prepared, Send(request, {"token": "canary"}, None, None, True)):
+        assert "canary" not in repr(thing)

@@ -1,4 +1,4 @@
-"""Arguments of exports: what is refused, before anything is sent and any file is touched."""
+"""Arguments of exports: wrong ones raise before anything is sent and any file is changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BY = {"filters": YEAR, "window_by": "appointment_date"}
 
 
 def refused(tmp_path: Path, name: str = "r.csv", **arguments: Any) -> InvalidArgumentError:
-    """The error for arguments that are wrong, after which nothing was sent and nothing is there."""
+    """The error for wrong arguments, after which nothing was sent and no file exists."""
     script = Script(Reply(500))
     with proctoring(script) as client, pytest.raises(InvalidArgumentError) as caught:
         export_report(client, tmp_path / name, **arguments)
@@ -34,42 +34,42 @@ def refused(tmp_path: Path, name: str = "r.csv", **arguments: Any) -> InvalidArg
 
 
 @pytest.mark.parametrize(
-    ("arguments", "argument", "expected", "given"),
+    ("arguments", "argument", "expected", "passed"),
     [
         ({"format": "xlsx"}, "format", "'csv', 'jsonl' or 'parquet'", "'xlsx'"),
-        ({"format": 3}, "format", "'csv', 'jsonl' or 'parquet'", "a value of type int"),
-        ({"page_size": 0}, "page_size", "an integer of at least 1", "0"),
-        ({"page_size": True}, "page_size", "an integer of at least 1", "True"),
-        ({"page_size": "many"}, "page_size", "an integer of at least 1", "a value of type str"),
-        ({"prefetch": 0}, "prefetch", "an integer from 1 to 100", "0"),
-        ({"prefetch": 101}, "prefetch", "an integer from 1 to 100", "101"),
-        ({"parallel": 33}, "parallel", "an integer from 1 to 32", "33"),
-        ({"overwrite": 1}, "overwrite", "True or False", "a value of type int"),
+        ({"format": 3}, "format", "'csv', 'jsonl' or 'parquet'", "the number 3"),
+        ({"page_size": 0}, "page_size", "an integer of at least 1", "the number 0"),
+        ({"page_size": True}, "page_size", "an integer of at least 1", "a value of type bool"),
+        ({"page_size": "many"}, "page_size", "an integer of at least 1", "a string of length 4"),
+        ({"prefetch": 0}, "prefetch", "an integer from 1 to 100", "the number 0"),
+        ({"prefetch": 101}, "prefetch", "an integer from 1 to 100", "the number 101"),
+        ({"parallel": 33}, "parallel", "an integer from 1 to 32", "the number 33"),
+        ({"overwrite": 1}, "overwrite", "True or False", "the number 1"),
         ({"csv_safe": None}, "csv_safe", "True or False", "None"),
-        ({"csv_safe": True, "format": "jsonl"}, "csv_safe", "False but for CSV", "True for jsonl"),
-        ({"on_progress": 3}, "on_progress", "a function", "a value of type int"),
-        ({"checkpoint": 3}, "checkpoint", "True, False or the path of a folder", "a value of type int"),
-        ({"checkpoint": ""}, "checkpoint", "True, False or the path of a folder", "an empty text"),
+        ({"csv_safe": True, "format": "jsonl"}, "csv_safe", "False for jsonl", "True"),
+        ({"on_progress": 3}, "on_progress", "a function", "the number 3"),
+        ({"checkpoint": 3}, "checkpoint", "True, False or the path of a folder", "the number 3"),
+        ({"checkpoint": ""}, "checkpoint", "True, False or the path of a folder", "an empty string"),
         ({"checkpoint": "no/such/folder"}, "checkpoint", "a folder in a folder that exists", NO_FOLDER),
-        ({"nested": "deep"}, "nested", "for csv, 'flatten' or 'struct' or 'json'", "'deep'"),
-        ({"nested": "flatten", "format": "jsonl"}, "nested", "for jsonl, 'struct' or 'json'", "'flatten'"),
-        ({"nested": 1}, "nested", "for csv, 'flatten' or 'struct' or 'json'", "a value of type int"),
+        ({"nested": "deep"}, "nested", "'flatten' or 'struct' or 'json' for csv", "'deep'"),
+        ({"nested": "flatten", "format": "jsonl"}, "nested", "'struct' or 'json' for jsonl", "'flatten'"),
+        ({"nested": 1}, "nested", "'flatten' or 'struct' or 'json' for csv", "the number 1"),
         ({"filters": ["Closed"]}, "filters", "a mapping of filters", "a value of type list"),
         ({"filters": {"status": ["Closed"]}}, "filters", FILTERS, "'status'"),
         ({"filters": {"a secret": 1}}, "filters", FILTERS, "another name"),
-        ({"filters": {"limit": 5}}, "filters", "page_size", "limit"),
-        ({"filters": {"offset": 5}}, "filters", "no offset, since an export is of a whole report", "offset"),
-        ({"installs": INSTALL}, "installs", "a list of install SIDs", "a value of type str"),
+        ({"filters": {"limit": 5}}, "filters", "no limit or offset", "limit"),
+        ({"filters": {"offset": 5}}, "filters", "no limit or offset", "offset"),
+        ({"installs": INSTALL}, "installs", "a list of install SIDs", f"an install SID, {INSTALL}"),
         ({"installs": []}, "installs", "at least one install SID", "an empty list"),
-        ({"installs": [INSTALL, INSTALL]}, "installs[1]", "each install once", "one that came before"),
-        ({"installs": [3]}, "installs[0]", "an install SID", "a value of type int"),
-        ({"installs": [INSTALL], "filters": {"install_sid": ""}}, "filters", "no install_sid beside installs", "both"),
+        ({"installs": [INSTALL, INSTALL]}, "installs[1]", "each install once", "a duplicate"),
+        ({"installs": [3]}, "installs[0]", "an install SID", "the number 3"),
+        ({"installs": [INSTALL], "filters": {"install_sid": ""}}, "filters", "no install_sid besides installs", "both"),
         ({"install_column": "sid"}, "install_column", "a name that no other column has", "'sid'"),
         ({"install_column": "additional"}, "install_column", "a name that no other column has", "'additional'"),
-        ({"install_column": "exam.sid"}, "install_column", "a name without dots", "another one"),
-        ({"install_column": ""}, "install_column", "a name without dots", "another one"),
+        ({"install_column": "exam.sid"}, "install_column", "a printable name without dots", "a string of length 8"),
+        ({"install_column": ""}, "install_column", "a printable name without dots", "an empty string"),
         ({"window": timedelta(days=1)}, "window", "'auto' without window_by", "a timedelta"),
-        ({"window": 3600}, "window", "a timedelta, or 'auto'", "a value of type int"),
+        ({"window": 3600}, "window", "a timedelta, or 'auto'", "a number"),
         ({"window_by": "date"}, "window_by", "'appointment_date' or 'close_date'", "'date'"),
         (
             {"window_by": "close_date", "filters": {"close_date_after": "2026-01-01T00:00:00Z"}},
@@ -87,25 +87,25 @@ def refused(tmp_path: Path, name: str = "r.csv", **arguments: Any) -> InvalidArg
             {**BY, "filters": {**YEAR, "appointment_date_before": "2026-01-01T01:00:00+01:00"}},
             "appointment_date_after",
             "a time before appointment_date_before",
-            "one that is not",
+            "a later or equal time",
         ),
         ({**BY, "window": timedelta(0)}, "window", None, "0:00:00"),
         ({**BY, "window": timedelta(minutes=1)}, "window", None, "0:01:00"),
         (
             {**BY, "filters": {**YEAR, "sort_keys": ["courseTitle", "appointmentDate"]}},
             "sort_keys",
-            "'appointmentDate' first, since rows come window after window",
-            "another one first",
+            "'appointmentDate' as the first key",
+            "another one",
         ),
     ],
 )  # fmt: skip
 def test_wrong_arguments(
-    tmp_path: Path, arguments: dict[str, Any], argument: str, expected: str | None, given: str
+    tmp_path: Path, arguments: dict[str, Any], argument: str, expected: str | None, passed: str
 ) -> None:
     error = refused(tmp_path, **arguments)
     assert isinstance(error, ExportArgumentError)
     assert isinstance(error, ExportError)
-    assert (error.argument, error.given) == (argument, given)
+    assert (error.argument, error.passed) == (argument, passed)
     assert expected is None or error.expected == expected
 
 
@@ -121,7 +121,7 @@ def test_wrong_arguments(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("windows", [{}, {"window_by": "appointment_date"}])
-def test_filters_are_checked_as_always(
+def test_filters_are_checked_as_in_any_call(
     tmp_path: Path, filters: dict[str, Any], message: str, windows: dict[str, Any]
 ) -> None:
     error = refused(tmp_path, filters={**YEAR, **filters} if windows else filters, **windows)
@@ -130,30 +130,30 @@ def test_filters_are_checked_as_always(
 
 
 @pytest.mark.parametrize(
-    ("name", "given"),
+    ("name", "passed"),
     [
         ("report", "no suffix"),
         ("report.xlsx", "the suffix '.xlsx'"),
         ("no/such/r.csv", "one in a folder that does not"),
     ],
 )
-def test_wrong_paths(tmp_path: Path, name: str, given: str) -> None:
+def test_wrong_paths(tmp_path: Path, name: str, passed: str) -> None:
     error = refused(tmp_path, name)
-    assert (error.argument, error.given) == ("path", given)
+    assert (error.argument, error.passed) == ("path", passed)
 
 
 @pytest.mark.parametrize("path", [None, 3, "", "a\0b.csv", b"\xff"])
-def test_what_is_no_path(path: Any) -> None:
+def test_a_path_that_is_not_a_path(path: Any) -> None:
     with proctoring(Script(Reply(500))) as client, pytest.raises(ExportArgumentError, match=r"^path: "):
         export_report(client, path)
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with proctoring(Script(Reply(500))) as client, pytest.raises(ExportArgumentError, match="got a folder"):
         export_report(client, tmp_path, format="csv")
 
 
-def test_errors_are_of_both_families() -> None:
+def test_errors_belong_to_both_families() -> None:
     assert issubclass(ExportError, InvigilateError)
     assert issubclass(ExportArgumentError, ExportError)
     assert issubclass(ExportArgumentError, InvalidArgumentError)
@@ -192,7 +192,7 @@ def test_importing_it_does_not_import_pyarrow() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
-def test_times_in_other_zones_are_bounds_too(tmp_path: Path) -> None:
+def test_bounds_may_have_other_utc_offsets(tmp_path: Path) -> None:
     pages = Reply(200, {"total": 0, "results": []})
     bounds = {"close_date_after": datetime(2026, 1, 1, tzinfo=UTC), "close_date_before": "2026-01-02T01:00:00+01:00"}
     script = Script(pages)

@@ -1,4 +1,4 @@
-"""How a report is split, as functions of values."""
+"""How a report is split into windows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1)).map(lambda mo
 SPANS = st.timedeltas(timedelta(milliseconds=5), timedelta(days=4000))
 
 
-def text(moment: datetime) -> str:
-    """A time as rows have it, to the microsecond."""
+def row_date(moment: datetime) -> str:
+    """A time as in rows, to the microsecond."""
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
@@ -27,8 +27,8 @@ def test_every_moment_is_in_one_window(after: datetime, span: timedelta, number:
     assert (bounds[0], bounds[-1]) == (to_milliseconds(after), to_milliseconds(after + span))
     inside = [after + span * place for place in places] + [window.before for window in windows[:-1]]
     for moment in [*inside, after - timedelta(days=1), after + span + timedelta(days=1)]:
-        assert sum(window.owns(text(moment)) for window in windows) == 1
-    # What has no date that can be read is in whatever window it came.
+        assert sum(window.owns(row_date(moment)) for window in windows) == 1
+    # A row whose date cannot be parsed stays in the window that returned it.
     for unknown in (None, "", "soon", 3, "2026-03-04"):
         assert all(window.owns(unknown) for window in windows)
 
@@ -43,7 +43,7 @@ def test_automatic_windows(after: datetime, span: timedelta, total: int, paralle
         assert number >= parallel * 0.9
 
 
-def test_inner_windows_ask_for_a_millisecond_more() -> None:
+def test_inner_windows_request_a_millisecond_more() -> None:
     first, second, third = windows_between([0, 1000, 2000, 3000])
     assert first.filters("close_date") == {
         "close_date_after": datetime(1970, 1, 1, tzinfo=UTC),

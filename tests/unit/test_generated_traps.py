@@ -18,6 +18,16 @@ import pytest
 
 import ispring_learn_client
 import smarterproctoring_client
+from invigilate_runtime import (
+    UNSET,
+    Response,
+    UndecodableResponse,
+    UnexpectedStatus,
+    Unset,
+    dump,
+    exact_float,
+    format_timestamp,
+)
 from ispring_learn_client import AuthenticatedClient as ISpringClient
 from ispring_learn_client import Client as ISpringOpenClient
 from ispring_learn_client.api.access_tokens import create_access_token
@@ -27,18 +37,14 @@ from ispring_learn_client.models.create_access_token_body import CreateAccessTok
 from ispring_learn_client.models.job_training_session_result import JobTrainingSessionResult
 from ispring_learn_client.models.list_session_results_body import ListSessionResultsBody
 from smarterproctoring_client import AuthenticatedClient, Client
-from smarterproctoring_client import types as values
 from smarterproctoring_client.api.course_offerings import update_course_offering
 from smarterproctoring_client.api.exam_sessions import reschedule_exam_session, schedule_exam_session
 from smarterproctoring_client.api.reports import get_service_distribution
-from smarterproctoring_client.calls import UndecodableAnswer
-from smarterproctoring_client.errors import UnexpectedStatus
 from smarterproctoring_client.models.exam_session import ExamSession
 from smarterproctoring_client.models.reschedule_exam_session_body import RescheduleExamSessionBody
 from smarterproctoring_client.models.schedule_exam_session_body import ScheduleExamSessionBody
 from smarterproctoring_client.models.service_distribution_page import ServiceDistributionPage
 from smarterproctoring_client.models.service_distribution_row import ServiceDistributionRow
-from smarterproctoring_client.types import UNSET, Response, Unset, dump, exact_float, format_timestamp
 
 Handler = Callable[[httpx.Request], httpx.Response]
 BASE = "https://api.invalid"
@@ -158,9 +164,9 @@ def test_datetimes_go_out_in_utc_with_milliseconds_and_z(given: datetime, writte
 
 def test_naive_datetimes_raise() -> None:
     naive = datetime(2026, 3, 4, 15, 30)
-    with pytest.raises(ValueError, match="names no instant"):
+    with pytest.raises(ValueError, match="got a datetime without time zone"):
         RescheduleExamSessionBody(appointment_date_time=naive).to_dict()
-    with pytest.raises(ValueError, match="names no instant"):
+    with pytest.raises(ValueError, match="got a datetime without time zone"):
         dump({"nested": [naive]})
 
 
@@ -178,26 +184,13 @@ def test_decimals_that_json_cannot_carry_raise(number: str) -> None:
 # What is sent.
 
 
-@pytest.mark.parametrize("bad", ["..", ".", ""])
+@pytest.mark.parametrize(
+    "bad", ["..", ".", "", "../..", "a/b", "..%2f", "a?b", "a#b", "ü", " ", "\\..\\", "{sessionSid}", "..;"]
+)
 def test_identifiers_stay_in_their_segment(bad: str) -> None:
     client = answering(500)
-    with pytest.raises(ValueError, match="single path segment"):
+    with pytest.raises(ValueError, match=r"^exam_sid: expected an identifier of letters"):
         reschedule_exam_session.sync(INSTALL, bad, SESSION, client=client, body=RescheduleExamSessionBody())
-
-
-@pytest.mark.parametrize("bad", ["../..", "a/b", "..%2f", "a?b", "a#b", "ü", " ", "\\..\\", "{sessionSid}"])
-def test_identifiers_are_encoded(bad: str) -> None:
-    seen: list[httpx.Request] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, json="ok")
-
-    reschedule_exam_session.sync(INSTALL, bad, SESSION, client=client_of(handler), body=RescheduleExamSessionBody())
-    path = seen[0].url.raw_path.decode()
-    assert path.count("/") == 7
-    assert path.endswith(f"/sessions/{SESSION}")
-    assert "?" not in path
 
 
 def test_documented_defaults_are_never_sent() -> None:
@@ -218,10 +211,10 @@ def test_documented_defaults_are_never_sent() -> None:
     assert ScheduleExamSessionBody().to_dict() == {}
 
 
-def test_query_arrays_are_repeated_keys_and_lists_of_words_one_text() -> None:
-    fields = {field.name for field in get_service_distribution.OPERATION.fields if field.kind == "array"}
+def test_query_arrays_are_repeated_keys_and_comma_separated_lists_one_string() -> None:
+    fields = {field.name for field in get_service_distribution.OPERATION.fields if field.type == "array"}
     name = sorted(fields)[0]
-    wire = next(field.wire for field in get_service_distribution.OPERATION.fields if field.name == name)
+    wire = next(field.wire_name for field in get_service_distribution.OPERATION.fields if field.name == name)
     target = get_service_distribution.OPERATION.request({"install_sid": INSTALL, name: ["a", "b&c"]}).target
     assert target.endswith(f"?{wire}=a&{wire}=b%26c")
     request = update_course_offering.OPERATION.request(
@@ -283,11 +276,11 @@ def test_any_2xx_with_the_documented_content_is_a_success(status: int) -> None:
 )
 async def test_another_2xx_is_no_success_of_an_operation_that_documents_a_string(response: Any) -> None:
     status, content = response
-    with pytest.raises(UndecodableAnswer) as caught:
+    with pytest.raises(UndecodableResponse) as caught:
         reschedule(answering(status, **content))
     assert "sign in" not in str(caught.value)
     async with answering(status, **content) as client:
-        with pytest.raises(UndecodableAnswer):
+        with pytest.raises(UndecodableResponse):
             await reschedule_exam_session.asyncio(
                 INSTALL, EXAM, SESSION, client=client, body=RescheduleExamSessionBody()
             )
@@ -299,7 +292,7 @@ def test_html_from_a_proxy() -> None:
     assert (response.status_code, response.content, response.parsed) == (502, page, None)
     assert response.headers["CONTENT-TYPE"] == "text/html"
     client = answering(200, content=page)
-    with pytest.raises(UndecodableAnswer) as caught:
+    with pytest.raises(UndecodableResponse) as caught:
         schedule_exam_session.sync(INSTALL, EXAM, SESSION, client=client, body=ScheduleExamSessionBody())
     assert "Gateway" not in str(caught.value)
 
@@ -340,7 +333,7 @@ def test_ispring() -> None:
     client = ISpringClient(base_url=BASE, token=token.access_token, **options)
     results = list_session_results.sync(client=client, body=ListSessionResultsBody())
     assert [type(result) for result in results] == [JobTrainingSessionResult, JobTrainingSessionResult, int]
-    assert values.dump(results) == [{"sessionStatus": "LOST"}, {"result": "80 %"}, 3]
+    assert dump(results) == [{"sessionStatus": "LOST"}, {"result": "80 %"}, 3]
 
 
 def test_a_client_without_token_is_there_for_open_operations() -> None:

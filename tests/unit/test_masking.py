@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from invigilate._masking import MASK, Masker, sensitive_values, shown_path
 from invigilate._readings import Unreadable, fold, readings
-from smarterproctoring_client.calls import Field
+from invigilate_runtime import Field
 from tests.support.fakes import EXAM, INSTALL, SESSION
 
 SECRETS = [
@@ -271,7 +271,7 @@ def test_a_line_is_one_short_line() -> None:
 
 
 @given(st.text())
-def test_any_text_becomes_a_line(text: str) -> None:
+def test_any_string_becomes_a_line(text: str) -> None:
     line = Masker(["secret-value"]).line(text)
     assert len(line) <= 300
     assert line == "" or line.isprintable()
@@ -297,7 +297,7 @@ ENCODED = [
 
 
 @pytest.mark.parametrize("piece", PIECES + ENCODED)
-def test_a_long_text_takes_no_time(piece: str) -> None:
+def test_a_long_string_takes_no_time(piece: str) -> None:
     # A server decides how long it is. Unlucky patterns took half a minute for this one.
     masker = Masker([*(f"secret-{number}" for number in range(20)), "x y"])
     started = time.process_time()
@@ -357,7 +357,7 @@ FIELDS = (
             Field("", "", "", "object", fields=(Field("", "name", "", "string", sensitive=True),)),
         ),
     ),
-    Field("secret_blob", "secretBlob", "body", "object", sensitive=True, free=True),
+    Field("secret_blob", "secretBlob", "body", "object", sensitive=True, additional=True),
 )
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from invigilate._policy import Outcome, backoff, classify, decide, retry_after_seconds
 
 STATUSES = [*range(100, 600), 600, 999]
-REPEATED = {408, 429, 500, 502, 503, 504}
+RETRIED = {408, 429, 500, 502, 503, 504}
 
 
 @pytest.mark.parametrize("sent", [True, False])
@@ -45,7 +45,7 @@ def test_the_whole_table() -> None:
     ):
         outcome = classify(status, sent=sent)
         decision = decide(
-            safe=safe,
+            idempotent=safe,
             outcome=outcome,
             status_code=status,
             attempt=attempt,
@@ -57,34 +57,34 @@ def test_the_whole_table() -> None:
         wait = after if after is not None else min(8.0, 0.5 * 2 ** (attempt - 1)) * 0.5
         expected = (
             (safe or outcome is Outcome.NOT_SENT)
-            and (status is None or status in REPEATED)
+            and (status is None or status in RETRIED)
             and attempt <= retries
             and (after is None or after <= 60)
             and (left is None or wait < left)
         )
         where = (safe, status, sent, attempt, retries, after, left)
-        assert decision.repeat is expected, where
+        assert decision.retry is expected, where
         assert decision.wait == (wait if expected else 0.0), where
-        assert decision.reason
+        assert bool(decision.reason) is not expected, where
 
 
 def reason(**given: float | None) -> str:
     values = {"attempt": 1, "max_retries": 2, "retry_after": None, "time_left": None, **given}
-    return decide(safe=True, outcome=Outcome.UNKNOWN, status_code=503, jitter=1.0, **values).reason  # type: ignore[arg-type]
+    return decide(idempotent=True, outcome=Outcome.UNKNOWN, status_code=503, jitter=1.0, **values).reason  # type: ignore[arg-type]
 
 
 def test_giving_up_says_why() -> None:
     assert "3600 s" in reason(retry_after=3600.0)
     assert "60 s allowed" in reason(retry_after=61.0)
     assert "no retries left" in reason(attempt=3)
-    assert "no retries allowed" in reason(attempt=1, max_retries=0)
+    assert "max_retries is 0" in reason(attempt=1, max_retries=0)
     assert "deadline" in reason(time_left=0.2)
 
 
 def test_what_no_retry_mends_is_not_retried() -> None:
     for safe, (status, sent) in itertools.product((True, False), [(None, True), (None, False), (503, True)]):
         decision = decide(
-            safe=safe,
+            idempotent=safe,
             outcome=classify(status, sent=sent),
             status_code=status,
             attempt=1,
@@ -106,7 +106,7 @@ def test_what_no_retry_mends_is_not_retried() -> None:
     left=st.none() | st.floats(-1e3, 1e6),
     jitter=st.floats(0, 1),
 )
-def test_an_unsafe_call_is_repeated_only_if_nothing_was_sent(
+def test_a_request_that_is_not_idempotent_is_retried_only_if_nothing_was_sent(
     status: int | None,
     sent: bool,
     attempt: int,
@@ -116,7 +116,7 @@ def test_an_unsafe_call_is_repeated_only_if_nothing_was_sent(
     jitter: float,
 ) -> None:
     decision = decide(
-        safe=False,
+        idempotent=False,
         outcome=classify(status, sent=sent),
         status_code=status,
         attempt=attempt,
@@ -125,12 +125,12 @@ def test_an_unsafe_call_is_repeated_only_if_nothing_was_sent(
         time_left=left,
         jitter=jitter,
     )
-    if decision.repeat:
+    if decision.retry:
         assert status is None
         assert not sent
         assert attempt <= retries
     assert 0 <= decision.wait <= 60
-    assert left is None or not decision.repeat or decision.wait < left
+    assert left is None or not decision.retry or decision.wait < left
 
 
 @given(attempt=st.integers(1, 10**6), jitter=st.floats(0, 1))

@@ -422,7 +422,7 @@ def test_a_report_that_breaks_off(mode: Mode) -> None:
     assert outcome.rows == [sid(number) for number in range(60)]
     assert outcome.error is not None
     assert outcome.error.startswith(IncompleteResultError.__name__)
-    assert "an empty page at row 60 of 100" in outcome.error
+    assert "the page at row 60 is empty, but the total is 100" in outcome.error
 
 
 def test_a_closed_client() -> None:
@@ -435,7 +435,7 @@ def test_a_closed_client() -> None:
 
 @pytest.mark.parametrize("ahead", [None, 1, 4])
 @pytest.mark.parametrize("mode", MODES)
-def test_signs_of_change_are_told_with_their_place_and_nothing_is_repaired(mode: Mode, ahead: int | None) -> None:
+def test_signs_of_change_are_reported_with_their_offset_and_nothing_is_repaired(mode: Mode, ahead: int | None) -> None:
     def page(asked: Asked) -> tuple[int, dict[str, Any]]:
         # Two rows were added in front after the first page: the second page begins with the end of the first.
         first = asked.offset - 2 if asked.offset else 0
@@ -445,8 +445,8 @@ def test_signs_of_change_are_told_with_their_place_and_nothing_is_repaired(mode:
 
     outcome = read(mode, Server(page), ahead)
     assert outcome.warnings == [
-        "the total changed from 30 to 32: at row 10; rows may be missing or duplicated",
-        f"{sid(8)}, {sid(9)} also came on the previous page: at row 10; rows may be missing or duplicated",
+        "at row 10, the total changed from 30 to 32; rows may be missing or duplicated",
+        f"at row 10, {sid(8)}, {sid(9)} also came on the previous page; rows may be missing or duplicated",
     ]
     numbers = [*range(10), *range(8, 30)]
     assert outcome.rows == [sid(number) for number in numbers]
@@ -459,7 +459,7 @@ def test_a_warning_points_to_the_line_that_reads() -> None:
         pager = clients(server).reports.service_distribution()
         with (
             pytest.warns(ReportWarning, match="from 30 to 31") as seen,
-            pytest.raises(IncompleteResultError, match="an empty page at row 30 of 31"),
+            pytest.raises(IncompleteResultError, match="the page at row 30 is empty, but the total is 31"),
         ):
             for _ in pager if ahead is None else pager.prefetch(ahead):
                 pass
@@ -472,16 +472,18 @@ def test_many_repeated_rows_are_counted() -> None:
         # The second page has the rows of the first, and one more.
         return 200, {"results": [{"sid": sid(n)} for n in range(6 if asked.offset else 5)], "total": 11, "next": None}
 
-    with pytest.warns(ReportWarning, match=f"^{sid(0)}, {sid(1)}, {sid(2)} and 2 more also came on the previous page"):
+    with pytest.warns(
+        ReportWarning, match=f"^at row 5, {sid(0)}, {sid(1)}, {sid(2)} and 2 more also came on the previous page"
+    ):
         assert len(clients(Server(page)).reports.service_distribution().collect()) == 11
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_server_that_ignores_the_offset_and_tells_no_total(mode: Mode) -> None:
+def test_a_server_that_ignores_the_offset_and_announces_no_total(mode: Mode) -> None:
     server = Server(lambda asked: (200, {"results": [{"sid": sid(n)} for n in range(5)]}))
     outcome = read(mode, server, None)
     assert outcome.error is not None
-    assert "the page at row 5 was received before: `offset` seems to be ignored" in outcome.error
+    assert "the page at row 5 was received before: the server seems to ignore `offset`" in outcome.error
     assert len(outcome.rows) == 5
 
 
@@ -531,7 +533,7 @@ def test_a_warning_that_is_an_error_loses_no_page(ahead: int | None) -> None:
         pager = client.reports.service_distribution()
         pages = (pager if ahead is None else pager.prefetch(ahead)).pages()
         assert [next(pages).offset for _ in range(2)] == [0, 10]
-        with pytest.raises(ReportWarning, match="the total changed from 30 to 31: at row 20"):
+        with pytest.raises(ReportWarning, match="at row 20, the total changed from 30 to 31"):
             next(pages)
         warnings.simplefilter("ignore")
         assert next(pages).offset == 20
@@ -568,9 +570,9 @@ def test_a_warning_in_code_that_belongs_to_no_module() -> None:
     with clients(server) as client, warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         pager = client.reports.service_distribution()
-        with pytest.raises(IncompleteResultError, match="an empty page at row 20 of 40"):
+        with pytest.raises(IncompleteResultError, match="the page at row 20 is empty, but the total is 40"):
             exec("for _ in pager: pass", {"pager": pager})
-    assert str(seen[0].message).startswith("the total changed from 20 to 30: at row 10")
+    assert str(seen[0].message).startswith("at row 10, the total changed from 20 to 30")
 
 
 @pytest.mark.parametrize("mode", MODES)

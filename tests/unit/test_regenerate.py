@@ -27,7 +27,7 @@ PING = """
       tags: [reports]
       summary: Ping
       x-capture: {page: https://example.invalid/ping, date: 2026-11-21, extent: guide, notes: [no page], unseen: [all]}
-      x-repeat: {class: safe, reason: it only reads}
+      x-idempotent: {value: true, reason: it only reads}
       responses:
         '204': {description: pong}
 """
@@ -117,7 +117,7 @@ def package_added(root: Path) -> None:
 
 
 def template_changed(root: Path) -> None:
-    edit(root / "openapi/templates/types.py.jinja", "how values are written and shown.", "how values are shown.")
+    edit(root / "openapi/templates/client.py.jinja", "without a facade.", "on its own.")
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def template_changed(root: Path) -> None:
         (file_edited, "smarterproctoring_client/sids.py", ['-    "ExamSid": "^EY[', '+    "ExamSid": "^EX[']),
         (file_deleted, "smarterproctoring_client/sids.py (missing)", ["+PATTERNS: dict[str, str] = {"]),
         (file_added, "smarterproctoring_client/models/added.py (not generated)", ["-A = 1"]),
-        (folder_deleted, "ispring_learn_client/calls.py (missing)", []),
+        (folder_deleted, "ispring_learn_client/client.py (missing)", []),
         (package_added, "old_client/__init__.py (not generated)", []),
-        (template_changed, "smarterproctoring_client/types.py", ["how values are shown."]),
+        (template_changed, "smarterproctoring_client/client.py", ["on its own."]),
     ],
 )
 def test_check_fails_with_a_diff_and_changes_nothing(
@@ -141,8 +141,8 @@ def test_check_fails_with_a_diff_and_changes_nothing(
     result = run(copy, "--check")
     assert result.returncode == 1, result.stderr
     assert f"\n  {named}\n" in result.stdout
-    assert result.stdout.startswith("generated/ is not what scripts/regenerate makes")
-    assert result.stdout.endswith("Run ./scripts/regenerate, and commit what it makes.\n")
+    assert result.stdout.startswith("generated/ is not what scripts/regenerate generates")
+    assert result.stdout.endswith("Run ./scripts/regenerate, and commit the result.\n")
     for line in lines:
         assert line in result.stdout
     assert len(result.stdout.splitlines()) < 180
@@ -160,7 +160,7 @@ def test_regenerating_mends_it(copy: Path, change: Callable[[Path], None]) -> No
 
 
 def template_broken(root: Path) -> None:
-    edit(root / "openapi/templates/types.py.jinja", "UNSET: Final", "{% if %}")
+    edit(root / "openapi/templates/client.py.jinja", "class Client:", "{% if %}")
 
 
 def template_wrong(root: Path) -> None:
@@ -179,8 +179,8 @@ def spec_gone(root: Path) -> None:
     (root / "openapi/ispring-learn.yaml").unlink()
 
 
-def no_x_repeat(root: Path) -> None:
-    edit(root / SPEC, "x-repeat:", "x-repeated:")
+def no_x_idempotent(root: Path) -> None:
+    edit(root / SPEC, "x-idempotent:", "x-idempotented:")
 
 
 def no_x_capture(root: Path) -> None:
@@ -204,12 +204,12 @@ def ruff_fails(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (template_broken, "types.py.jinja:"),
+        (template_broken, "client.py.jinja:"),
         (template_wrong, "ruff check failed on the generated code:"),
         (template_unknown, "nothing"),
         (spec_broken, "Error"),
         (spec_gone, "ispring-learn.yaml"),
-        (no_x_repeat, "has no x-repeat"),
+        (no_x_idempotent, "has no x-idempotent"),
         (no_x_capture, "has no x-capture"),
         (other_ruff, "is pinned in generator.yaml, and 0."),
         (other_generator, "openapi-python-client 7"),
@@ -277,7 +277,7 @@ def test_an_operation_that_no_client_reaches(copy: Path) -> None:
     assert "getPing (smarterproctoring_client) cannot be reached from each client" in result.stderr
     assert "\n    get_ping = operation(reports.get_ping.describe)\n" in result.stderr
     # Doing what it says is enough.
-    resources = copy / "facade/invigilate/_resources.py"
+    resources = copy / "facade/invigilate/smarterproctoring/resources.py"
     edit(
         resources,
         "    service_distribution = ",
@@ -287,7 +287,11 @@ def test_an_operation_that_no_client_reaches(copy: Path) -> None:
 
 
 def test_a_facade_that_cannot_be_imported_is_said_so(copy: Path) -> None:
-    edit(copy / "facade/invigilate/_resources.py", "reports.get_service_distribution.", "reports.get_something.")
+    edit(
+        copy / "facade/invigilate/smarterproctoring/resources.py",
+        "reports.get_service_distribution.",
+        "reports.get_something.",
+    )
     result = run(copy)
     assert result.returncode == 3
     assert "the facade cannot be imported" in result.stderr
@@ -296,11 +300,11 @@ def test_a_facade_that_cannot_be_imported_is_said_so(copy: Path) -> None:
 
 def test_the_golden_record_is_held_to_it(copy: Path) -> None:
     edit(copy / "tests/golden/nasty.yaml", "Used before it is defined", "Used before that")
-    edit(copy / "tests/golden/generated/nasty_client/types.py", "UNSET: Final", "UNSET_: Final")
+    edit(copy / "tests/golden/generated/nasty_client/client.py", "class Client:", "class Client_:")
     before = state(copy)
     result = run(copy, "--check", "--golden")
     assert result.returncode == 1
-    assert "\n  nasty_client/types.py\n" in result.stdout
+    assert "\n  nasty_client/client.py\n" in result.stdout
     assert state(copy) == before
 
 

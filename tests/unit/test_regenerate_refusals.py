@@ -11,8 +11,9 @@ import pytest
 import yaml
 from regenerator.__main__ import main
 
-from invigilate import ISpringLearn, SmarterProctoring, _clients
-from invigilate._auth import BearerCredentials, TokenCredentials
+import invigilate
+from invigilate import ISpringLearn, SmarterProctoring, ispring, smarterproctoring
+from invigilate._apis import APIS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +32,7 @@ GOOD: Node = {
                 "tags": ["things"],
                 "summary": "Put a thing",
                 "x-capture": {"page": "https://small.invalid/put", "date": "2026-11-21", "extent": "full"},
-                "x-repeat": {"class": "unsafe", "reason": "it writes"},
+                "x-idempotent": {"value": False, "reason": "it writes"},
                 "parameters": [
                     {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
                     {"name": "q", "in": "query", "schema": {"type": "string"}},
@@ -165,12 +166,12 @@ REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
         lambda document: document["components"]["schemas"]["Thing"].update(
             properties={"dateSent": {"type": "string"}, "date_sent": {"type": "string"}}
         ),
-        "another name beside it becomes date_sent in Python as well",
+        "dateSent: another name also becomes date_sent in Python",
     ),
-    "dateSent and date_sent in a query": (named("dateSent", "date_sent"), "another name beside it becomes date_sent"),
+    "dateSent and date_sent in a query": (named("dateSent", "date_sent"), "another name also becomes date_sent"),
     "two names without letters": (named("$", "@"), "same Python identifier"),
     "one operationId twice": (twice, "operationId used twice: putThing"),
-    "two operationIds that read alike": (nearly_twice, "two operations are called put_thing"),
+    "two operationIds that read alike": (nearly_twice, "two operations are named put_thing"),
     "a multipart body": (body("multipart/form-data"), "the content type multipart/form-data is not supported"),
     "two kinds of body": (body("application/xml"), "exactly one content type of the body is supported"),
     "an array as body": (body("application/json", {"type": "array", "items": REF}), "the body must be an object"),
@@ -199,16 +200,16 @@ REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
     ),
     "an option that no client has": (
         query(client="instal_sid"),
-        "paths./things/{id}.put.parameters[1]: x-client-default is an option of the clients: account_url, install_sid",
+        "paths./things/{id}.put.parameters[1]: x-client-default must be one of account_url, install_sid",
     ),
     "a misspelled member": (
         member({"type": "string", "x-senstive": True}),
-        "components.schemas.Thing.properties.b: x-senstive is not known",
+        "components.schemas.Thing.properties.b: unknown extension x-senstive",
     ),
-    "half sensitive": (member({"type": "string", "x-sensitive": "yes"}), "x-sensitive is true, or is left out"),
+    "half sensitive": (member({"type": "string", "x-sensitive": "yes"}), "x-sensitive must be true or omitted"),
     "another x-argument": (
         member({"type": "string", "x-argument": "commaseparated"}),
-        "x-argument is one of comma-separated, timestamp",
+        "x-argument must be one of comma-separated, timestamp",
     ),
     "OpenAPI 3.0": (older, "openapi: expected 3.1.x, got 3.0.3"),
     "a draft with a remark": (
@@ -219,22 +220,28 @@ REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
     "an unknown type": (query({"type": "file"}), "the type 'file' is not supported"),
     "two successes": (
         answers({"200": {"description": "a"}, "202": {"description": "b"}}),
-        "more than one successful answer",
+        "more than one success response",
     ),
-    "no success": (answers({"400": {"description": "no"}}), "no successful answer is documented"),
-    "an answer of text/plain": (
+    "no success": (answers({"400": {"description": "no"}}), "no success response is documented"),
+    "a response of text/plain": (
         answer({"type": "string"}, "text/plain"),
-        "only application/json answers are supported",
+        "only application/json responses are supported",
     ),
-    "an answer that may be null": (answer({"anyOf": [REF, {"type": "null"}]}), "an answer of several types"),
-    "an answer of two types": (answer({"type": ["string", "object"]}), "an answer of several types"),
-    "no x-repeat": (without("x-repeat"), "PUT /things/{id} has no x-repeat"),
-    "half an x-repeat": (having(**{"x-repeat": {"class": "safe"}}), "x-repeat needs class (safe or unsafe) and reason"),
-    "another x-repeat": (having(**{"x-repeat": {"class": "maybe", "reason": "x"}}), "x-repeat needs class"),
+    "a response that may be null": (
+        answer({"anyOf": [REF, {"type": "null"}]}),
+        "a response of several types is not supported",
+    ),
+    "a response of two types": (answer({"type": ["string", "object"]}), "a response of several types is not supported"),
+    "no x-idempotent": (without("x-idempotent"), "PUT /things/{id} has no x-idempotent"),
+    "half an x-idempotent": (
+        having(**{"x-idempotent": {"value": True}}),
+        "x-idempotent needs value (true or false) and reason",
+    ),
+    "another x-idempotent": (having(**{"x-idempotent": {"value": "maybe", "reason": "x"}}), "x-idempotent needs value"),
     "no x-capture": (without("x-capture"), "PUT /things/{id} has no x-capture"),
     "half an x-capture": (
         having(**{"x-capture": {"page": "x", "date": "y"}}),
-        "PUT /things/{id}: x-capture: page must be an https address; date must be a day, as 2026-11-21; extent must be",
+        "x-capture: page must be an https URL; date must be a day, such as 2026-11-21; extent must be",
     ),
     "a partial page without what was not seen": (
         having(
@@ -247,7 +254,7 @@ REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
                 }
             }
         ),
-        "unseen must be there, since extent is partial",
+        "unseen is required if extent is partial",
     ),
     "a draft that nobody finished": (
         having(description="TODO"),
@@ -255,16 +262,16 @@ REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
     ),
     "no operationId": (without("operationId"), "PUT /things/{id} has no operationId"),
     "two tags": (having(tags=["a", "b"]), "exactly one tag names the resource"),
-    "servers of an operation": (having(servers=[{"url": "https://else.invalid"}]), "servers of its own"),
-    "another security": (having(security=[{"other": []}]), "a security of its own is not supported"),
+    "servers of an operation": (having(servers=[{"url": "https://else.invalid"}]), "servers of an operation"),
+    "another security": (having(security=[{"other": []}]), "the security of an operation must be that of the document"),
     "another security scheme": (another_scheme, "the security scheme token is not supported"),
     "a path parameter that is not described": (no_path_parameter, "Path parameters do not match with path"),
     "a path that needs encoding": (moved('/odd"/{id}'), "the path has characters that must be percent-encoded"),
     "a path in braces": (moved("/{{ 7 * 7 }}/{id}"), "the path has characters that must be percent-encoded"),
-    "a pattern of another language": (member({"type": "string", "pattern": "\\p{L}+"}), "is none of Python"),
-    "a model called Response": (called("Response"), "Response: the name is taken by the generated code"),
-    "a model called Literal": (called("Literal"), "Literal: the name is taken by the generated code"),
-    "two models in one file": (called("HTTPError", "HttpError"), "both models would stand in models/http_error.py"),
+    "a pattern of another language": (member({"type": "string", "pattern": "\\p{L}+"}), "is not valid in Python"),
+    "a model called Response": (called("Response"), "Response: generated code uses this name"),
+    "a model called Literal": (called("Literal"), "Literal: generated code uses this name"),
+    "two models in one file": (called("HTTPError", "HttpError"), "both models would be in models/http_error.py"),
     "two models of one name": (called("thing"), "duplicate models"),
     "a reference that leads nowhere": (member({"$ref": "#/components/schemas/Gone"}), "Gone"),
     "a reference to another document": (query({"$ref": "other.yaml#/Thing"}), "cannot follow the reference other.yaml"),
@@ -301,9 +308,9 @@ def test_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a: 1\nb: 2\na: 3\n", "small.yaml:3: the key 'a' stands twice"),
+        ("a: 1\nb: 2\na: 3\n", "small.yaml:3: duplicate key 'a'"),
         ("openapi: 3.1.0\npaths: {200: {}}\n", "the key 200 needs quotes"),
-        ("- a\n", "holds no OpenAPI document"),
+        ("- a\n", "is not an OpenAPI document"),
         ("a: [\n", "Error"),
         ("openapi: 3.1.0\n", ""),
     ],
@@ -334,23 +341,25 @@ def test_packages_that_cannot_be_imported(name: str, tmp_path: Path, capsys: pyt
 
 
 def test_the_clients_have_the_options_that_the_specs_may_name() -> None:
-    settings = yaml.safe_load((ROOT / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
-    with SmarterProctoring("token", install_sid=f"AI{'0' * 32}") as proctoring, ISpringLearn("token") as ispring:
-        # Private, since callers need no list of them.
-        known = {*proctoring._defaults, *ispring._defaults}
-    assert known == set(settings["client-defaults"])
+    for api in APIS:
+        for name in api.clients:
+            client = getattr(invigilate, name)("token")
+            # Private, since callers need no list of them.
+            assert set(client._defaults) == set(api.defaults)
 
 
-def test_addresses_and_headers_of_the_clients_are_those_of_the_specs() -> None:
+def test_urls_and_headers_of_the_clients_are_those_of_the_specs() -> None:
     # The facade has them by hand, so that importing it reads no specification.
-    proctoring, ispring = (
+    proctoring, learn = (
         yaml.safe_load((ROOT / "openapi" / name).read_text(encoding="utf-8"))
         for name in ("smarterproctoring.yaml", "ispring-learn.yaml")
     )
-    assert list(_clients._SMARTERPROCTORING.values()) == [server["url"] for server in proctoring["servers"]]
-    assert ispring["servers"][0]["url"] == _clients._ISPRING
+    assert list(smarterproctoring.client.BASE_URLS.values()) == [server["url"] for server in proctoring["servers"]]
+    assert learn["servers"][0]["url"] == ispring.client.BASE_URL
     (token,) = proctoring["components"]["securitySchemes"].values()
-    assert (token["type"], token["in"], TokenCredentials.header) == ("apiKey", "header", (token["name"], ""))
-    (bearer,) = ispring["components"]["securitySchemes"].values()
+    header = SmarterProctoring("token")._credentials.header
+    assert (token["type"], token["in"], header) == ("apiKey", "header", (token["name"], ""))
+    (bearer,) = learn["components"]["securitySchemes"].values()
     assert (bearer["type"], bearer["scheme"]) == ("http", "bearer")
-    assert BearerCredentials.header == ("Authorization", "Bearer ")
+    for client in (ISpringLearn("token"), ISpringLearn(client_id="id", client_secret="secret")):
+        assert client._credentials.header == ("Authorization", "Bearer ")

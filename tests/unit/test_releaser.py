@@ -12,6 +12,8 @@ from releaser.process import Failed, Refused, run
 from releaser.repository import checked_version
 from twine import repository, utils
 
+from invigilate._apis import APIS
+
 # ----------------------------------------------------------------------------------------------------------- changelog
 
 FIRST = (
@@ -46,7 +48,7 @@ def test_dating_twice_changes_nothing_and_keeps_the_date(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "version", "says"),
     [
-        (FIRST, "0.2.0", "nothing is known to have changed"),
+        (FIRST, "0.2.0", "no known changes"),
         (LATER, "0.1.0", r"text under \[Unreleased\] and under \[0.1.0\]"),
         (FIRST.replace("### Added\n\n- A.\n", ""), "0.1.0", "is empty"),
         (FIRST.replace("Unreleased", "Next"), "0.1.0", r"no section \[Unreleased\]"),
@@ -61,11 +63,11 @@ def test_what_cannot_be_dated(text: str, version: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("text", "version", "says"),
     [
-        (FIRST, "0.1.0", "no date: unreleased stands in its place"),
+        (FIRST, "0.1.0", "no date but unreleased"),
         (FIRST, "0.2.0", "no section [0.2.0]"),
-        (FIRST.replace(" - unreleased", ""), "0.1.0", "no date: nothing stands in its place"),
-        (FIRST.replace("unreleased", "2026-02-30"), "0.1.0", "no date: 2026-02-30 stands in its place"),
-        (FIRST.replace("unreleased", "20260304"), "0.1.0", "no date: 20260304"),
+        (FIRST.replace(" - unreleased", ""), "0.1.0", "no date but nothing"),
+        (FIRST.replace("unreleased", "2026-02-30"), "0.1.0", "no date but 2026-02-30"),
+        (FIRST.replace("unreleased", "20260304"), "0.1.0", "no date but 20260304"),
         (FIRST.replace("### Added\n\n- A.\n", ""), "0.1.0", "is empty"),
     ],
 )
@@ -170,10 +172,19 @@ def test_what_is_required_may_not_go_from_the_repository_either(tmp_path: Path) 
     assert found_problems("wheel", found, tmp_path, fewer) == ["missing: package/py.typed"]
 
 
+def test_a_rule_for_each_api() -> None:
+    text = "wheel {package}/py.typed required\nsdist openapi/{spec}.yaml required\nwheel a required\n"
+    wheel = archives.rules(text, "wheel", "x", APIS)
+    assert [rule.member for rule in wheel] == [*(f"{api.package}/py.typed" for api in APIS), "a"]
+    assert [rule.member for rule in archives.rules(text, "sdist", "x", APIS)] == [
+        f"openapi/{api.spec}.yaml" for api in APIS
+    ]
+
+
 def test_the_list_itself_is_well_formed() -> None:
     text = archives.CONTENTS.read_text(encoding="utf-8")
     for kind in ("sdist", "wheel"):
-        assert len(archives.rules(text, kind, "x.dist-info")) > 10
+        assert len(archives.rules(text, kind, "x.dist-info", APIS)) > 10
     with pytest.raises(Refused, match=r"contents\.txt:1: expected"):
         archives.rules("wheel only-two\n", "wheel", "x.dist-info")
 
@@ -186,11 +197,11 @@ def test_the_list_itself_is_well_formed() -> None:
     [
         ("https://a.example/", None, "go together"),
         (None, "https://a.example/simple/", "go together"),
-        ("https://me:secret@a.example/", "https://a.example/simple/", "--repository-url holds credentials"),
-        ("https://a.example/", "https://me@a.example/simple/", "--index-url holds credentials"),
-        ("http://a.example/", "https://a.example/simple/", "http is for this machine alone"),
-        ("a.example", "https://a.example/simple/", "--repository-url: an address like"),
-        ("file:///index", "https://a.example/simple/", "--repository-url: an address like"),
+        ("https://me:secret@a.example/", "https://a.example/simple/", "--repository-url contains credentials"),
+        ("https://a.example/", "https://me@a.example/simple/", "--index-url contains credentials"),
+        ("http://a.example/", "https://a.example/simple/", "http is only for this machine"),
+        ("a.example", "https://a.example/simple/", "--repository-url: expected a URL like"),
+        ("file:///index", "https://a.example/simple/", "--repository-url: expected a URL like"),
     ],
 )
 def test_where_nothing_is_uploaded_to(repository_url: str | None, index_url: str | None, says: str) -> None:
@@ -203,7 +214,7 @@ def test_where_nothing_is_uploaded_to(repository_url: str | None, index_url: str
 def test_what_trusts_publishers_takes_no_password(own: str) -> None:
     other = "https://a.example/simple/"
     for pair in ((own, other), (other, own), (own.upper(), other)):
-        with pytest.raises(Refused, match="is uploaded to with trusted publishing only"):
+        with pytest.raises(Refused, match="accepts uploads with trusted publishing only"):
             index.target(*pair)
 
 
@@ -273,9 +284,9 @@ def test_what_is_still_to_be_uploaded(tmp_path: Path) -> None:
     assert index.missing(built, there) == []
     with pytest.raises(Refused, match="with other bytes: choose another version"):
         index.missing(built, {**there, wheel.name: "0" * 64})
-    with pytest.raises(Refused, match="without saying its hash"):
+    with pytest.raises(Refused, match="without a hash"):
         index.missing(built, {wheel.name: None})
-    with pytest.raises(Refused, match=r"has p-1\.0\.0-cp311-cp311-linux\.whl, which this build did not make"):
+    with pytest.raises(Refused, match=r"has p-1\.0\.0-cp311-cp311-linux\.whl, not from this build"):
         index.missing(built, {**there, "p-1.0.0-cp311-cp311-linux.whl": "0" * 64})
 
 
@@ -330,15 +341,15 @@ def test_a_record_that_is_none(tmp_path: Path, text: str) -> None:
 
 def test_the_first_example_is_the_one_with_its_output_below() -> None:
     page = "```console\nx\n```\n\n```python\na = 1\n```\n\ntext\n\n```python\nprint(1)\n```\n\n```text\n1\n```\n"
-    with pytest.raises(Refused, match="no example"):
+    with pytest.raises(Refused, match="no Python example"):
         installation.first_example(page.replace("```text", "```"))
     assert installation.first_example(page) == ("print(1)\n", "1\n")
 
 
 def test_a_failing_program_shows_its_last_lines(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match=r"(?s)sh -c .*ended with code 7:\n  one\n  two"):
+    with pytest.raises(Failed, match=r"(?s)sh -c .*failed with exit code 7:\n  one\n  two"):
         run("sh", "-c", "echo one; echo two >&2; exit 7", cwd=tmp_path)
     with pytest.raises(Failed, match="cannot be run"):
         run("no-such-program", cwd=tmp_path)
-    with pytest.raises(Failed, match=r"did not end within 0 s"):
+    with pytest.raises(Failed, match=r"timed out after 0 s"):
         run("sleep", "60", cwd=tmp_path, timeout=0.1)

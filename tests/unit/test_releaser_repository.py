@@ -24,6 +24,9 @@ classifiers = [
     "Programming Language :: Python :: 3.11",
     "Programming Language :: Python :: 3.14",
 ]
+
+[tool.hatch.metadata.hooks.custom]
+repository = "https://github.com/owner/p"
 """
 
 
@@ -98,17 +101,17 @@ def test_a_folder_that_is_no_repository_of_its_own(repository: Repository, tmp_p
     with pytest.raises(Refused, match="not the top of its git repository"):
         Repository(repository.root / "facade").check_is_top()
     (tmp_path / "elsewhere").mkdir()
-    with pytest.raises(Refused, match="no git repository with a commit"):
+    with pytest.raises(Refused, match="not a git repository with a commit"):
         Repository(tmp_path / "elsewhere").check_is_top()
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "elsewhere")], check=True)
-    with pytest.raises(Refused, match="no git repository with a commit"):
+    with pytest.raises(Refused, match="not a git repository with a commit"):
         Repository(tmp_path / "elsewhere").check_is_top()
 
 
 @pytest.mark.parametrize("text", ["", "__version__ = '0.1.0'\n", '__version__ = "0.1"\n', '__version__ = "x"\n'])
 def test_a_version_file_that_names_no_version(repository: Repository, text: str) -> None:
     (repository.root / "facade" / "invigilate" / "_version.py").write_text(text)
-    with pytest.raises(Refused, match=r"_version\.py: a|_version\.py: 'x' is no version"):
+    with pytest.raises(Refused, match=r"_version\.py: expected a |_version\.py: 'x' is not a version"):
         assert repository.version
 
 
@@ -119,10 +122,19 @@ def test_the_first_release_is_prepared_and_ready(repository: Repository) -> None
         "tests/released/0.1.0/surface.json"
     ]
     assert "## [0.1.0] - 2026-03-04\n\n- A.\n" in content(repository)["CHANGELOG.md"]
-    assert unready(repository) == ["2 files differ from the commit, among them CHANGELOG.md"]
+    assert unready(repository) == ["2 files differ from the commit, including CHANGELOG.md"]
     commit(repository)
     assert unready(repository) == []
     assert repository.records() == [Version("0.1.0")]
+
+
+def test_a_release_links_to_the_repository_that_it_is_made_in(repository: Repository) -> None:
+    commit(repository)
+    here = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "owner/p"}
+    links = "the links of the release would lead to https://github.com/owner/p"
+    assert not [line for line in unready(repository, here) if line.startswith(links)]
+    (line,) = [line for line in unready(repository, {**here, "GITHUB_REPOSITORY": "fork/p"}) if links in line]
+    assert line.endswith("but this repository is https://github.com/fork/p")
 
 
 @pytest.mark.parametrize("at", ["the record", "the changelog"])
@@ -167,7 +179,7 @@ def test_what_is_compared_with_what(repository: Repository, monkeypatch: pytest.
     assert (asked, repository.version) == (["0.1.0"], "0.1.1")
     # What changed meanwhile can raise it before it is released; what was prepared is then in the way.
     asked = reports(monkeypatch, "0.2.0")
-    with pytest.raises(Refused, match=r"0\.1\.1 is prepared and has no tag here, and 0\.2\.0 is to be prepared"):
+    with pytest.raises(Refused, match=r"0\.1\.1 is prepared and has no tag here, so 0\.2\.0 cannot be prepared"):
         preparation.prepare(repository, None, None)
     repository.git("checkout", "--quiet", "--", ".")
     repository.git("clean", "--quiet", "-d", "--force", "tests")
@@ -180,7 +192,7 @@ def test_what_is_compared_with_what(repository: Repository, monkeypatch: pytest.
     [
         ("0.1.1", None, "0.1.1 cannot follow 0.1.0: these changes need 0.2.0 or later"),
         ("0.1.0", None, "v0.1.0 is the tag of another commit: that version is released"),
-        ("v0.2.0", None, "--version: a version like"),
+        ("v0.2.0", None, "--version: expected a version like"),
     ],
 )
 def test_what_is_not_prepared(
@@ -235,7 +247,7 @@ def test_what_was_released_is_not_recorded_anew(
     (repository.root / "tests" / "released" / "0.1.0" / "surface.json").write_text("of another tree")
     commit(repository)
     reports(monkeypatch, "0.1.1")
-    with pytest.raises(Refused, match=r"tests/released/0\.1\.0 is not what v0\.1\.0 has"):
+    with pytest.raises(Refused, match=r"tests/released/0\.1\.0 differs from that in v0\.1\.0"):
         preparation.prepare(repository, wanted, None)
 
 
@@ -244,7 +256,7 @@ def test_a_record_that_is_missing_or_another_one(repository: Repository) -> None
     preparation.prepare(repository, None, None)
     assert surface.record_problem(repository, "0.1.0") is None
     (repository.root / "tests" / "released" / "0.1.0" / "surface.json").write_text("another")
-    assert str(surface.record_problem(repository, "0.1.0")).endswith("is not the record of this tree: surface.json")
+    assert str(surface.record_problem(repository, "0.1.0")).endswith("does not match this tree: surface.json")
 
 
 @pytest.mark.parametrize(
@@ -276,7 +288,7 @@ def test_every_message_on_the_page_is_one_that_the_command_gives() -> None:
     messages = re.findall(r"^\| `([^`]+)` \|", refused, re.MULTILINE)
     assert len(messages) > 20
     assert [message for message in messages if message not in SOURCES] == []
-    assert "is there already, byte for byte: done" in SOURCES
+    assert "is already there, byte for byte: done" in SOURCES
 
 
 def test_every_option_and_variable_is_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:

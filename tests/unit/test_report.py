@@ -40,7 +40,7 @@ def document() -> Node:
                     "tags": ["books"],
                     "summary": "Get a book",
                     "x-capture": capture,
-                    "x-repeat": {"class": "safe", "reason": "it reads"},
+                    "x-idempotent": {"value": True, "reason": "it reads"},
                     "parameters": [shop, book, kind, most],
                     "responses": {"200": {"description": "the book", "content": answer}},
                 }
@@ -51,7 +51,7 @@ def document() -> Node:
                     "tags": ["books"],
                     "summary": "List books",
                     "x-capture": capture,
-                    "x-repeat": {"class": "unsafe", "reason": "it is counted"},
+                    "x-idempotent": {"value": False, "reason": "it is counted"},
                     "requestBody": {"required": True, "content": body},
                     "responses": {"200": {"description": "the books", "content": answer}},
                 }
@@ -118,12 +118,15 @@ def rename(node: Node, old: str, new: str) -> None:
     node.update(kept)
 
 
+BY_OFFSET = {"type": "offset", "parameters": {"offset": "offset"}, "fields": {"rows": "results"}}
+
+
 def query(name: str, required: bool = False) -> Node:
     return {"name": name, "in": "query", "required": required, "schema": {"type": "string"}}
 
 
-def repeat(node: Node, path: str, method: str, kind: str) -> None:
-    node["paths"][path][method]["x-repeat"]["class"] = kind
+def idempotent(node: Node, path: str, method: str, value: bool) -> None:
+    node["paths"][path][method]["x-idempotent"]["value"] = value
 
 
 def path_parameter_renamed(node: Node) -> None:
@@ -169,15 +172,15 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "field of an argument optional": (
         lambda n: schema(n, "Search")["properties"]["range"].update(required=[]),
-        ("changed", "field", "SearchRange.from_", False, "left out"),
+        ("changed", "field", "SearchRange.from_", False, "omitted"),
     ),
     "enum value of an argument added": (
         lambda n: get(n)["parameters"][2]["schema"]["enum"].append("rare"),
-        ("added", "enum value", "client.books.get(kind=)", False, "still is"),
+        ("added", "enum value", "client.books.get(kind=)", False, "still are"),
     ),
     "enum value of an argument removed": (
         lambda n: get(n)["parameters"][2]["schema"]["enum"].remove("old"),
-        ("removed", "enum value", "client.books.get(kind=)", True, "refused"),
+        ("removed", "enum value", "client.books.get(kind=)", True, "rejected"),
     ),
     "enum of an argument dropped": (
         lambda n: get(n)["parameters"][2]["schema"].pop("enum"),
@@ -185,7 +188,7 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "enum of an argument introduced": (
         lambda n: properties(n, "Search")["text"].update(enum=["a"]),
-        ("changed", "enum value", "client.books.list(text=)", True, "refused"),
+        ("changed", "enum value", "client.books.list(text=)", True, "rejected"),
     ),
     "enum value of an answer added": (
         lambda n: properties(n, "Book")["state"]["enum"].append("lost"),
@@ -217,18 +220,18 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "field of an argument required": (
         lambda n: properties(n, "Search")["range"].update(required=["from", "to"]),
-        ("changed", "field", "SearchRange.to", True, "TypeError, and a mapping without it InvalidArgumentError"),
+        ("changed", "field", "SearchRange.to", True, "TypeError, and mappings InvalidArgumentError"),
     ),
     "required field of an argument added": (
         lambda n: (
             properties(n, "Search")["range"].update(required=["from", "by"])
             or properties(n, "Search")["range"]["properties"].update(by={"type": "string"})
         ),
-        ("added", "field", "SearchRange.by", True, "refused"),
+        ("added", "field", "SearchRange.by", True, "rejected"),
     ),
     "pattern narrowed": (
         lambda n: properties(n, "Search")["range"]["properties"]["from"].update(pattern="^[0-9]{1,9}$"),
-        ("changed", "field", "SearchRange.from_", True, "no longer takes"),
+        ("changed", "field", "SearchRange.from_", True, "no longer matches"),
     ),
     "pattern widened": (
         lambda n: properties(n, "Search")["range"]["properties"]["from"].update(pattern="^[0-9a-f]+$"),
@@ -236,7 +239,7 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "pattern dropped": (
         lambda n: properties(n, "Search")["range"]["properties"]["from"].pop("pattern"),
-        ("changed", "field", "SearchRange.from_", False, "any text"),
+        ("changed", "field", "SearchRange.from_", False, "any string"),
     ),
     "pattern that is not decided": (
         lambda n: properties(n, "Search")["range"]["properties"]["from"].update(pattern="^(?=.)[0-9]+$"),
@@ -244,19 +247,19 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "pattern in an answer": (
         lambda n: properties(n, "Book")["title"].update(pattern="^x$"),
-        ("changed", "field", "Book.title", False, "not checked in answers"),
+        ("changed", "field", "Book.title", False, "responses are not checked"),
     ),
     "SID narrowed": (
         lambda n: schema(n, "ShopSid").update(pattern="^SH[a-f]{4}$"),
-        ("changed", "sid", "ShopSid", True, "no longer takes"),
+        ("changed", "sid", "ShopSid", True, "no longer matches"),
     ),
     "SID added": (
         lambda n: n["components"]["schemas"].update(PenSid={"type": "string", "pattern": "^PE$"}),
-        ("added", "sid", "PenSid", False, "pattern of its own"),
+        ("added", "sid", "PenSid", False, "a new kind of SID"),
     ),
     "smallest value raised": (
         lambda n: get(n)["parameters"][3]["schema"].update(minimum=2),
-        ("changed", "parameter", "client.books.get(limit=)", True, "refused"),
+        ("changed", "parameter", "client.books.get(limit=)", True, "rejected"),
     ),
     "largest value raised": (
         lambda n: get(n)["parameters"][3]["schema"].update(maximum=500),
@@ -264,39 +267,43 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "another documented default": (
         lambda n: get(n)["parameters"][3]["schema"].update(default=25),
-        ("changed", "parameter", "client.books.get(limit=)", False, "never sent"),
+        ("changed", "parameter", "client.books.get(limit=)", False, "not sent unless set"),
     ),
     "no longer masked": (
         lambda n: properties(n, "Search")["secret"].pop("x-sensitive"),
-        ("changed", "parameter", "client.books.list(secret=)", False, "is shown in logs"),
+        ("changed", "parameter", "client.books.list(secret=)", False, "is now shown in logs"),
     ),
     "masked": (
         lambda n: properties(n, "Book")["title"].update({"x-sensitive": True}),
-        ("changed", "field", "Book.title", False, "is masked in logs"),
+        ("changed", "field", "Book.title", False, "is now masked in logs"),
     ),
     "safe to unsafe": (
-        lambda n: repeat(n, PATH, "get", "unsafe"),
+        lambda n: idempotent(n, PATH, "get", False),
         ("changed", "operation", "client.books.get()", True, "OutcomeUnknownError"),
     ),
     "unsafe to safe": (
-        lambda n: repeat(n, "/books", "post", "safe"),
+        lambda n: idempotent(n, "/books", "post", True),
         ("changed", "operation", "client.books.list()", True, "more than once"),
+    ),
+    "paged": (
+        lambda n: n["paths"]["/books"]["post"].update({"x-pagination": BY_OFFSET}),
+        ("changed", "operation", "client.books.list()", True, "another type"),
     ),
     "another path": (
         lambda n: n["paths"].update({"/volumes": n["paths"].pop("/books")}),
-        ("changed", "operation", "client.books.list()", False, "elsewhere"),
+        ("changed", "operation", "client.books.list()", False, "another URL"),
     ),
     "another operationId": (
         lambda n: n["paths"]["/books"]["post"].update(operationId="findBooks"),
-        ("renamed", "operation", "shop_client.api.books.list_books", True, "ImportError; no client has a call for it"),
+        ("renamed", "operation", "shop_client.api.books.list_books", True, "ImportError; no client has it yet"),
     ),
     "another tag": (
         lambda n: n["paths"]["/books"]["post"].update(tags=["shelves"]),
-        ("renamed", "operation", "shop_client.api.books.list_books", True, "call stays: client.books.list()"),
+        ("renamed", "operation", "shop_client.api.books.list_books", True, "call stays client.books.list()"),
     ),
     "parameter sent elsewhere": (
         lambda n: get(n)["parameters"][2].update({"in": "header"}),
-        ("changed", "parameter", "client.books.get(kind=)", False, "sent elsewhere; the call stays"),
+        ("changed", "parameter", "client.books.get(kind=)", False, "sent in another place; calls stay"),
     ),
     "parameter of the path renamed": (
         path_parameter_renamed,
@@ -304,11 +311,11 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "parameters of the path exchanged": (
         lambda n: rename(n["paths"], PATH, "/shops/{bookSid}/books/{shopSid}"),
-        ("changed", "operation", "client.books.get()", False, "sent elsewhere"),
+        ("changed", "operation", "client.books.get()", False, "another URL"),
     ),
     "another spelling of a field of an argument": (
         lambda n: rename(properties(n, "Search")["range"]["properties"], "to", "To"),
-        ("changed", "field", "SearchRange.to", True, "mappings that hold it by its old name are refused"),
+        ("changed", "field", "SearchRange.to", True, "mappings with its old name are rejected"),
     ),
     "another spelling of a field of an answer": (
         field_respelt,
@@ -316,27 +323,27 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "another status of success": (
         lambda n: rename(get(n)["responses"], "200", "201"),
-        ("changed", "specification", "getBook: the status of success", False, "any 2xx is a success"),
+        ("changed", "specification", "getBook: the success status", False, "any 2xx is a success"),
     ),
     "several values with commas": (
         lambda n: properties(n, "Search")["text"].update({"x-argument": "comma-separated"}),
-        ("changed", "parameter", "client.books.list(text=)", False, "stay as they are"),
+        ("changed", "parameter", "client.books.list(text=)", False, "stay the same"),
     ),
     "operation documented as deprecated": (
         lambda n: get(n).update(deprecated=True),
-        ("changed", "operation", "client.books.get()", False, "no warning"),
+        ("changed", "operation", "client.books.get()", False, "without a warning"),
     ),
     "parameter documented as deprecated": (
         lambda n: get(n)["parameters"][2].update(deprecated=True),
-        ("changed", "parameter", "client.books.get(kind=)", False, "no warning"),
+        ("changed", "parameter", "client.books.get(kind=)", False, "without a warning"),
     ),
     "field documented as deprecated": (
         lambda n: properties(n, "Book")["title"].update(deprecated=True),
-        ("changed", "field", "Book.title", False, "no warning"),
+        ("changed", "field", "Book.title", False, "without a warning"),
     ),
     "pattern of every line": (
         lambda n: properties(n, "Search")["text"].update(pattern=".*"),
-        ("changed", "parameter", "client.books.list(text=)", True, "several lines are refused"),
+        ("changed", "parameter", "client.books.list(text=)", True, "several lines are rejected"),
     ),
     "operation added": (
         lambda n: n["paths"].update(
@@ -350,7 +357,7 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "type that Python does not show": (
         lambda n: properties(n, "Book")["title"].update(type=["string", "null"]),
-        ("changed", "field", "Book.title", False, "stay as they are"),
+        ("changed", "field", "Book.title", False, "stay the same"),
     ),
     "text": (
         lambda n: properties(n, "Book")["title"].update(description="The title."),
@@ -362,11 +369,11 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
     ),
     "answer of an error": (
         lambda n: get(n)["responses"].update({"404": {"description": "none"}}),
-        ("added", "specification", "getBook: answer 404", False, "by their status"),
+        ("added", "specification", "getBook: response 404", False, "for their status"),
     ),
     "what nothing depends on": (
         lambda n: properties(n, "Book")["title"].update(maxLength=5),
-        ("added", "specification", "Book: title.maxLength", False, "does not depend"),
+        ("added", "specification", "Book: title.maxLength", False, "no effect"),
     ),
 }
 
@@ -397,46 +404,46 @@ def as_form(node: Node) -> None:
 
 FORM = "application/x-www-form-urlencoded"
 HEADLINES: dict[str, tuple[Callable[[Node], object], Callable[[Node], object], str]] = {
-    "another form of the body": (flat, as_form, f"`client.books.list()` was `application/json`, and is `{FORM}` now"),
+    "another form of the body": (flat, as_form, f"`client.books.list()` is now `{FORM}` (was `application/json`)"),
     "without the token": (
         secured,
         lambda n: get(n).update(security=[]),
-        "`client.books.get()` was sent with the token, and is sent without the token now",
+        "`client.books.get()` is now sent without the token (was sent with the token)",
     ),
     "place": (
         lambda n: None,
         lambda n: get(n)["parameters"][2].update({"in": "header"}),
-        "`client.books.get(kind=)` was sent in the query, and is sent as a header now",
+        "`client.books.get(kind=)` is now sent as a header (was sent in the query)",
     ),
     "documented name": (
         lambda n: None,
         lambda n: rename(properties(n, "Search")["range"]["properties"], "to", "To"),
-        "`SearchRange.to` was documented as `to`, and is documented as `To` now",
+        "`SearchRange.to` is now documented as `To` (was documented as `to`)",
     ),
     "pattern": (
         lambda n: None,
         lambda n: properties(n, "Search")["text"].update(pattern="^a$"),
-        "`client.books.list(text=)` was any text, and is text of the pattern `^a$` now",
+        "`client.books.list(text=)` is now string matching `^a$` (was any string)",
     ),
     "commas": (
         lambda n: None,
         lambda n: properties(n, "Search")["text"].update({"x-argument": "comma-separated"}),
-        "`client.books.list(text=)` was `string`, and is `comma-separated string` now",
+        "`client.books.list(text=)` is now `comma-separated string` (was `string`)",
     ),
     "required": (
         lambda n: None,
         lambda n: get(n)["parameters"][2].update(required=True),
-        "`client.books.get(kind=)` was optional, and is required now",
+        "`client.books.get(kind=)` is now required (was optional)",
     ),
     "status": (
         lambda n: None,
         lambda n: rename(get(n)["responses"], "200", "201"),
-        "`getBook: the status of success` was `200`, and is `201` now",
+        "`getBook: the success status` is now `201` (was `200`)",
     ),
     "deprecated": (
         lambda n: None,
         lambda n: get(n).update(deprecated=True),
-        "`client.books.get()` is documented as deprecated now",
+        "`client.books.get()` is now documented as deprecated",
     ),
     "no longer deprecated": (
         lambda n: get(n).update(deprecated=True),
@@ -470,12 +477,12 @@ def shared_time(node: Node) -> None:
     ("value", "reasons"),
     [
         # A time is a line of text, so that this pattern refuses none.
-        ({"type": "string", "pattern": ".*"}, ["the types that callers see stay as they are"]),
+        ({"type": "string", "pattern": ".*"}, ["the types in Python stay the same"]),
         (
             {"type": "string", "pattern": "^[0-9]+$"},
             [
-                "texts that were taken are refused unless they match the pattern",
-                "the types that callers see stay as they are",
+                "strings that were accepted are rejected unless they match the pattern",
+                "the types in Python stay the same",
             ],
         ),
     ],
@@ -495,10 +502,10 @@ def test_a_renamed_operation_whose_call_is_bound_anew() -> None:
     bound = {("shop_client", "get_book"): "client.books.get", ("shop_client", "find_books"): "client.books.list"}
     (change,) = SpecComparison(specifications[0], specifications[1], bound, BOUND).changes()
     assert versions.headline(change) == (
-        "shop_client.api.books.list_books is called shop_client.api.books.find_books now"
+        "shop_client.api.books.list_books was renamed to shop_client.api.books.find_books"
     )
     assert change.reason == (
-        "code that imports it from the generated package raises ImportError; the client's call stays: "
+        "code that imports it from the generated package raises ImportError; the client's call stays "
         "client.books.list()"
     )
 
@@ -507,10 +514,10 @@ def test_a_renamed_operation_whose_call_is_bound_anew() -> None:
     ("changes", "said"),
     [
         ([], "Nothing changed for callers."),
-        (["breaking"], "1 change, and it breaks callers."),
-        (["breaking", "breaking"], "2 changes, and each of them breaks callers."),
+        (["breaking"], "1 change, which breaks callers."),
+        (["breaking", "breaking"], "2 changes, each of which breaks callers."),
         (["breaking", "not"], "2 changes, 1 of which breaks callers."),
-        (["not", "not"], "2 changes; no caller breaks by them."),
+        (["not", "not"], "2 changes, which do not break callers."),
     ],
 )
 def test_the_summary(changes: list[str], said: str) -> None:
@@ -522,7 +529,7 @@ def test_the_summary(changes: list[str], said: str) -> None:
 
 def test_a_report_without_the_facade_says_so_first() -> None:
     report = Report("0.1.0", "0.1.0", "0.1.0", "0.1.1", (CHANGE,), "", (), "ImportError: no installs")
-    line = "The facade cannot be imported (ImportError: no installs), this report is incomplete."
+    line = "The facade cannot be imported (ImportError: no installs); this report is incomplete."
     assert rendering.as_text(report).splitlines()[0] == line
     assert rendering.as_markdown(report).splitlines()[0] == f"**{line}**"
     assert report.to_dict()["unimportable"] == "ImportError: no installs"
@@ -572,7 +579,7 @@ def buy(surface: Surface) -> Node:
 
 
 SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool, str]]] = {
-    "added": (lambda s: s.update({"shop.sell": signature()}), ("added", "shop.sell", False, "nothing that was goes")),
+    "added": (lambda s: s.update({"shop.sell": signature()}), ("added", "shop.sell", False, "nothing else changes")),
     "removed": (lambda s: s.pop("shop.buy"), ("removed", "shop.buy", True, "ImportError")),
     "member removed": (lambda s: s.pop("shop.Error.code"), ("removed", "shop.Error.code", True, "AttributeError")),
     "class removed with its members": (
@@ -599,11 +606,11 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
     ),
     "default added": (
         lambda s: buy(s)["parameters"][2].__setitem__(3, "''"),
-        ("changed", "shop.buy(c=)", False, "left out"),
+        ("changed", "shop.buy(c=)", False, "omitted"),
     ),
     "another default": (
         lambda s: buy(s)["parameters"][1].__setitem__(3, "2"),
-        ("changed", "shop.buy(b=)", True, "something else"),
+        ("changed", "shop.buy(b=)", True, "differently"),
     ),
     "keyword only": (
         lambda s: buy(s)["parameters"][1].__setitem__(1, "keyword-only"),
@@ -615,11 +622,11 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
     ),
     "takes less": (
         lambda s: buy(s)["parameters"][1].__setitem__(2, "Literal[1]"),
-        ("changed", "shop.buy(b=)", True, "no longer takes"),
+        ("changed", "shop.buy(b=)", True, "no longer accepts"),
     ),
     "order": (
         lambda s: buy(s)["parameters"].insert(0, buy(s)["parameters"].pop(1)),
-        ("changed", "shop.buy", True, "elsewhere"),
+        ("changed", "shop.buy", True, "other parameters"),
     ),
     "gives less": (
         lambda s: buy(s).update(returns="Literal['a']"),
@@ -658,7 +665,7 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
     ),
     "annotation of what it gives dropped": (
         lambda s: buy(s).update(returns=None),
-        ("changed", "shop.buy", True, "no longer know what it gives"),
+        ("changed", "shop.buy", True, "no longer know what it returns"),
     ),
     "annotation of an attribute dropped": (
         lambda s: s.update({"shop.Error.code": {"kind": "attribute", "value": "1"}}),
@@ -670,23 +677,23 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
     ),
     "of the class": (
         lambda s: s["shop.Base.handed"]["signatures"][0].update(method="static"),
-        ("changed", "shop.Base.handed", False, "as it was"),
+        ("changed", "shop.Base.handed", False, "still be called"),
     ),
     "an alias of another class": (
         lambda s: s["shop.errors.Error"].update(of="shop.Base"),
-        ("changed", "shop.errors.Error", True, "something else"),
+        ("changed", "shop.errors.Error", True, "another object"),
     ),
     "a class that is now the name of another": (
         lambda s: (s.pop("shop.Error.code"), s.update({"shop.Error": {"kind": "alias", "of": "shop.Base"}})),
-        ("changed", "shop.Error", True, "something else"),
+        ("changed", "shop.Error", True, "another object"),
     ),
     "anything that is a text now": (
         lambda s: s["shop.Base.tag"].update(type="str"),
-        ("changed", "shop.Base.tag", True, "hold code to this type"),
+        ("changed", "shop.Base.tag", True, "check it against this type"),
     ),
     "gives a text where it gave anything": (
         lambda s: s["shop.look"]["signatures"][0].update(returns="Mapping[str, str]"),
-        ("changed", "shop.look", True, "hold code to this type"),
+        ("changed", "shop.look", True, "check it against this type"),
     ),
     "deprecated": (
         lambda s: s["shop.buy"].update(deprecated="use sell"),
@@ -694,14 +701,14 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
     ),
     "no longer deprecated": (
         lambda s: s["shop.look"].pop("deprecated"),
-        ("deprecated", "shop.look", False, "no warning"),
+        ("deprecated", "shop.look", False, "no longer raises a warning"),
     ),
     "an argument by its old name as well": (
         lambda s: (
             buy(s)["parameters"][0].__setitem__(0, "thing"),
             s["shop.buy"].update(renamed={"a": ["thing", "1.2"]}),
         ),
-        ("deprecated", "shop.buy(a=)", False, "still taken"),
+        ("deprecated", "shop.buy(a=)", False, "still accepted"),
     ),
     "the old name of an argument removed": (
         lambda s: s["shop.look"].pop("renamed"),
@@ -709,7 +716,7 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
     ),
     "another kind of thing": (
         lambda s: s.update({"shop.Error.code": signature()}),
-        ("changed", "shop.Error.code", True, "another way"),
+        ("changed", "shop.Error.code", True, "differently"),
     ),
 }
 
@@ -789,7 +796,7 @@ def test_the_same_change_of_several_things_is_told_once() -> None:
 
 
 CHANGE = Change("changed", "surface", "shop.buy", False, "why")
-BREAKING = Change("removed", "parameter", "client.buy(a=)", True, "calls that give it raise TypeError", "a: str")
+BREAKING = Change("removed", "parameter", "client.buy(a=)", True, "calls that pass it raise TypeError", "a: str")
 DEPRECATED = Change("deprecated", "surface", "shop.buy", False, "it works as before", None, "use sell instead")
 ADDED = Change("added", "operation", "client.sell()", False, "a new call", None, "GET /sell")
 
@@ -822,17 +829,17 @@ def test_the_version_that_follows(base: str, changes: list[Change], expected: st
 
 
 def test_a_version_that_is_none() -> None:
-    with pytest.raises(ReportError, match=r"base: 'newest' is no version"):
+    with pytest.raises(ReportError, match=r"base: 'newest' is not a version"):
         versions.following("newest", [CHANGE])
 
 
 def test_the_changelog() -> None:
     quiet = Change("changed", "documentation", "Book", False, "title", quiet=True)
-    held = Change("no longer holds", "released types", "accepted.py:3", True, "mypy: no", "x")
+    held = Change("fails", "released types", "accepted.py:3", True, "mypy: no", "x")
     assert versions.changelog([BREAKING, held, ADDED, CHANGE, quiet]) == (
         "### Added\n\n- `client.sell()` is new: `GET /sell`.\n\n"
         "### Changed\n\n- `shop.buy`; why.\n\n"
-        "### Removed\n\n- **Breaking:** `client.buy(a=)` is gone; calls that give it raise TypeError.\n"
+        "### Removed\n\n- **Breaking:** `client.buy(a=)` was removed; calls that pass it raise TypeError.\n"
     )
     assert versions.changelog([DEPRECATED, ADDED, replace(DEPRECATED, was="use it", now=None)]) == (
         "### Added\n\n- `client.sell()` is new: `GET /sell`.\n\n"
@@ -844,8 +851,8 @@ def test_the_changelog() -> None:
     programs = [replace(held, name=f"p:{line}") for line in range(6)]
     section = versions.changelog([CHANGE, *programs])
     assert " ".join(section.split()) == (
-        "### Changed - `shop.buy`; why. - **Breaking:** programs that were right fail; say here which, and what they "
-        "have to change (`p:0`, `p:1`, `p:2`, `p:3` and 2 more)."
+        "### Changed - `shop.buy`; why. - **Breaking:** programs that worked now fail; write here which, and what to "
+        "change (`p:0`, `p:1`, `p:2`, `p:3` and 2 more)."
     )
     assert versions.changelog([replace(CHANGE, reason="it is so.")]) == "### Changed\n\n- `shop.buy`; it is so.\n"
 

@@ -18,9 +18,9 @@ from reporter.surface import Surface
 from tests.golden.reports.scripted import copy_tree, edit, regenerate
 
 ROOT = Path(__file__).resolve().parents[2]
-RESOURCES = "facade/invigilate/_resources.py"
-CLIENT = "facade/invigilate/_clients.py"
-SIDS = "facade/invigilate/sids.py"
+RESOURCES = "facade/invigilate/smarterproctoring/resources.py"
+CLIENT = "facade/invigilate/smarterproctoring/client.py"
+SIDS = "facade/invigilate/smarterproctoring/sids.py"
 MODEL = "generated/smarterproctoring_client/models/exam_session.py"
 USE = "use list instead of get, which is removed in 0.5"
 
@@ -54,7 +54,17 @@ def replaced(path: str, *pairs: tuple[str, str]) -> Callable[[Path], None]:
     return change
 
 
-IMPORT = ("from ._binding import", "from ._deprecation import deprecated, renamed_argument\nfrom ._binding import")
+IMPORT = (
+    "from invigilate._binding import",
+    "from invigilate._deprecation import deprecated, renamed_argument\nfrom invigilate._binding import",
+)
+
+
+def deprecation(name: str) -> tuple[str, str]:
+    first = "from invigilate._identifiers import"
+    return first, f"from invigilate._deprecation import {name}\n{first}"
+
+
 GET = "    get = operation(exam_sessions.get_exam_session.describe)\n"
 
 # An edit, and what comes of it: kind, name, whether it breaks callers.
@@ -80,7 +90,7 @@ CASES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, bool]]]] = {
         replaced(
             SIDS,
             ("def parse_sid(", f'@deprecated("{USE}")\ndef parse_sid('),
-            ("import re\n", "import re\nfrom ._deprecation import deprecated\n"),
+            deprecation("deprecated"),
         ),
         {("deprecated", "invigilate.parse_sid", False)},
     ),
@@ -88,32 +98,32 @@ CASES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, bool]]]] = {
         replaced(
             SIDS,
             (
-                "def parse_sid(text: str)",
-                '@renamed_argument("text", "given", removed_in="0.5")\ndef parse_sid(given: str)',
+                "def parse_sid(value: str)",
+                '@renamed_argument("value", "text", removed_in="0.5")\ndef parse_sid(text: str)',
             ),
-            ("import re\n", "import re\nfrom ._deprecation import renamed_argument\n"),
+            deprecation("renamed_argument"),
         ),
-        {("deprecated", "invigilate.parse_sid(text=)", False)},
+        {("deprecated", "invigilate.parse_sid(value=)", False)},
     ),
     "a function that has only an old name": (
         replaced(
             SIDS,
             ("def parse_sid(", "def read_sid("),
             ("__all__ = ", f'parse_sid = deprecated("{USE}")(read_sid)\n__all__ = '),
-            ("import re\n", "import re\nfrom ._deprecation import deprecated\n"),
+            deprecation("deprecated"),
         ),
         {("deprecated", "invigilate.parse_sid", False)},
     ),
     "a parameter that has no name": (
-        replaced(SIDS, ("def parse_sid(text: str)", "def parse_sid(text: str, /)")),
-        {("changed", "invigilate.parse_sid(text=)", True)},
+        replaced(SIDS, ("def parse_sid(value: str)", "def parse_sid(value: str, /)")),
+        {("changed", "invigilate.parse_sid(value=)", True)},
     ),
     "a parameter without an annotation": (
-        replaced(SIDS, ("def parse_sid(text: str)", "def parse_sid(text)")),
-        {("changed", "invigilate.parse_sid(text=)", True)},
+        replaced(SIDS, ("def parse_sid(value: str)", "def parse_sid(value)")),
+        {("changed", "invigilate.parse_sid(value=)", True)},
     ),
     "a function that says nothing of what it gives": (
-        replaced(SIDS, ("def parse_sid(text: str) -> Sid:", "def parse_sid(text: str):")),
+        replaced(SIDS, ("def parse_sid(value: str) -> SmarterProctoringSid:", "def parse_sid(value: str):")),
         {("changed", "invigilate.parse_sid", True)},
     ),
     "a method of the class that is none": (
@@ -123,7 +133,7 @@ CASES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, bool]]]] = {
     "a name that stands for another class": (
         replaced(
             "facade/invigilate/__init__.py",
-            ("from .sids import", "from .errors import BadRequestError as NotFoundError\nfrom .sids import"),
+            ("\nif TYPE_CHECKING:", "\nfrom .errors import BadRequestError as NotFoundError\n\nif TYPE_CHECKING:"),
         ),
         # The other name of the class that lost this one is told as well: whether it is the same class, no name says.
         {("changed", f"invigilate.{name}", True) for name in ("NotFoundError", "errors.NotFoundError")},
@@ -131,14 +141,13 @@ CASES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, bool]]]] = {
     "other defaults": (
         replaced(
             CLIENT,
-            ('= "production"', '= "development"'),
             ("verify: bool | str | ssl.SSLContext = True", "verify: bool | str | ssl.SSLContext = False"),
             ("check_sids: bool = True", "check_sids: bool = False"),
             ("max_retries: int = 2", "max_retries: int = 0"),
         ),
         {
             ("changed", f"invigilate.SmarterProctoring({name}=) and invigilate.AsyncSmarterProctoring({name}=)", True)
-            for name in ("environment", "verify", "check_sids", "max_retries")
+            for name in ("verify", "check_sids", "max_retries")
         },
     ),
 }
@@ -176,26 +185,27 @@ def test_changes_of_the_specifications_that_python_does_not_show(tmp_path: Path)
     smarter, ispring = (tree / "openapi" / name for name in ("smarterproctoring.yaml", "ispring-learn.yaml"))
     attachment = "\n    ExamAttachment:\n      type: object\n"
     edit(smarter, attachment, f"{attachment}      additionalProperties: true\n")
+    either = "        checklistId:\n          anyOf:\n            - type: string\n"
+    edit(ispring, f"{either}              format: uuid\n", either)
     regenerate(tree)
     record(tree, tmp_path / "kept", {})
     edit(smarter, f"{attachment}      additionalProperties: true\n", attachment)
     notes = "        notes:\n          type: string\n"
     edit(smarter, notes, f"{notes}          format: date-time\n", after="\n    ScheduleExamSessionBody:\n")
-    either = "        checklistId:\n          anyOf:\n            - type: string\n"
     edit(ispring, either, f"{either}              pattern: '^[0-9a-f-]{{36}}$'\n")
     regenerate(tree)
     report = make(tree, read(tmp_path / "kept"), checkers=())
     assert {(change.name, change.breaking, change.reason) for change in report.changes} == {
-        ("ExamAttachment", True, "members beyond the documented ones are refused"),
+        ("ExamAttachment", True, "undocumented properties are rejected"),
         (
             "client.exam_sessions.schedule(notes=)",
             True,
-            "texts that were taken are refused, unless each is the text of a time",
+            "strings that were accepted are rejected unless they are timestamps",
         ),
         (
             "ispring.job_training.list_session_results(checklist_id=)",
             True,
-            "texts that were taken are refused unless they match the pattern, where it is text",
+            "strings that were accepted are rejected unless they match the pattern, where it is a string",
         ),
     }
     assert report.following == "0.2.0"

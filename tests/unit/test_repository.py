@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions, requires, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,13 +106,55 @@ def test_every_requirement_is_pinned_and_hashed() -> None:
 
 def test_requirements_cover_what_the_project_declares() -> None:
     """The project is installed without its dependencies, so nothing else compares the two."""
-    from importlib.metadata import requires, version
-
-    from packaging.requirements import Requirement
-
     for text in requires("invigilate") or []:
         requirement = Requirement(text)
         assert version(requirement.name) in requirement.specifier, text
+
+
+def imported_distributions(folder: Path) -> dict[str, set[str]]:
+    """The distributions that the modules of a folder import, anywhere in them, and which modules do."""
+    own = {path.name for root in ("facade", "generated") for path in (ROOT / root).iterdir()}
+    own |= {Path(name).stem for name in own}
+    providers = packages_distributions()
+    found: dict[str, set[str]] = {}
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names = [node.module]
+            for name in {name.split(".")[0] for name in names} - own - sys.stdlib_module_names:
+                for provider in providers.get(name, [name]):
+                    found.setdefault(canonicalize_name(provider), set()).add(path.name)
+    return found
+
+
+# Imported, and not declared.
+ALREADY_THERE = {
+    "pytest": "only pytest loads its plugin",
+    "trio": "imported only by programs that run on it",
+    "typing-extensions": "imported only by type checkers, which bring its types",
+}
+
+
+def test_everything_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [text for extra in project["optional-dependencies"].values() for text in extra]
+    required, optional = (
+        {canonicalize_name(Requirement(text).name) for text in texts} for texts in (project["dependencies"], extras)
+    )
+    found = imported_distributions(ROOT / "facade")
+    undeclared = {name: modules for name, modules in found.items() if name not in required | optional}
+    assert undeclared.keys() == ALREADY_THERE.keys(), undeclared
+    # Whoever installs the SDK gets nothing that no module needs.
+    generated = imported_distributions(ROOT / "generated")
+    assert required - found.keys() - generated.keys() == set()
+
+
+def test_an_import_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        "import os, attr.validators\nfrom . import x\nfrom yaml import load\ndef f():\n    import nobody.knows\n"
+    )
+    assert imported_distributions(tmp_path) == {"attrs": {"a.py"}, "pyyaml": {"a.py"}, "nobody": {"a.py"}}
 
 
 def test_the_node_lock_file_has_hashes_and_no_addresses() -> None:

@@ -1,4 +1,4 @@
-"""Resource identifiers: only whole, well-formed ones pass, and nothing else is ever repeated in a message."""
+"""Resource identifiers: only whole, well-formed ones pass, and nothing else is ever shown in a message."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from invigilate import InvalidSidError, errors, parse_sid, sids, specs
-from invigilate.sids import ExamSessionSid, ExamSid, InstallSid, Sid
+from invigilate import InvalidSidError, errors, parse_sid, specs
+from invigilate._identifiers import Sid, describe_value
+from invigilate.smarterproctoring import sids
+from invigilate.smarterproctoring.sids import ExamSessionSid, ExamSid, InstallSid, SmarterProctoringSid
 from smarterproctoring_client.sids import PATTERNS
 from tests.support.fakes import (
     EXAM,
@@ -31,7 +33,7 @@ from tests.support.fakes import (
     update,
 )
 
-KINDS = sorted(Sid.__subclasses__(), key=lambda kind: kind.__name__)
+KINDS = sorted(SmarterProctoringSid.__subclasses__(), key=lambda kind: kind.__name__)
 DIGITS = st.text("0123456789abcdef", min_size=32, max_size=32)
 SHAPE = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
@@ -55,7 +57,7 @@ def test_the_classes_are_the_named_schemas_of_the_specification() -> None:
     assert len(wide) == 5
     documented = {name: pattern for name, pattern in documented.items() if name not in wide}
     assert {kind.__name__: kind.pattern for kind in KINDS} == documented
-    assert {name for name in sids.__all__ if name.endswith("Sid")} == {*documented, "Sid"}
+    assert {name for name in sids.__all__ if name.endswith("Sid")} == {*documented, "SmarterProctoringSid"}
 
 
 def test_no_two_kinds_share_a_prefix() -> None:
@@ -87,7 +89,7 @@ def test_a_sid_of_another_kind_is_refused_by_name(kind: type[Sid], other: type[S
     assert text in str(error)
     assert error.expected.startswith(("a ", "an "))
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", other.__name__.removesuffix("Sid")).lower()
-    assert f"{words} SID" in error.given
+    assert f"{words} SID" in error.passed
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_a_sid_of_another_kind_is_refused_by_name(kind: type[Sid], other: type[S
         [EXAM],
     ],
 )
-def test_the_whole_text_must_match(wrong: Any) -> None:
+def test_the_whole_string_must_match(wrong: Any) -> None:
     assert isinstance(refused(wrong), ValueError)
     with pytest.raises(errors.InvalidArgumentError):
         proctoring(Script(page([]))).reports.service_distribution(exam_sid=wrong)
@@ -127,7 +129,7 @@ def test_the_whole_text_must_match(wrong: Any) -> None:
 def test_parse_sid_refuses_what_is_of_no_documented_kind(wrong: Any) -> None:
     with pytest.raises(InvalidSidError) as caught:
         parse_sid(wrong)
-    assert caught.value.argument == "text"
+    assert caught.value.argument == "value"
     assert "AI" in caught.value.expected
     assert "US" in caught.value.expected
 
@@ -141,26 +143,26 @@ def test_parse_sid_refuses_what_is_of_no_documented_kind(wrong: Any) -> None:
         (f" {EXAM}", "white space around it"),
         (EXAM + "\n", "white space around it"),
         (OFFERING, f"a course offering SID, {OFFERING}"),
-        ("ZZ" + HEX, "ZZ names no documented kind"),
-        ("", "an empty text"),
-        ("4242 4242 4242 4242 4242", "a 24-character text"),
-        (5, "type int"),
+        ("ZZ" + HEX, "whose prefix ZZ is not of a documented kind"),
+        ("", "an empty string"),
+        ("4242 4242 4242 4242 4242", "a string of length 24"),
+        (5, "the number 5"),
         (None, "None"),
     ],
 )
-def test_the_message_says_what_was_given(wrong: Any, words: str) -> None:
+def test_the_message_says_what_was_passed(wrong: Any, words: str) -> None:
     error = refused(wrong)
     assert error.argument == "ExamSid"
     assert "EX and 32 of [a-f0-9]" in error.expected
-    assert words in error.given
-    assert str(error) == f"{error.argument}: expected {error.expected}, got {error.given}"
+    assert words in error.passed
+    assert str(error) == f"{error.argument}: expected {error.expected}, got {error.passed}"
     assert "\n" not in str(error)
 
 
 @given(text=st.text(min_size=4) | st.from_regex(r"[0-9]{13,19}", fullmatch=True) | st.emails())
-def test_only_what_has_the_shape_of_a_sid_is_repeated(text: str) -> None:
+def test_only_what_has_the_shape_of_a_sid_is_shown(text: str) -> None:
     assume(not SHAPE.fullmatch(text.strip()))
-    framework = str(refused("")) + "abcdefghij-character text EX and 31 hexadecimal digits"
+    framework = str(refused("")) + "a string of length 0123456789 EX and 31 hexadecimal digits"
     assume(text not in framework)
     assert text not in str(refused(text))
     assert text not in repr(refused(text))
@@ -204,7 +206,7 @@ class Odd(str):
 
 
 @pytest.mark.parametrize("given", [Exams.ALGEBRA, Odd(EXAM)])
-def test_subclasses_of_str_count_by_their_text(given: str) -> None:
+def test_subclasses_of_str_count_by_their_value(given: str) -> None:
     sid = ExamSid(given)
     assert sid == EXAM
     assert type(parse_sid(given)) is ExamSid
@@ -214,28 +216,36 @@ def test_subclasses_of_str_count_by_their_text(given: str) -> None:
     assert server.sent[0].query == [("examSid", EXAM)]
 
 
-def test_arguments_in_each_others_place_are_told_apart() -> None:
+def test_swapped_arguments_are_reported() -> None:
     with pytest.raises(InvalidSidError) as caught:
         schedule(proctoring(Script(page([]))), exam_sid=SESSION, session_sid=EXAM)
     assert "exam_sid" in str(caught.value)
     assert "session_sid" in str(caught.value)
-    assert "exchanged" in str(caught.value)
+    assert "seem to be swapped" in str(caught.value)
     assert SESSION in str(caught.value)
 
 
 def test_install_and_exam_in_each_others_place() -> None:
-    with pytest.raises(InvalidSidError, match="exchanged"):
+    with pytest.raises(InvalidSidError, match="seem to be swapped"):
         schedule(proctoring(Script(page([])), install_sid=EXAM), exam_sid=INSTALL)
+
+
+def test_swapped_arguments_after_another_wrong_one_say_what_is_expected() -> None:
+    with pytest.raises(InvalidSidError) as caught:
+        schedule(proctoring(Script(page([])), install_sid="x"), exam_sid=SESSION, session_sid=EXAM)
+    assert caught.value.argument == "exam_sid"
+    assert caught.value.expected == "an exam SID (EX and 32 of [a-f0-9])"
+    assert caught.value.hint == "exam_sid and session_sid seem to be swapped"
 
 
 def test_the_first_of_several_wrong_arguments_is_named() -> None:
     with pytest.raises(InvalidSidError) as caught:
         schedule(proctoring(Script(page([]))), exam_sid=OFFERING, session_sid="x")
     assert caught.value.argument == "exam_sid"
-    assert caught.value.given == f"a course offering SID, {OFFERING}"
+    assert caught.value.passed == f"a course offering SID, {OFFERING}"
 
 
-def test_answers_are_never_checked() -> None:
+def test_responses_are_never_checked() -> None:
     server = Script(page([{"sid": "not a sid"}], total=1))
     assert [row.sid for row in report(proctoring(server))] == ["not a sid"]
 
@@ -248,7 +258,7 @@ def test_nothing_is_sent_with_a_wrong_identifier() -> None:
     assert server.sent == []
 
 
-def test_typed_identifiers_go_wherever_texts_go() -> None:
+def test_typed_identifiers_go_wherever_strings_go() -> None:
     server = Script(page([]))
     client = proctoring(server, install_sid=InstallSid(INSTALL))
     schedule(client, exam_sid=ExamSid(EXAM), session_sid=ExamSessionSid(SESSION))
@@ -260,25 +270,25 @@ def test_the_error_is_part_of_the_tree() -> None:
     assert issubclass(InvalidSidError, errors.InvigilateError)
 
 
-@pytest.mark.parametrize("given", [5, EXAM.encode(), [EXAM]])
-def test_a_value_that_is_no_text_is_named_by_its_type(given: Any) -> None:
+@pytest.mark.parametrize("passed", [5.5j, EXAM.encode(), [EXAM]])
+def test_a_value_that_is_not_a_string_is_named_by_its_type(passed: Any) -> None:
     with pytest.raises(InvalidSidError) as caught:
-        schedule(proctoring(Script(page([]))), exam_sid=given)
+        schedule(proctoring(Script(page([]))), exam_sid=passed)
     assert "exam SID" in caught.value.expected
-    assert type(given).__name__ in caught.value.given
+    assert type(passed).__name__ in caught.value.passed
 
 
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (-1, "-1 of type int"),
-        (2.5, "2.5 of type float"),
+        (-1, "the number -1"),
+        (2.5, "the number 2.5"),
         (True, "a value of type bool"),
-        (4242424242424242, "a value of type int"),
-        (1000, "a value of type int"),
-        (float("nan"), "a value of type float"),
+        (4242424242424242, "a number"),
+        (1000, "a number"),
+        (float("nan"), "a number"),
         (None, "None"),
     ],
 )
-def test_small_numbers_are_repeated_and_others_are_not(value: Any, said: str) -> None:
-    assert sids.describe_given(value) == said
+def test_small_numbers_are_shown_and_others_are_not(value: Any, said: str) -> None:
+    assert describe_value(value) == said

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import httpx
@@ -15,11 +16,8 @@ from hypothesis import strategies as st
 
 from invigilate import SmarterProctoring
 from invigilate.errors import APIConnectionError, ResponseDecodeError
-from ispring_learn_client import calls as ispring_calls
-from smarterproctoring_client import calls
-from smarterproctoring_client.api.exam_sessions import get_exam_session
+from invigilate_runtime import UndecodableResponse, _decoding, load_json, read_json
 from smarterproctoring_client.api.installs import get_install_settings
-from smarterproctoring_client.calls import UndecodableAnswer, load_json, read_json
 from smarterproctoring_client.models import ServiceDistributionRow
 
 Loads = Callable[[bytes], Any]
@@ -179,32 +177,36 @@ def outcome(loads: Loads, content: bytes) -> tuple[str, ...]:
 
 @pytest.fixture(params=["with msgspec", "without msgspec"])
 def loads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Loads:
-    """The loader of the generated packages, chosen anew."""
-    monkeypatch.setattr(calls, "_loads", None)
+    """The loader of the runtime, chosen anew."""
+    # Not `cache_clear`, so that other tests keep what was chosen before.
+    monkeypatch.setattr(_decoding, "decoder", cache(_decoding.decoder.__wrapped__))
     if request.param == "without msgspec":
         monkeypatch.setitem(sys.modules, "msgspec", None)
         monkeypatch.setitem(sys.modules, "msgspec.json", None)
-    calls.load_json(b"1")
-    assert (vars(calls)["_loads"] is json.loads) == (request.param == "without msgspec")
-    return calls.load_json
+    load_json(b"1")
+    assert (_decoding.decoder() is json.loads) == (request.param == "without msgspec")
+    return load_json
 
 
 @pytest.mark.parametrize("content", NASTY, ids=lambda content: ascii(content[:40]))
-def test_nasty_texts_come_out_as_json_reads_them(loads: Loads, content: bytes) -> None:
+def test_nasty_content_comes_out_as_json_reads_it(loads: Loads, content: bytes) -> None:
     assert outcome(loads, content) == outcome(json.loads, content)
 
 
 @pytest.mark.parametrize("content", NASTY, ids=lambda content: ascii(content[:40]))
-def test_refused_texts_are_undecodable_answers_with_the_same_words(loads: Loads, content: bytes) -> None:
-    def words(decode: Loads) -> tuple[object, ...]:
+@pytest.mark.usefixtures("loads")
+def test_refused_content_is_undecodable_with_the_same_words(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def words() -> tuple[object, ...]:
         try:
-            return ("decoded", repr(read_json(content, decode)))
-        except UndecodableAnswer as error:
+            return ("decoded", repr(read_json(content)))
+        except UndecodableResponse as error:
             return ("refused", str(error), error.__context__)
 
-    # Without a context: another loader's words may quote the body.
-    assert words(loads) == words(json.loads)
-    assert words(loads)[2:] in {(), (None,)}
+    found = words()
+    monkeypatch.setattr(_decoding, "decoder", lambda: json.loads)
+    # Without a context: another decoder's words may quote the body.
+    assert found == words()
+    assert found[2:] in {(), (None,)}
 
 
 DIGITS = st.text("0123456789", min_size=1, max_size=60)
@@ -263,11 +265,6 @@ def test_any_bytes_come_out_as_json_reads_them(content: bytes) -> None:
     assert outcome(load_json, content) == outcome(json.loads, content)
 
 
-def test_both_packages_have_the_same_loader() -> None:
-    source = [vars(package)["load_json"].__code__.co_code for package in (calls, ispring_calls)]
-    assert source[0] == source[1]
-
-
 def test_rows_are_the_same_with_either_loader(loads: Loads) -> None:
     content = b'{"sid":"x","exam":{"n":18446744073709551616},"billable":null,"later":[1e400,"\\ud800"],"status":-0.0}'
     value = json.loads(content)
@@ -276,25 +273,13 @@ def test_rows_are_the_same_with_either_loader(loads: Loads) -> None:
     assert row.to_dict() == value
 
 
-def test_a_call_takes_a_loader_of_its_own() -> None:
-    call = get_exam_session.describe(exam_sid="x", session_sid="y")
-    seen: list[bytes] = []
-
-    def own(content: bytes) -> Any:
-        seen.append(content)
-        return {"sid": "own"}
-
-    assert call.decode(b"{}", own).sid == "own"
-    assert seen == [b"{}"]
-
-
 @pytest.mark.parametrize("absent", [True, False])
 def test_the_packages_work_where_msgspec_is_missing_and_import_it_late(absent: bool) -> None:
     program = (
         "import sys\n"
         f"if {absent}: sys.modules['msgspec'] = None\n"
         "import invigilate, smarterproctoring_client, ispring_learn_client\n"
-        "from smarterproctoring_client.calls import load_json\n"
+        "from invigilate_runtime import load_json\n"
         "from smarterproctoring_client.models import ServiceDistributionRow\n"
         "before = sys.modules.get('msgspec')\n"
         'row = ServiceDistributionRow.from_dict(load_json(b\'{"sid":"ES","billable":true}\'))\n'
@@ -305,7 +290,10 @@ def test_the_packages_work_where_msgspec_is_missing_and_import_it_late(absent: b
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"a":18446744073709551616', b"[]", b'"\xff"', b"[" * 100_000])
-def test_an_undecodable_answer_is_the_same_error_with_the_raw_body(loads: Loads, body: bytes) -> None:
+@pytest.mark.usefixtures("loads")
+def test_an_undecodable_response_is_the_same_error_with_the_raw_body(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Fixed(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             return httpx.Response(200, content=body)
@@ -314,8 +302,9 @@ def test_an_undecodable_answer_is_the_same_error_with_the_raw_body(loads: Loads,
     with SmarterProctoring("t", install, transport=Fixed()) as client, pytest.raises(ResponseDecodeError) as failed:
         client.installs.get_settings()
     assert failed.value.body == body
-    with pytest.raises(ValueError) as refused:
-        calls.Operation.decode(get_install_settings.OPERATION, body, json.loads)
+    monkeypatch.setattr(_decoding, "decoder", lambda: json.loads)
+    with pytest.raises(UndecodableResponse) as refused:
+        get_install_settings.OPERATION.decode(body)
     assert failed.value.message == str(refused.value)
 
 

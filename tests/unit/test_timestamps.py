@@ -50,7 +50,7 @@ def test_an_aware_datetime_keeps_its_instant_to_the_millisecond(moment: datetime
 
 
 @given(moment=NAIVE, digits=st.text("0123456789", min_size=1, max_size=9), minutes=MINUTES)
-def test_rfc_3339_texts_with_any_offset_and_precision(moment: datetime, digits: str, minutes: int) -> None:
+def test_rfc_3339_strings_with_any_offset_and_precision(moment: datetime, digits: str, minutes: int) -> None:
     sign, ahead = "+" if minutes >= 0 else "-", abs(minutes)
     whole = moment.replace(microsecond=0)
     text = f"{whole.isoformat()}.{digits}{sign}{ahead // 60:02}:{ahead % 60:02}"
@@ -78,7 +78,7 @@ def test_rfc_3339_texts_with_any_offset_and_precision(moment: datetime, digits: 
         ("1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"),
     ],
 )
-def test_texts_on_the_wire(text: str, wire: str) -> None:
+def test_strings_on_the_wire(text: str, wire: str) -> None:
     assert wire_timestamp(text, "a") == wire
 
 
@@ -93,27 +93,27 @@ def test_texts_on_the_wire(text: str, wire: str) -> None:
         (b"2026-03-04T15:30:00Z", "type bytes"),
         (True, "type bool"),
         (None, "None"),
-        ("", "an empty text"),
-        ("2026-03-04", "a bare date"),
-        ("2026-03-04T15:30:00", "without an offset"),
-        ("2026-03-04 15:30", "without an offset"),
-        ("2026-03-04T15:30:00.000", "without an offset"),
-        ("2026-03-04T15:30Z", "17-character text"),
-        ("2026-03-04T15:30:00+0100", "24-character text"),
-        ("2026-03-04T15:30:00+01", "22-character text"),
-        ("2026-03-04T15:30:00Z\n", "21-character text"),
-        (" 2026-03-04T15:30:00Z", "21-character text"),
-        ("2026-03-04T15:30:00 Z", "21-character text"),
-        ("2026-03-04T15:30:00.Z", "21-character text"),
-        ("2026-03-04T15:30:00,5Z", "22-character text"),
-        ("20260304T153000Z", "16-character text"),
-        ("12026-03-04T15:30:00Z", "21-character text"),
-        ("-2026-03-04T15:30:00Z", "21-character text"),
-        ("2026-W10-3T15:30:00Z", "20-character text"),
-        ("Wed, 04 Mar 2026 15:30:00 GMT", "29-character text"),
-        ("05-08-2024, 23:57:49", "20-character text"),
-        ("\u0662026-03-04T15:30:00Z", "20-character text"),
-        ("2026-03-04T15:30:00Z; DROP", "26-character text"),
+        ("", "an empty string"),
+        ("2026-03-04", "a date without time and UTC offset"),
+        ("2026-03-04T15:30:00", "without UTC offset"),
+        ("2026-03-04 15:30", "without UTC offset"),
+        ("2026-03-04T15:30:00.000", "without UTC offset"),
+        ("2026-03-04T15:30Z", "a string of length 17"),
+        ("2026-03-04T15:30:00+0100", "a string of length 24"),
+        ("2026-03-04T15:30:00+01", "a string of length 22"),
+        ("2026-03-04T15:30:00Z\n", "a string of length 21"),
+        (" 2026-03-04T15:30:00Z", "a string of length 21"),
+        ("2026-03-04T15:30:00 Z", "a string of length 21"),
+        ("2026-03-04T15:30:00.Z", "a string of length 21"),
+        ("2026-03-04T15:30:00,5Z", "a string of length 22"),
+        ("20260304T153000Z", "a string of length 16"),
+        ("12026-03-04T15:30:00Z", "a string of length 21"),
+        ("-2026-03-04T15:30:00Z", "a string of length 21"),
+        ("2026-W10-3T15:30:00Z", "a string of length 20"),
+        ("Wed, 04 Mar 2026 15:30:00 GMT", "a string of length 29"),
+        ("05-08-2024, 23:57:49", "a string of length 20"),
+        ("\u0662026-03-04T15:30:00Z", "a string of length 20"),
+        ("2026-03-04T15:30:00Z; DROP", "a string of length 26"),
         ("2026-02-29T00:00:00Z", "does not exist"),
         ("2026-02-30T00:00:00Z", "does not exist"),
         ("2026-13-01T00:00:00Z", "does not exist"),
@@ -132,7 +132,7 @@ def test_texts_on_the_wire(text: str, wire: str) -> None:
     ],
 )
 def test_what_names_no_instant_is_refused(value: Any, words: str) -> None:
-    assert words in refused(value).given
+    assert words in refused(value).passed
     if value is not None:
         server = Script(page([]))
         client = proctoring(server)
@@ -146,7 +146,7 @@ def test_what_names_no_instant_is_refused(value: Any, words: str) -> None:
 
 @given(text=st.text() | st.from_regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", fullmatch=True))
 @example("2026-03-04T15:30:00Z ")
-def test_any_text_is_an_instant_or_an_error_that_does_not_repeat_it(text: str) -> None:
+def test_any_string_is_a_time_or_an_error_that_does_not_show_it(text: str) -> None:
     problem = ""
     try:
         wire = wire_timestamp(text, "a")
@@ -169,7 +169,7 @@ class Nowhere(tzinfo):
 
 
 def test_a_zone_without_offset_is_no_zone() -> None:
-    assert "without time zone" in refused(datetime(2026, 3, 4, tzinfo=Nowhere())).given
+    assert "without time zone" in refused(datetime(2026, 3, 4, tzinfo=Nowhere())).passed
 
 
 def test_both_readings_of_a_repeated_hour_go_out_as_themselves() -> None:
@@ -187,11 +187,11 @@ def test_the_wire_form_is_the_documented_one() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, b"2026-03-04T15:30:00Z", ["2026-03-04T15:30:00Z"]])
-def test_a_missing_time_of_an_answer_is_a_plain_error(value: Any) -> None:
+def test_a_missing_time_of_a_response_is_a_plain_error(value: Any) -> None:
     for parse in (parse_timestamp, parse_ispring_time):
         with pytest.raises(InvalidTimestampError) as caught:
             parse(value)
-        assert caught.value.argument == "text"
+        assert caught.value.argument == "value"
 
 
 # iSpring
@@ -294,7 +294,7 @@ def test_other_forms_are_not_guessed(text: str) -> None:
 
 
 def test_a_date_that_exists_in_the_other_order_only() -> None:
-    with pytest.raises(InvalidTimestampError, match="does not exist in this order"):
+    with pytest.raises(InvalidTimestampError, match=r"exists \(day-first\), got a time that does not exist"):
         parse_ispring_time("12-31-2024, 12:00:00")
-    with pytest.raises(InvalidTimestampError, match="does not exist in this order"):
+    with pytest.raises(InvalidTimestampError, match=r"exists \(month-first\), got a time that does not exist"):
         parse_ispring_time("31-12-2024, 12:00:00", order="month-first")

@@ -61,7 +61,7 @@ def test_each_silenced_line_is_an_error(run: object, tmp_path: Path) -> None:
 
 
 @RUNS
-def test_a_wrong_type_of_an_answer_would_be_noticed(run: object, tmp_path: Path) -> None:
+def test_a_wrong_type_of_a_response_would_be_noticed(run: object, tmp_path: Path) -> None:
     assert callable(run)
     source = (TYPING / "accepted.py").read_text(encoding="utf-8")
     # Each assertion is turned into a wrong one: none of them may hold of anything, or of Any.

@@ -20,7 +20,15 @@ from invigilate.errors import (
     OutcomeUnknownError,
     RateLimitError,
 )
-from invigilate.verdicts import CheckResult, Compared, Verdict, judge, other_session, session_of, unreadable
+from invigilate.smarterproctoring.verdicts import (
+    CheckResult,
+    Compared,
+    Verdict,
+    judge,
+    other_session,
+    session_of,
+    unreadable,
+)
 from tests.support.fakes import EXAM, INSTALL, SESSION
 
 SCHEDULE, RESCHEDULE, CANCEL = "scheduleExamSession", "rescheduleExamSession", "cancelExamSession"
@@ -126,7 +134,7 @@ def test_the_table_of_cancellations(status: Any, was: Any) -> None:
             assert verdict is Verdict.NOT_VISIBLE
         elif status == "Cancelled" and was == "Scheduled":
             assert verdict is Verdict.APPLIED
-            assert inferred == ("the status of a cancelled session is Cancelled",)
+            assert inferred == ("the status of a canceled session is Cancelled",)
         else:
             assert verdict is Verdict.UNDETERMINED
 
@@ -181,7 +189,7 @@ def test_all_requested_values_must_stand_there(operation: str, missing: str) -> 
 
 
 @pytest.mark.parametrize("found", ["window seat", " Window seat\n", "Window  Seat"])
-def test_a_text_that_was_tidied_is_not_taken_for_another(found: str) -> None:
+def test_a_string_that_was_tidied_is_not_taken_for_another(found: str) -> None:
     now = session("Scheduled", OTHER[0], notes=found)
     assert say(RESCHEDULE, now, arguments={"notes": "Window seat"})[0] is Verdict.UNDETERMINED
     assert say(RESCHEDULE, {**now, "notes": "Aisle"}, arguments={"notes": "Window seat"})[0] is Verdict.NOT_VISIBLE
@@ -452,7 +460,7 @@ def test_other_errors_are_refused(error: Any) -> None:
 def test_what_cannot_be_read(operation: str) -> None:
     found = unreadable(operation, APITimeoutError("timed out", method="GET", path="/v1/x"))
     assert found.verdict is Verdict.UNDETERMINED
-    assert "GET /v1/x: timed out" in found.reason
+    assert "timed out (GET /v1/x)" in found.reason
     # Only a booking charges one.
     assert ("whether a card was charged" in found.reason) is (operation == "scheduleExamSession")
     assert (found.session, found.compared, found.inferred) == (None, (), ())
@@ -462,12 +470,13 @@ def test_what_cannot_be_read(operation: str) -> None:
 def test_the_documentation_says_that_no_verdict_is_a_permission() -> None:
     import inspect
 
-    from invigilate import SmarterProctoring, verdicts
+    from invigilate import SmarterProctoring
+    from invigilate.smarterproctoring import verdicts
 
-    assert "never a permission to send the call again" in inspect.cleandoc(verdicts.__doc__ or "").replace("\n", " ")
+    assert "it never permits a retry" in inspect.cleandoc(verdicts.__doc__ or "").replace("\n", " ")
     source = " ".join(inspect.getsource(Verdict).split())
-    assert "It is no permission to send the call again" in source
-    assert "may still be applied later" in source
+    assert "It does not permit a retry" in source
+    assert "the request may be applied later" in source
     check = " ".join((SmarterProctoring("t", "i").exam_sessions.check.__doc__ or "").split())
-    assert "No verdict is a permission to send the call again" in check
+    assert "No verdict permits a retry" in check
     assert "whether a card was charged cannot be read back" in check

@@ -42,7 +42,7 @@ def steps(workflow: Node) -> list[Node]:
 
 
 def test_there_are_workflows() -> None:
-    assert [file.stem for file in FILES] == ["ci", "regenerate", "release", "weekly"]
+    assert [file.stem for file in FILES] == ["ci", "regenerate", "release"]
     assert len(PYTHONS) >= 4
 
 
@@ -160,15 +160,15 @@ def test_a_release_is_tried_on_the_classifiers() -> None:
     assert setup["with"]["python-version"].split() == PYTHONS
 
 
-def test_the_weekly_run_takes_the_ends_of_the_classifiers() -> None:
-    jobs = read("weekly")["jobs"]
-    versions = {
-        name: step["with"]["python-version"]
-        for name, job in jobs.items()
-        for step in job["steps"]
-        if "setup-python" in step.get("uses", "")
+def test_continuous_integration_takes_the_oldest_and_the_newest_dependencies() -> None:
+    """With the ends of the classifiers, and every week: what is newest changes without a commit."""
+    workflow = read("ci")
+    job = workflow["jobs"]["dependencies"]
+    assert job["strategy"]["matrix"] == {
+        "include": [{"which": "oldest", "python": PYTHONS[0]}, {"which": "newest", "python": PYTHONS[-1]}]
     }
-    assert versions == {"oldest": PYTHONS[0], "newest": PYTHONS[-1]}
+    assert job["steps"][-1]["run"].startswith('./scripts/test-dependencies "$WHICH" ')
+    assert workflow["on"]["schedule"]
 
 
 def test_only_the_upload_job_of_a_release_can_upload() -> None:

@@ -1,4 +1,4 @@
-"""Northfield's gateway for tests: it answers for rooms itself, and passes everything else on to invigilate's sandbox.
+"""Northfield's gateway for tests: it responds for rooms itself, and forwards everything else to invigilate's sandbox.
 
 `python tests/gateway.py COMMAND...` runs a command with such a gateway in its environment.
 """
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from invigilate.sandbox import Sandbox
 
 _SEAT = re.compile(r"/northfield/v1/installs/(\w+)/exams/(\w+)/sessions/(\w+)/seat")
-_PASSED_ON = ("accept", "content-type", "token")
+_FORWARDED = ("accept", "content-type", "token")
 
 ROOMS: list[dict[str, Any]] = [
     {"sid": f"NR{number:032x}", "name": f"Room {number}", "building": building, "seats": seats}
@@ -33,16 +33,16 @@ class Gateway:
     """A gateway on loopback, in front of a sandbox of its own.
 
     Attributes:
-        url: its address.
-        sandbox: what it passes on to.
+        url: its base URL.
+        sandbox: the server behind it.
         seats: what was reserved, in order.
-        lose_answers: take the next so many seats without answering.
+        lose_responses: how many of the next seats are reserved without a response.
     """
 
     def __init__(self) -> None:
         self.sandbox = Sandbox(seed=7)
         self.seats: list[dict[str, Any]] = []
-        self.lose_answers = 0
+        self.lose_responses = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -67,8 +67,8 @@ class Gateway:
         self._server.server_close()
         self.sandbox.__exit__(None, None, None)
 
-    def answer(self, method: str, target: str, token: str | None, body: bytes) -> tuple[int, Any] | None:
-        """Status and body for what the gateway answers itself, or `None` for an answer that is lost."""
+    def respond(self, method: str, target: str, token: str | None, body: bytes) -> tuple[int, Any] | None:
+        """Status and body of a response of the gateway itself, or `None` for one that is lost."""
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         seat = _SEAT.fullmatch(path)
         if token != self.sandbox.token:
@@ -77,15 +77,15 @@ class Gateway:
             return 200, _page(query)
         if method == "POST" and seat is not None:
             return self._reserve(seat[3], json.loads(body))
-        return 404, {"error": {"code": "NOTFOUND", "message": "The gateway has no such address."}}
+        return 404, {"error": {"code": "NOTFOUND", "message": "The gateway has no such path."}}
 
     def _reserve(self, session_sid: str, wish: dict[str, Any]) -> tuple[int, Any] | None:
         if wish["roomSid"] not in {room["sid"] for room in ROOMS}:
             message = f"There is no such room. The wish was: {wish.get('needs')}"
             return 404, {"error": {"code": "NOROOM", "message": message}}
         self.seats.append({"session": session_sid, **wish})
-        if self.lose_answers:
-            self.lose_answers -= 1
+        if self.lose_responses:
+            self.lose_responses -= 1
             return None
         return 201, {"roomSid": wish["roomSid"], "seat": len(self.seats), "doorCode": "4711-example"}
 
@@ -104,23 +104,23 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             if not self.path.startswith("/northfield/"):
-                self._pass_on(body)
+                self._forward(body)
                 return
-            answer = gateway.answer(self.command, self.path, self.headers["token"], body)
-            if answer is None:
+            response = gateway.respond(self.command, self.path, self.headers["token"], body)
+            if response is None:
                 self.close_connection = True
                 return
-            self._send(answer[0], json.dumps(answer[1]).encode())
+            self._send(response[0], json.dumps(response[1]).encode())
 
         do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
-        def _pass_on(self, body: bytes) -> None:
-            headers = {name: value for name, value in self.headers.items() if name.lower() in _PASSED_ON}
+        def _forward(self, body: bytes) -> None:
+            headers = {name: value for name, value in self.headers.items() if name.lower() in _FORWARDED}
             sandbox = http.client.HTTPConnection(urlsplit(gateway.sandbox.smarterproctoring_url).netloc, timeout=30)
             try:
                 sandbox.request(self.command, self.path, body or None, headers)
-                answer = sandbox.getresponse()
-                status, content = answer.status, answer.read()
+                response = sandbox.getresponse()
+                status, content = response.status, response.read()
             except (OSError, http.client.HTTPException):
                 status, content = 502, b'{"error": {"code": "BADGATEWAY"}}'
             finally:

@@ -62,7 +62,7 @@ def test_a_seat_is_reserved(client: Northfield, gateway: Gateway) -> None:
     assert gateway.seats == [{"session": session, "roomSid": room.sid, "needs": NEEDS}]
 
 
-def test_raw_answers(client: Northfield) -> None:
+def test_raw_responses(client: Northfield) -> None:
     raw = client.rooms.with_raw_response.list(limit=3)
     assert_type(raw, RawResponse[Page[Room]])
     assert (raw.status_code, raw.parsed.total, len(raw.parsed)) == (200, 5, 3)
@@ -106,7 +106,7 @@ def test_a_view_for_another_install_has_rooms_of_its_own(client: Northfield, gat
 
 def test_mistakes_are_found_before_they_are_sent(client: Northfield, gateway: Gateway) -> None:
     exam, session, room = gateway.sandbox.exam_sid, gateway.sandbox.session_sid, ROOMS[0]["sid"]
-    with pytest.raises(InvalidSidError, match="exam_sid and session_sid seem to be exchanged"):
+    with pytest.raises(InvalidSidError, match="exam_sid and session_sid seem to be swapped"):
         client.rooms.reserve_seat(exam_sid=session, session_sid=exam, room_sid=room)
     with pytest.raises(InvalidSidError, match="room_sid: expected a room SID"):
         client.rooms.reserve_seat(exam_sid=exam, session_sid=session, room_sid=exam)
@@ -117,8 +117,8 @@ def test_mistakes_are_found_before_they_are_sent(client: Northfield, gateway: Ga
     assert gateway.seats == []
 
 
-def test_a_lost_answer_takes_no_second_seat(client: Northfield, gateway: Gateway) -> None:
-    gateway.lose_answers = 1
+def test_a_lost_response_takes_no_second_seat(client: Northfield, gateway: Gateway) -> None:
+    gateway.lose_responses = 1
     exam, session = gateway.sandbox.exam_sid, gateway.sandbox.session_sid
     with pytest.raises(OutcomeUnknownError) as caught:
         client.rooms.reserve_seat(exam_sid=exam, session_sid=session, room_sid=ROOMS[0]["sid"], needs=NEEDS)
@@ -138,12 +138,10 @@ def test_refusals_are_the_errors_of_invigilate(client: Northfield, gateway: Gate
         stranger.rooms.list().first()
 
 
-def test_what_became_of_a_booking_whose_answer_was_lost_behind_the_gateway(
-    client: Northfield, gateway: Gateway
-) -> None:
+def test_check_of_a_booking_whose_response_was_lost_behind_the_gateway(client: Northfield, gateway: Gateway) -> None:
     sandbox, sessions = gateway.sandbox, client.exam_sessions
     before = sessions.get(exam_sid=sandbox.exam_sid, session_sid=sandbox.session_sid)
-    sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=1))
+    sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1))
     with pytest.raises(OutcomeUnknownError) as caught:
         sessions.schedule(
             exam_sid=sandbox.exam_sid,

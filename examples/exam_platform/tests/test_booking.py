@@ -1,6 +1,6 @@
-"""Tries the bookings out against the sandbox, failures included.
+"""Tests the bookings against the sandbox, including failures.
 
-`pip install 'invigilate[sandbox]' pytest` brings the fixtures; nothing else is needed to run this with pytest.
+`pip install 'invigilate[sandbox]' pytest` installs the fixtures; nothing else is needed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WHEN = datetime(2026, 12, 7, 14, 30, tzinfo=UTC)
 
 
 class Waits(list[float]):
-    """Takes the place of `time.sleep`: notes how long it would be, and lets something happen meanwhile."""
+    """Replaces `time.sleep`: records the seconds, and runs something in the meantime."""
 
     def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def bookings_sent(sandbox: Sandbox) -> int:
     return sum(request.operation_id == "scheduleExamSession" for request in sandbox.requests)
 
 
-def test_everybody_is_booked_and_charged_once(
+def test_all_are_booked_and_charged_once(
     invigilate_sandbox: Sandbox, invigilate_client: SmarterProctoring, places: list[Place]
 ) -> None:
     bookings = book_class(invigilate_client, places, Waits())
@@ -53,17 +53,17 @@ def test_everybody_is_booked_and_charged_once(
     assert [charge.session_sid for charge in invigilate_sandbox.ledger] == [place.session_sid for place in places]
 
 
-def test_a_lost_reply_is_found_booked_and_nobody_is_charged_twice(
+def test_a_lost_response_is_found_booked_and_nobody_is_charged_twice(
     invigilate_sandbox: Sandbox, invigilate_client: SmarterProctoring, places: list[Place]
 ) -> None:
-    invigilate_sandbox.faults.add("scheduleExamSession", faults.drop_answer(times=2, after=1))
+    invigilate_sandbox.faults.add("scheduleExamSession", faults.drop_response(times=2, after=1))
     bookings = book_class(invigilate_client, places, Waits())
     assert [booking.state for booking in bookings] == ["booked"] * 5
-    assert invigilate_sandbox.faults.fired.total("drop_answer") == 2
+    assert invigilate_sandbox.faults.fired.total("drop_response") == 2
     assert bookings_sent(invigilate_sandbox) == len(invigilate_sandbox.ledger) == 5
 
 
-def test_a_slow_answer_is_no_reason_to_book_again(
+def test_a_slow_response_is_not_booked_again(
     invigilate_sandbox: Sandbox, invigilate_client: SmarterProctoring, places: list[Place]
 ) -> None:
     invigilate_sandbox.faults.add("scheduleExamSession", faults.stall(seconds=5, applied=True))
@@ -72,7 +72,7 @@ def test_a_slow_answer_is_no_reason_to_book_again(
     assert invigilate_sandbox.faults.fired.total("stall") == len(invigilate_sandbox.ledger) == 1
 
 
-def test_too_many_requests_are_waited_out(
+def test_too_many_requests_are_retried(
     invigilate_sandbox: Sandbox, invigilate_client: SmarterProctoring, places: list[Place]
 ) -> None:
     invigilate_sandbox.faults.add("scheduleExamSession", faults.too_many_requests(retry_after=7, times=2))
@@ -82,7 +82,7 @@ def test_too_many_requests_are_waited_out(
     assert len(invigilate_sandbox.ledger) == 1
 
 
-def test_too_many_requests_for_too_long_are_given_up(
+def test_too_many_requests_for_too_long_fail(
     invigilate_sandbox: Sandbox, invigilate_client: SmarterProctoring, places: list[Place]
 ) -> None:
     invigilate_sandbox.faults.add("scheduleExamSession", faults.too_many_requests())
@@ -101,14 +101,14 @@ def test_a_booking_that_appears_late_is_waited_for(
     assert bookings_sent(invigilate_sandbox) == len(invigilate_sandbox.ledger) == 1
 
 
-def test_what_stays_invisible_goes_to_a_person_and_is_not_sent_again(
+def test_a_booking_that_stays_invisible_is_left_open_and_not_retried(
     invigilate_sandbox: Sandbox, invigilate_client: SmarterProctoring, places: list[Place]
 ) -> None:
     invigilate_sandbox.faults.add("scheduleExamSession", faults.apply_late(delay=60, times=1))
     booking = book(invigilate_client, places[0], Waits())
     assert (booking.state, bookings_sent(invigilate_sandbox)) == ("open", 1)
 
-    # The error can be stored. The next day it tells where to look, and what for.
+    # The error can be stored, and checked the next day.
     stored = pickle.dumps(booking.error)
     before = invigilate_client.exam_sessions.get(exam_sid=places[0].exam_sid, session_sid=places[0].session_sid)
     invigilate_sandbox.faults.apply_now()
@@ -127,6 +127,6 @@ def test_one_refusal_does_not_stop_the_others(
 def test_while_bookings_wait_for_an_approval_the_outcome_stays_open(places: list[Place]) -> None:
     with Sandbox(behaviour="approval_never") as sandbox:
         client = SmarterProctoring(sandbox.token, sandbox.install_sid, base_url=sandbox.smarterproctoring_url)
-        with client, sandbox.faults.during("scheduleExamSession", faults.drop_answer()):
+        with client, sandbox.faults.during("scheduleExamSession", faults.drop_response()):
             booking = book(client, places[0], Waits())  # the same seed, so the same sessions
     assert (booking.state, bookings_sent(sandbox)) == ("open", 1)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, assert_type
 
 from invigilate import (
+    UNSET,
     Async,
     AsyncISpringLearn,
     AsyncPager,
@@ -19,6 +20,7 @@ from invigilate import (
     OutcomeUnknownError,
     Page,
     Pager,
+    Pagination,
     RateLimitError,
     RawResponse,
     RawView,
@@ -32,15 +34,13 @@ from invigilate import (
     parse_sid,
     parse_timestamp,
 )
-from invigilate.sids import ExamSessionSid, ExamSid, InstallSid, Sid
+from invigilate.smarterproctoring.sids import ExamSessionSid, ExamSid, InstallSid, SmarterProctoringSid
+from invigilate_runtime import Call, Operation, PagedCall, Unset
 from ispring_learn_client.models import AccessToken, JobTrainingSessionResult
-from ispring_learn_client.types import Unset as LearnUnset
 from smarterproctoring_client.api.course_offerings import update_course_offering
 from smarterproctoring_client.api.exam_sessions import reschedule_exam_session, schedule_exam_session
 from smarterproctoring_client.api.reports import get_service_distribution
-from smarterproctoring_client.calls import Call, Operation, PagedCall
 from smarterproctoring_client.models import CourseOffering, ExamSession, ServiceDistributionRow
-from smarterproctoring_client.types import Unset
 
 EXAM = ExamSid("EX" + "0" * 32)
 SESSION = ExamSessionSid("ES" + "0" * 32)
@@ -71,6 +71,22 @@ def sync_calls(client: SmarterProctoring) -> None:
     )
     assert_type(offering, CourseOffering)
     client.course_offerings.update(offering_sid="CO1", title="Fall", match_strings="FA,Fall")
+
+
+def left_out(client: SmarterProctoring, notes: str | None, when: datetime | None, sizes: list[int]) -> None:
+    client.exam_sessions.schedule(
+        exam_sid=EXAM, session_sid=SESSION, notes=notes or UNSET, appointment_date_time=when or UNSET
+    )
+    client.reports.service_distribution(limit=sizes[0] if sizes else UNSET, statuses=UNSET, billable=UNSET)
+    raw = client.exam_sessions.with_raw_response.schedule(exam_sid=EXAM, session_sid=SESSION, notes=notes or UNSET)
+    assert_type(raw.sent_at, float)
+    assert_type(raw.sent_monotonic, float)
+
+
+def settings(client: SmarterProctoring, learner: ISpringLearn) -> None:
+    assert_type(client.base_url, str)
+    assert_type(client.install_sid, str | None)
+    assert_type(learner.account_url, str | None)
 
 
 def sync_report(client: SmarterProctoring) -> None:
@@ -162,7 +178,7 @@ def learn(client: ISpringLearn) -> None:
     assert_type(results, list[JobTrainingSessionResult])
     assert_type(results[0].checklist_id, str)
     status: str = results[0].session_status
-    assert_type(results[0].points, float | LearnUnset | None)
+    assert_type(results[0].points, float | Unset | None)
     assert_type(status.lower(), str)
     client.job_training.list_session_results(checklist_id="a")
     raw = client.job_training.with_raw_response.list_session_results()
@@ -228,8 +244,10 @@ def by_hand(client: SmarterProctoring, own: Operation[list[int]]) -> None:
     paged = get_service_distribution.describe(limit=5)
     assert_type(paged, PagedCall[ServiceDistributionRow])
     assert_type(client.pages(paged), Pager[ServiceDistributionRow])
-    assert_type(client.request("GET", "/v1/x", params={"a": [1]}, json=None, safe=True), RawResponse[Any])
+    assert_type(client.request("GET", "/v1/x", params={"a": [1]}, json=None, idempotent=True), RawResponse[Any])
     assert_type(client.paginate("/v1/x", params={"limit": 5}), Pager[dict[str, Any]])
+    cursor = Pagination("cursor", rows="items", parameter="pageToken", limit="pageSize", next="nextPageToken")
+    assert_type(client.paginate("/v1/x", pagination=cursor), Pager[dict[str, Any]])
 
 
 async def by_hand_async(client: AsyncSmarterProctoring, own: Operation[list[int]]) -> None:
@@ -272,8 +290,10 @@ async def downstream(sync: Rooms[Sync], later: Rooms[Async]) -> None:
 def small(text: str, error: OutcomeUnknownError, limit: RateLimitError, sid_error: InvalidSidError) -> None:
     assert_type(parse_timestamp(text), datetime)
     assert_type(parse_ispring_time(text, order="month-first", zone="Europe/Berlin"), datetime)
-    assert_type(parse_sid(text), Sid)
+    assert_type(parse_sid(text), SmarterProctoringSid)
     assert_type(error.status_code, int | None)
+    assert_type(error.sent_at, float | None)
+    assert_type(error.sent_monotonic, float | None)
     assert_type(error.arguments, Mapping[str, Any])
     assert_type(limit.retry_after, float | None)
     assert_type(sid_error.argument, str)

@@ -36,7 +36,7 @@ from invigilate import (
     parse_timestamp,
 )
 from invigilate.sandbox import Sandbox
-from invigilate.sids import ExamSid
+from invigilate.smarterproctoring.sids import ExamSid
 
 INSTALL, EXAM, SESSION, OFFERING = (f"{prefix}{'0' * 32}" for prefix in ("AI", "EX", "ES", "CO"))
 
@@ -64,9 +64,9 @@ def ispring(sandbox: Sandbox) -> Iterator[ISpringLearn]:
         yield made
 
 
-def answering(answer: Callable[[httpx.Request], httpx.Response], **options: Any) -> SmarterProctoring:
-    """A client whose requests are answered here."""
-    return SmarterProctoring("token", INSTALL, transport=httpx.MockTransport(answer), **options)
+def responding(respond: Callable[[httpx.Request], httpx.Response], **options: Any) -> SmarterProctoring:
+    """A client whose responses come from a function."""
+    return SmarterProctoring("token", INSTALL, transport=httpx.MockTransport(respond), **options)
 
 
 def test_all_names_can_be_imported() -> None:
@@ -87,7 +87,7 @@ def test_a_report_is_read_to_its_end(client: SmarterProctoring) -> None:
     assert first.to_dict()["sid"] == first.sid
 
 
-def test_a_session_is_scheduled_moved_read_and_cancelled(sandbox: Sandbox, client: SmarterProctoring) -> None:
+def test_a_session_is_scheduled_moved_read_and_canceled(sandbox: Sandbox, client: SmarterProctoring) -> None:
     exam_sid, session_sid = sandbox.exam_sid, sandbox.session_sid
     booked = client.exam_sessions.schedule(
         exam_sid=exam_sid,
@@ -152,8 +152,8 @@ def test_wrong_arguments_are_refused_before_anything_is_sent() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise AssertionError(f"{request.method} was sent")
 
-    with answering(refuse) as client:
-        with pytest.raises(InvalidSidError, match="exchanged"):
+    with responding(refuse) as client:
+        with pytest.raises(InvalidSidError, match="swapped"):
             client.exam_sessions.get(exam_sid=SESSION, session_sid=EXAM)
         with pytest.raises(InvalidArgumentError):
             client.reports.service_distribution(statuses=[]).first()
@@ -164,35 +164,37 @@ def test_wrong_arguments_are_refused_before_anything_is_sent() -> None:
     assert isinstance(parse_sid(EXAM), ExamSid)
 
 
-def test_what_is_not_given_is_not_sent() -> None:
+def test_what_is_not_passed_is_not_sent() -> None:
     sent: list[httpx.Request] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         sent.append(request)
         return httpx.Response(200, json={"sid": OFFERING, "title": "Fall", "unknown": {"kept": True}})
 
-    with answering(answer) as client:
-        offering = client.course_offerings.update(offering_sid=OFFERING, title="Fall", match_strings=["a", "b"])
+    with responding(respond) as client:
+        offering = client.course_offerings.update(
+            offering_sid=OFFERING, title="Fall", match_strings=["a", "b"], start_date=invigilate.UNSET
+        )
     assert json.loads(sent[0].content) == {"title": "Fall", "matchStrings": "a,b"}
     assert offering.additional_properties == {"unknown": {"kept": True}}
     assert not offering.start_date
     assert offering.to_dict() == {"sid": OFFERING, "title": "Fall", "unknown": {"kept": True}}
 
 
-def test_an_unsafe_call_is_sent_once_and_its_outcome_is_said_to_be_unknown() -> None:
+def test_a_request_that_is_not_idempotent_is_sent_once_and_its_outcome_is_unknown() -> None:
     sent: list[str] = []
 
     def lose(request: httpx.Request) -> httpx.Response:
         sent.append(request.method)
         raise httpx.ReadError("gone", request=request)
 
-    with answering(lose) as client, pytest.raises(OutcomeUnknownError) as caught:
+    with responding(lose) as client, pytest.raises(OutcomeUnknownError) as caught:
         client.exam_sessions.schedule(exam_sid=EXAM, session_sid=SESSION, type_="automated")
     assert sent == ["POST"]
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), OutcomeUnknownError)
 
 
-def test_a_safe_call_is_repeated() -> None:
+def test_an_idempotent_request_is_retried() -> None:
     sent: list[str] = []
 
     def recover(request: httpx.Request) -> httpx.Response:
@@ -200,24 +202,24 @@ def test_a_safe_call_is_repeated() -> None:
         status = 503 if len(sent) == 1 else 200
         return httpx.Response(status, json={"sid": SESSION}, headers={"Retry-After": "0"})
 
-    with answering(recover) as client:
+    with responding(recover) as client:
         assert client.exam_sessions.get(exam_sid=EXAM, session_sid=SESSION).sid == SESSION
     assert sent == ["GET", "GET"]
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, NotFoundError), (429, RateLimitError)])
-def test_errors_say_what_came_back(status: int, kind: type[invigilate.APIStatusError]) -> None:
+def test_errors_have_what_was_received(status: int, kind: type[invigilate.APIStatusError]) -> None:
     def fail(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, json={"message": "no"})
 
-    with answering(fail, max_retries=0) as client, pytest.raises(kind) as caught:
+    with responding(fail, max_retries=0) as client, pytest.raises(kind) as caught:
         client.exam_sessions.get(exam_sid=EXAM, session_sid=SESSION)
     assert caught.value.status_code == status
     assert caught.value.operation == "getExamSession"
     assert "token" not in str(caught.value)
 
 
-def test_raw_answers_and_what_is_not_captured(client: SmarterProctoring, sandbox: Sandbox) -> None:
+def test_raw_responses_and_what_is_not_captured(client: SmarterProctoring, sandbox: Sandbox) -> None:
     raw = client.exam_sessions.with_raw_response.get(exam_sid=sandbox.exam_sid, session_sid=sandbox.session_sid)
     assert (raw.status_code, raw.parsed.sid, len(raw.attempts)) == (200, sandbox.session_sid, 1)
     path = f"/v1/installs/{sandbox.install_sid}/reports/serviceDistribution"
@@ -228,7 +230,7 @@ def test_raw_answers_and_what_is_not_captured(client: SmarterProctoring, sandbox
         other.reports.service_distribution().collect()
 
 
-def test_operations_of_other_packages_are_carried_out(sandbox: Sandbox, client: SmarterProctoring) -> None:
+def test_operations_of_other_packages_are_sent(sandbox: Sandbox, client: SmarterProctoring) -> None:
     from smarterproctoring_client.api.exam_sessions import get_exam_session
     from smarterproctoring_client.api.reports import get_service_distribution
 
@@ -245,16 +247,16 @@ def test_operations_of_other_packages_are_carried_out(sandbox: Sandbox, client: 
 
 
 def test_a_generated_package_works_alone(sandbox: Sandbox) -> None:
+    from invigilate_runtime import UNSET
     from smarterproctoring_client import AuthenticatedClient
     from smarterproctoring_client.api.reports import get_service_distribution
     from smarterproctoring_client.models import ExamSession
-    from smarterproctoring_client.types import UNSET
 
     with AuthenticatedClient(sandbox.smarterproctoring_url, sandbox.token) as client:
-        answer = get_service_distribution.sync_detailed(sandbox.install_sid, client=client, limit=3)
-    assert answer.status_code == 200
-    assert answer.parsed is not None
-    assert answer.parsed.total == 120
+        response = get_service_distribution.sync_detailed(sandbox.install_sid, client=client, limit=3)
+    assert response.status_code == 200
+    assert response.parsed is not None
+    assert response.parsed.total == 120
     session = ExamSession.from_dict({"sid": SESSION, "more": 1})
     assert session.to_dict() == {"sid": SESSION, "more": 1}
     assert ExamSession(sid=SESSION).user_sid is UNSET

@@ -1,6 +1,6 @@
 """Exam sessions and exam rooms of Northfield, an institution that does not exist.
 
-It shows how a package of one's own is built on invigilate.
+It shows how to build a package of your own on invigilate.
 """
 
 from ._clients import AsyncNorthfield, Northfield

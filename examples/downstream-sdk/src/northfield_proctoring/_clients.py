@@ -1,11 +1,11 @@
-"""The clients of invigilate, led to Northfield's gateway, with one resource more."""
+"""The clients of invigilate, on Northfield's gateway, with one more resource."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
 
-from invigilate import Async, AsyncSmarterProctoring, SmarterProctoring, Sync
+from invigilate import Async, AsyncSmarterProctoring, Lazy, SmarterProctoring, Sync
 
 from ._rooms import Rooms
 
@@ -17,18 +17,20 @@ def _gateway(base_url: str | None) -> str:
 
 
 class Northfield(SmarterProctoring):
-    """A client of Northfield's gateway: everything that `SmarterProctoring` can do, and exam rooms.
+    """Synchronous client for Northfield's gateway: everything that `SmarterProctoring` can do, and exam rooms.
 
     Args:
         token: as for `SmarterProctoring`.
         install_sid: as for `SmarterProctoring`.
-        base_url: the gateway. By default `NORTHFIELD_BASE_URL` of the environment, or else the one on campus.
-        timeout: seconds to connect, and to wait for each read and write; `None` for no limit.
-        max_retries: how often a call may be sent again.
+        base_url: the gateway. Defaults to the environment variable `NORTHFIELD_BASE_URL`, or else to the one on campus.
+        timeout: seconds to connect, and for each read and write; `None` for no limit.
+        max_retries: the largest number of retries.
 
     Raises:
-        ConfigurationError: if the client cannot work as it is set up.
+        ConfigurationError: if the client cannot work as configured.
     """
+
+    rooms: Lazy[Rooms[Sync], Rooms[Async]] = Lazy(Rooms)
 
     def __init__(
         self,
@@ -41,16 +43,11 @@ class Northfield(SmarterProctoring):
     ) -> None:
         super().__init__(token, install_sid, base_url=_gateway(base_url), timeout=timeout, max_retries=max_retries)
 
-    # A property, and not an attribute: views, such as for_install() gives them, are copies of a client, and must
-    # have a resource of their own.
-    @property
-    def rooms(self) -> Rooms[Sync]:
-        """Exam rooms, and seats in them."""
-        return Rooms(self)
-
 
 class AsyncNorthfield(AsyncSmarterProctoring):
-    """An async client of Northfield's gateway; see `Northfield`."""
+    """Asynchronous client for Northfield's gateway; see `Northfield`."""
+
+    rooms: Lazy[Rooms[Sync], Rooms[Async]] = Lazy(Rooms)
 
     def __init__(
         self,
@@ -62,8 +59,3 @@ class AsyncNorthfield(AsyncSmarterProctoring):
         max_retries: int = 2,
     ) -> None:
         super().__init__(token, install_sid, base_url=_gateway(base_url), timeout=timeout, max_retries=max_retries)
-
-    @property
-    def rooms(self) -> Rooms[Async]:
-        """Exam rooms, and seats in them."""
-        return Rooms(self)

@@ -1,4 +1,4 @@
-"""Exam rooms: a resource of the gateway, bound as invigilate binds its own."""
+"""Exam rooms: a resource of the gateway, bound like those of invigilate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repeats on the wire: the same to the byte, for each kind of body, but for a token that was renewed."""
+"""Retries on the wire: the same to the byte, for each kind of body, but for a token that was renewed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def read(client: Any) -> Any:
 
 
 def send(client: Any) -> Any:
-    return client.request("PUT", "/v1/x", json={"b": [1, None, "é"]}, params={"q": "ä b", "r": ["1", "2"]}, safe=True)
+    return client.request(
+        "PUT", "/v1/x", json={"b": [1, None, "é"]}, params={"q": "ä b", "r": ["1", "2"]}, idempotent=True
+    )
 
 
 @every_mode
@@ -72,7 +74,7 @@ def test_form_bodies(mode: Mode, wire: Wire) -> None:
 
     async def scenario() -> None:
         async with ispring(mode, recorder.url, client_id="id & co", client_secret="s€cret+") as client:
-            await settle(client.job_training.list_session_results(checklist_id="c1"))
+            await settle(client.job_training.list_session_results(checklist_id="3fa85f64-5717-4562-b3fc-2c963f66afa6"))
 
     run(mode, scenario)
     tokens = [request for request in recorder.requests if "token" in request.path]
@@ -100,7 +102,7 @@ def test_only_a_renewed_token_differs(mode: Mode, wire: Wire) -> None:
 
     async def scenario() -> None:
         async with ispring(mode, recorder.url, client_id="id", client_secret="secret") as client:
-            await settle(client.job_training.list_session_results(checklist_id="c1"))
+            await settle(client.job_training.list_session_results(checklist_id="3fa85f64-5717-4562-b3fc-2c963f66afa6"))
 
     run(mode, scenario)
     first, second = [request for request in recorder.requests if "token" not in request.path]
@@ -110,7 +112,7 @@ def test_only_a_renewed_token_differs(mode: Mode, wire: Wire) -> None:
 
 
 @every_mode
-def test_what_must_not_be_repeated_is_there_once(mode: Mode, wire: Wire) -> None:
+def test_what_is_not_idempotent_is_there_once(mode: Mode, wire: Wire) -> None:
     recorder = wire(failing_twice({"sid": "x"}))
 
     async def scenario() -> None:

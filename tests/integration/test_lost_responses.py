@@ -1,4 +1,4 @@
-"""No answer comes, or none in time: whether anything was sent decides what follows.
+"""No response comes, or none in time: whether anything was sent decides what follows.
 
 Each scenario runs with the sync client, and with the async one under asyncio and trio.
 """
@@ -26,7 +26,6 @@ from tests.support.endings import (
     SESSION,
     SIDS,
     Call,
-    every_mode,
     failing,
     first_then,
     nothing_sensitive_in_the_log,  # noqa: F401 (a fixture works by being here)
@@ -37,11 +36,10 @@ from tests.support.endings import (
     unsafe,
     without_backoff,  # noqa: F401
 )
-from tests.support.modes import Mode, proctoring, run
+from tests.support.modes import EVERY_BACKEND, Mode, proctoring, run
 from tests.support.scripted import Peer, Script, Scripted, answer, head, serve
 
-# httpx leaves generators of its own to the garbage collector where a connection breaks, and trio warns of it.
-pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'http(x|core)[.]:ResourceWarning")
+every_mode = pytest.mark.parametrize("mode", EVERY_BACKEND)
 
 # Nothing was sent.
 
@@ -86,7 +84,7 @@ def test_sent_covers_the_earlier_attempts_of_a_call(mode: Mode, reply: bytes) ->
 
 
 @every_mode
-def test_an_unsafe_call_gets_through_when_the_server_comes_up(mode: Mode) -> None:
+def test_a_request_that_is_not_idempotent_succeeds_when_the_server_comes_up(mode: Mode) -> None:
     port, up = free_port(), threading.Event()
     servers: list[Scripted] = []
 
@@ -110,7 +108,7 @@ def test_an_unsafe_call_gets_through_when_the_server_comes_up(mode: Mode) -> Non
 
 
 @every_mode
-def test_a_host_that_has_no_address(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_has_no_ip_address(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
     # No question leaves this machine.
@@ -220,7 +218,7 @@ every_break = pytest.mark.parametrize("script", BROKEN, ids=lambda script: scrip
 
 @every_mode
 @every_break
-def test_an_unsafe_call_is_sent_once_and_unknown(script: Script, mode: Mode) -> None:
+def test_a_request_that_is_not_idempotent_is_sent_once_and_unknown(script: Script, mode: Mode) -> None:
     with Scripted(first_then(script, serve(SESSION))) as server:
         error = unknown(mode, server.url)
         assert isinstance(error.__cause__, APIConnectionError)
@@ -246,7 +244,7 @@ def test_a_reset_at_once(mode: Mode) -> None:
 
 @every_mode
 @every_break
-def test_a_safe_call_is_sent_again(script: Script, mode: Mode) -> None:
+def test_an_idempotent_request_is_sent_again(script: Script, mode: Mode) -> None:
     with Scripted(first_then(script, serve(OFFERING))) as server:
         assert succeeding(mode, safe, server.url).title == "Fall"
         assert server.connections == 2
@@ -270,7 +268,7 @@ def test_a_client_survives_what_became_of_its_connections(mode: Mode) -> None:
 
 
 @every_mode
-def test_more_than_was_announced_is_not_the_next_answer(mode: Mode) -> None:
+def test_more_than_was_announced_is_not_the_next_response(mode: Mode) -> None:
     # The rest of an answer whose length is wrong looks like an answer to the next call: it would be taken as booked.
     def script(peer: Peer) -> None:
         while peer.read() is not None:
@@ -288,7 +286,7 @@ def test_more_than_was_announced_is_not_the_next_answer(mode: Mode) -> None:
 
 
 @every_mode
-def test_an_answer_that_does_not_come(mode: Mode) -> None:
+def test_a_response_that_does_not_come(mode: Mode) -> None:
     def script(peer: Peer) -> None:
         peer.read()
         peer.wait(3)
@@ -340,6 +338,7 @@ def test_the_deadline_ends_a_trickle(part: str, mode: Mode) -> None:
         assert error.sent is True
 
 
+@pytest.mark.alone
 @every_mode
 def test_the_deadline_covers_all_pages_of_a_report(mode: Mode) -> None:
     numbers = itertools.count()

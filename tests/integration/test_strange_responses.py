@@ -1,4 +1,4 @@
-"""Answers as nobody documents them: of gateways, in unusual dress, and pointing elsewhere.
+"""Responses that nobody documents: of gateways, in unusual dress, and pointing elsewhere.
 
 Each scenario runs with the sync client, and with the async one under asyncio and trio.
 """
@@ -83,7 +83,7 @@ def test_redirects_are_not_followed(status: int, mode: Mode) -> None:
 
 
 @every_mode
-def test_the_addresses_in_a_page_are_not_followed(mode: Mode) -> None:
+def test_the_urls_in_a_page_are_not_followed(mode: Mode) -> None:
     with Scripted(serve(PAGE)) as elsewhere:
         links = dict.fromkeys(("first", "next", "prev", "last"), f"{elsewhere.url}/v1/take-it?offset=2")
         # The last page says that there is no next one.
@@ -154,7 +154,7 @@ DRESSED = {
 
 @every_mode
 @pytest.mark.parametrize("dress", DRESSED)
-def test_unusual_answers(dress: str, mode: Mode) -> None:
+def test_unusual_responses(dress: str, mode: Mode) -> None:
     with Scripted(serve(DRESSED[dress])) as server:
         offering = succeeding(mode, safe, server.url, times=3)
         assert offering.title == "Größe"
@@ -163,7 +163,7 @@ def test_unusual_answers(dress: str, mode: Mode) -> None:
 
 
 @every_mode
-def test_an_answer_that_ends_with_its_connection(mode: Mode) -> None:
+def test_a_response_that_ends_with_its_connection(mode: Mode) -> None:
     def script(peer: Peer) -> None:
         peer.read()
         peer.send(b"HTTP/1.0 200 OK\r\n\r\n" + BODY)

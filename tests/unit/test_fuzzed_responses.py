@@ -1,5 +1,5 @@
-"""Documented answers, mutated: whatever is JSON of the documented kind decodes with nothing dropped and goes out as it
-came in; everything else raises, and keeps the very bytes.
+"""Documented responses, mutated: whatever is JSON of the documented type decodes with nothing dropped and goes out as
+it came in; everything else raises, and keeps the very bytes.
 
 What is due is decided by the standard library's JSON reader alone: it shares nothing with the decoders under test.
 """
@@ -71,20 +71,20 @@ class Subject:
         options: dict[str, Any] = {"transport": self.transport, "max_retries": 0}
         self.client = CLIENTS[operation.spec][kind](TOKEN, **options)
         self.described = module_of(operation).OPERATION
-        self.method = method_of(self.client, operation, raw=self.described.paged)
+        self.method = method_of(self.client, operation, raw=self.described.pagination is not None)
         self.arguments = arguments_of(operation)
 
     def call(self, body: bytes) -> Any:
         """What the client makes of a body."""
         self.transport.body = body
         result = self.method(**self.arguments)
-        return result.parsed if self.described.paged else result
+        return result.parsed if self.described.pagination else result
 
     async def call_async(self, body: bytes) -> Any:
         self.transport.body = body
         result = self.method(**self.arguments)
         found = await result if inspect.isawaitable(result) else result
-        return found.parsed if self.described.paged else found
+        return found.parsed if self.described.pagination else found
 
 
 subjects: dict[str, Subject] = {}
@@ -105,11 +105,11 @@ def due(subject: Subject, body: bytes) -> Any:
         value: Any = json.loads(body)
     except (ValueError, RecursionError):
         value = UNREADABLE
-    kind = subject.described.answer
-    if subject.described.paged:
+    kind = subject.described.returns
+    if subject.described.pagination:
         readable = isinstance(value, dict) and isinstance(value.get("results"), list)
     else:
-        kinds = {"object": dict, "array": list, "text": str}
+        kinds = {"object": dict, "array": list, "string": str}
         readable = isinstance(value, kinds.get(kind, object)) and value is not UNREADABLE
     return value if readable else UNREADABLE
 
@@ -151,7 +151,7 @@ def judge(subject: Subject, body: bytes, get: Callable[[bytes], Any] | None = No
             assert isinstance(repr(row), str)
         return "decoded"
     assert wanted is UNREADABLE, f"{error!r} for {body[:200]!r}"
-    kind = ResponseDecodeError if subject.described.repeat == "safe" else OutcomeUnknownError
+    kind = ResponseDecodeError if subject.described.idempotent else OutcomeUnknownError
     assert type(error) is kind
     assert error.body == body
     assert error.status_code == 200
@@ -294,7 +294,7 @@ def edited(body: bytes, edits: list[tuple[str, float, str, bytes]]) -> bytes:
 
 
 @of_every_operation
-def test_other_texts_than_documented(operation: Documented) -> None:
+def test_other_content_than_documented(operation: Documented) -> None:
     subject = subject_of(operation)
     documented = json.dumps(operation.answer, ensure_ascii=False).encode()
 
@@ -353,7 +353,7 @@ def test_the_async_clients_read_the_same(operation: Documented) -> None:
 def nested(operation: Documented, depth: int) -> bytes:
     """An answer of the documented kind with a member of this depth."""
     member = b'{"deep": ' + b"[" * depth + b"]" * depth + b"}"
-    if module_of(operation).OPERATION.paged:
+    if module_of(operation).OPERATION.pagination:
         return b'{"results": [' + member + b"]}"
     return b"[" + member + b"]" if isinstance(operation.answer, list) else member
 

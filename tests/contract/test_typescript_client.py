@@ -1,0 +1,82 @@
+"""A client of another language, typed by openapi-typescript from our spec, through the whole flow against the sandbox.
+
+`typescript/flow.ts` is that client: whatever the spec says wrongly, or in a way that its tools do not understand, does
+not compile there or fails when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from decimal import Decimal
+from pathlib import Path
+
+import yaml
+
+from invigilate.sandbox import Sandbox
+from tests.support.documented import SPECS
+
+ROOT = Path(__file__).resolve().parents[2]
+NODE_MODULES = ROOT / "scripts" / "node" / "node_modules"
+SOURCES = Path(__file__).resolve().parent / "typescript"
+PROCTOR_TYPE = "TS" + "0" * 32
+
+
+def node(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with its output captured."""
+    return subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def compiled(folder: Path, spec: Path) -> subprocess.CompletedProcess[str]:
+    """Type the client from a spec and compile it; the result is that of the type checker."""
+    assert NODE_MODULES.is_dir(), "the Node tools are not installed: run ./scripts/bootstrap --node"
+    for source in SOURCES.iterdir():
+        shutil.copy(source, folder)
+    (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    (folder / "node_modules").symlink_to(NODE_MODULES)
+    tools = NODE_MODULES / ".bin"
+    # A documented default is what the server assumes, so the field stays optional.
+    typed = [str(tools / "openapi-typescript"), str(spec), "--output", "smarterproctoring.ts"]
+    made = node(folder, *typed, "--default-non-nullable=false")
+    assert made.returncode == 0, made.stdout + made.stderr
+    return node(folder, str(tools / "tsc"), "--project", ".")
+
+
+def test_the_whole_flow(tmp_path: Path) -> None:
+    checked = compiled(tmp_path, SPECS["smarterproctoring"])
+    assert checked.returncode == 0, checked.stdout
+    with Sandbox(seed=7, report_rows=60) as sandbox:
+        credentials = (sandbox.token, sandbox.install_sid, sandbox.integration_sid, PROCTOR_TYPE)
+        done = node(tmp_path, "node", "built/flow.js", sandbox.smarterproctoring_url, *credentials)
+        assert done.returncode == 0, done.stderr
+        seen = json.loads(done.stdout)
+        assert sandbox.defects == []
+        # Scheduled once, in spite of the second request.
+        charges = [(charge.session_sid, charge.amount) for charge in sandbox.ledger]
+        assert charges == [(seen["sessionSid"], Decimal("12.5"))]
+    assert seen.pop("sessionSid") == seen.pop("scheduledSid")
+    status, message = seen.pop("refusal")
+    assert (status, type(message)) == (409, str)
+    assert seen == {
+        "results": ["Created", "Created"],
+        "assigned": "Successful",
+        "status": "Scheduled",
+        "course": "object",
+        "moved": "Successful",
+        "movedTo": "2030-03-05T10:00:00.000Z",
+        "cancelled": "Successful",
+        "statuses": ["Cancelled"],
+    }
+
+
+def test_what_the_spec_lacks_does_not_compile(tmp_path: Path) -> None:
+    document = yaml.safe_load(SPECS["smarterproctoring"].read_text(encoding="utf-8"))
+    del document["components"]["schemas"]["ExamSession"]["properties"]["course"]
+    lacking = tmp_path / "lacking.yaml"
+    lacking.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    checked = compiled(tmp_path, lacking)
+    assert checked.returncode != 0
+    assert "Property 'course' does not exist" in checked.stdout
