@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -106,8 +107,11 @@ class BaseClient:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        # Python reports a wrong keyword under the name of the class that was called.
-        cls.__init__ = sealed(renamed(getattr(cls.__init__, "__wrapped__", cls.__init__), "__init__", cls.__name__))  # type: ignore[method-assign]
+        init: Any = cls.__init__
+        inner = init.__wrapped__ if getattr(init, "is_sealed", False) else init
+        if isinstance(inner, FunctionType):
+            # Python reports a wrong keyword under the name of the class that was called.
+            cls.__init__ = sealed(renamed(inner, "__init__", cls.__name__))  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -237,6 +241,8 @@ class BaseClient:
     def _pager(self, cls: Any, call: PagedCall[Any]) -> Any:
         pagination, start = call.pagination, first_position(call)
         incomplete = partial(self._prepare(call).error, IncompleteResultError)
+        call = copy.copy(call)
+        call.arguments = copy.deepcopy(call.arguments)  # every page has the filters of the first
 
         def begin() -> tuple[Progress, Any]:
             deadline = self._options.ends_at()

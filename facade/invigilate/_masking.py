@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from invigilate_runtime import dump
+
 from ._readings import Unreadable, fold, folded, readings
 from ._shapes import is_list, is_object
 
@@ -106,7 +108,8 @@ def _collect(field: Any, value: Any) -> Iterator[str]:
 
 
 def strings_within(value: Any) -> Iterator[str]:
-    """Iterate over all strings and numbers in a JSON value, as strings."""
+    """Iterate over all strings and numbers in a value, as they are sent."""
+    value = dump(value)
     if is_object(value):
         for item in value.values():
             yield from strings_within(item)

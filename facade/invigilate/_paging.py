@@ -149,6 +149,8 @@ class _Pages(_Iterator, Generic[R]):
     def __init__(self, progress: Progress, fetch: Any, ahead: int, *, threads: bool) -> None:
         self._progress = progress
         self._fetch = fetch
+        self._page: Page[R] | None = None
+        """Received, and not yet returned."""
         self._ahead: Any = None
         if ahead:
             from ._prefetch import Ahead  # late, since most programs read page by page
@@ -170,21 +172,21 @@ class _Pages(_Iterator, Generic[R]):
     async def next(self) -> Page[R] | None:
         """Fetch the next page; `None` at the end."""
         progress = self._progress
-        while progress.position is not None:
+        while self._page is None and progress.position is not None:
             try:
                 page: Page[R] = await self._fetch(progress.position)
                 page.offset = progress.offset
                 progress.advance(page)
+                # Kept, so that an interruption of what follows does not lose it.
+                self._page = page if page.rows else None
                 if self._ahead is not None:
                     self._ahead.continue_after(progress, len(page))
             except BaseException as error:
                 self.close()
                 if not isinstance(error, APIStatusError) or not progress.accept_refusal(error):
                     raise
-            else:
-                if page.rows:
-                    return page
-        return None
+        received, self._page = self._page, None
+        return received
 
     def close(self) -> None:
         """Abandon the pages in flight."""

@@ -45,7 +45,9 @@ def sealed(function: F) -> F:
             forget_frames(error, handled)
             raise
 
-    return cast("F", call_async if inspect.iscoroutinefunction(function) else call)
+    decorated: Any = call_async if inspect.iscoroutinefunction(function) else call
+    decorated.is_sealed = True
+    return cast("F", decorated)
 
 
 def forget_frames(error: BaseException, handled: BaseException | None) -> None:

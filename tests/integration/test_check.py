@@ -310,10 +310,12 @@ def test_other_errors_and_other_befores_are_refused(mode: Mode, sandbox: Sandbox
             assert methods(sandbox) == []
             sandbox.faults.add("scheduleExamSession", faults.drop_response(times=1))
             error = await unknown(client.exam_sessions.schedule, **sids(sandbox), appointment_date_time=WHEN)
+            sent = methods(sandbox)
             befores: list[Any] = ["Scheduled", [], 5]
             for before in befores:
                 with pytest.raises(InvalidArgumentError, match="before: expected a session"):
                     await settle(client.exam_sessions.check(error, before=before))
+            assert methods(sandbox) == sent
 
     run(mode, scenario)
 

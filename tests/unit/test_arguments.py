@@ -342,7 +342,7 @@ def test_an_enum_says_what_is_documented() -> None:
 
 @given(value=st.text(min_size=6), name=st.sampled_from(["card_token", "voucher_code", "email", "first_name"]))
 def test_a_sensitive_value_is_never_shown(value: str, name: str) -> None:
-    assume(value not in "expected text got a value of type list tuple")
+    assume(value not in str(refused(schedule, **{name: [""]})))
     assert value not in str(refused(schedule, **{name: [value]}))
 
 

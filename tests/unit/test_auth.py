@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import threading
@@ -636,3 +637,45 @@ def test_nothing_is_shown_of_credentials() -> None:
             assert "issued-1" not in repr(thing)
             assert SECRET not in repr(thing)
             assert TOKEN not in repr(thing)
+
+
+def test_an_abandoned_page_fails_no_other_request() -> None:
+    """A reader leaves while its thread fetches the token; a thread that waits for it fetches for itself."""
+    tokens = iter(range(100))
+    asked, released = threading.Event(), threading.Event()
+
+    def serve(sent: Sent) -> Reply:
+        if "/token" not in sent.url:
+            return Reply(200, {"results": [], "total": 0})
+        if next(tokens) == 0:
+            asked.set()
+            return Reply(503, None, {"Retry-After": "0.3"})
+        return Reply(200, {"access_token": "issued", "expires_in": 1800, "token_type": "bearer"})
+
+    client = ispring(Script(serve))
+    pages: Any = client.paginate("/rows").prefetch(2).pages()
+    results: list[Any] = []
+
+    def other() -> None:
+        asked.wait()
+        released.set()
+        try:
+            results.append(client.request("GET", "/rows").status_code)
+        except Exception as error:
+            results.append(error)
+
+    reader = threading.Thread(target=read, args=(pages,), daemon=True)
+    waiter = threading.Thread(target=other)
+    reader.start()
+    waiter.start()
+    released.wait()
+    time.sleep(0.1)  # the other thread waits for the lock now
+    pages.close()
+    waiter.join(10)
+    assert results == [200]
+
+
+def read(pages: Any) -> None:
+    """Read one page, whatever becomes of it."""
+    with contextlib.suppress(Exception):
+        next(pages)

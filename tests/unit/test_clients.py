@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import ssl
 from enum import Enum, IntEnum
@@ -728,3 +729,45 @@ def test_an_access_token_beside_client_credentials_is_a_contradiction() -> None:
     for client_id, client_secret in passed:
         with pytest.raises(ConfigurationError, match="access_token: contradicts `client_id` and `client_secret`"):
             ISpringLearn("token", client_id=client_id, client_secret=client_secret)
+
+
+def test_an_empty_base_url_is_not_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMARTERPROCTORING_BASE_URL", "http://localhost:1")
+    monkeypatch.setenv("ISPRING_BASE_URL", "http://localhost:1")
+    for create in (lambda: SmarterProctoring("t", base_url=""), lambda: ISpringLearn("t", base_url="")):
+        with pytest.raises(ConfigurationError, match="base_url: expected a URL"):
+            create()
+
+
+@pytest.mark.parametrize("verify", [None, 0, "", 1.5])
+def test_a_wrong_verify_is_refused(verify: Any) -> None:
+    with pytest.raises(ConfigurationError, match="verify: expected True, False, a file of CA certificates"):
+        SmarterProctoring("t", verify=verify)
+
+
+def test_an_explicit_secret_wins_over_a_token_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISPRING_CLIENT_ID", "id")
+    monkeypatch.setenv("ISPRING_ACCESS_TOKEN", "of-the-environment")
+    script = Script(Reply(200, {"access_token": "fetched", "expires_in": 1800, "token_type": "bearer"}), Reply(200, []))
+    ISpringLearn(client_secret="secret", transport=script).job_training.list_session_results()
+    assert script.sent[-1].header("authorization") == "Bearer fetched"
+
+
+def test_a_decorated_constructor_of_a_subclass_stays_decorated() -> None:
+    seen: list[str] = []
+
+    def noted(function: Any) -> Any:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            seen.append("called")
+            return function(*args, **kwargs)
+
+        return call
+
+    class Own(SmarterProctoring):
+        @noted
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+
+    assert Own("t").base_url
+    assert seen == ["called"]

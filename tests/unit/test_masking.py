@@ -8,6 +8,9 @@ import time
 import unicodedata
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
 from functools import reduce
 from html import escape
 from html.entities import codepoint2name
@@ -17,7 +20,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from invigilate._masking import MASK, Masker, sensitive_values, shown_path
+from invigilate._masking import MASK, Masker, sensitive_values, shown_path, strings_within
 from invigilate._readings import Unreadable, fold, readings
 from invigilate_runtime import Field
 from tests.support.fakes import EXAM, INSTALL, SESSION
@@ -391,3 +394,16 @@ def test_sensitive_values_are_found_wherever_they_are_nested() -> None:
 )
 def test_the_path_of_an_error_shows_words_and_sids_only(path: str, shown: str) -> None:
     assert shown_path(path) == shown
+
+
+def test_secrets_of_raw_requests_are_masked_as_they_are_sent() -> None:
+    class Card:
+        def to_dict(self) -> dict[str, str]:
+            return {"number": "card-in-a-model"}
+
+    class Word(Enum):
+        ONE = "word-in-an-enum"
+
+    values = [Card(), Word.ONE, Decimal("1234.50"), datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)]
+    found = set(strings_within(values))
+    assert found == {"card-in-a-model", "word-in-an-enum", "1234.5", "2026-03-04T05:06:07.000Z"}

@@ -687,3 +687,18 @@ def test_a_deadline_holds_for_the_whole_reading(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(APITimeoutError, match="deadline"):
         next(rows)
     assert next(iter(pager)).sid == "row-0"
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_filter_that_changes_while_rows_are_read_changes_no_page(raw: bool) -> None:
+    script = Script(*(Reply(200, {"results": [{"sid": str(n)}], "total": 3, "next": None}) for n in range(3)))
+    client = proctoring(script)
+    statuses = ["Scheduled"]
+    if raw:
+        rows: Any = iter(client.paginate("/v1/rows", params={"statuses": statuses}))
+    else:
+        rows = iter(client.reports.service_distribution(statuses=statuses))  # type: ignore[arg-type]
+    next(rows)
+    statuses[0] = "Closed"
+    assert len(list(rows)) == 2
+    assert [dict(sent.query)["statuses"] for sent in script.sent] == ["Scheduled"] * 3

@@ -623,3 +623,22 @@ def test_a_token_callable_sees_the_variables_of_the_reader(mode: Mode) -> None:
     assert len(rows) == 50
     assert set(seen) == {"north"}
     assert len(seen) >= 5
+
+
+def test_an_interrupted_start_of_threads_loses_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def page(asked: Asked) -> tuple[int, dict[str, Any]]:
+        rows = [{"sid": sid(n)} for n in range(asked.offset, min(asked.offset + 5, 40))]
+        return 200, {"results": rows, "total": 40, "next": None}
+
+    start, starts = threading.Thread.start, iter(range(1_000_000))
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name == "invigilate-page" and next(starts) == 2:
+            raise KeyboardInterrupt
+        start(thread)
+
+    rows = iter(clients(Server(page)).reports.service_distribution().prefetch(3))
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(rows)
+    assert [row.sid for row in rows] == [sid(n) for n in range(40)]

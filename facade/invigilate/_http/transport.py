@@ -82,9 +82,12 @@ class Settings(NamedTuple):
 def _context(settings: Settings) -> ssl.SSLContext:
     if isinstance(settings.verify, ssl.SSLContext):
         return settings.verify
-    source, verify = "verify", settings.verify
+    source: str = "verify"
+    verify: Any = settings.verify
     if verify is True and not settings.loopback and os.environ.get("SSL_CERT_FILE"):
         source, verify = "SSL_CERT_FILE", os.environ["SSL_CERT_FILE"]
+    if not isinstance(verify, bool) and not (verify and isinstance(verify, str)):
+        raise ConfigurationError(f"{source}: expected True, False, a file of CA certificates or an SSL context")
     try:
         if isinstance(verify, str):
             context = ssl.create_default_context(cafile=verify)

@@ -46,10 +46,11 @@ class _Base(BaseClient, Generic[X]):
         transport: X | None = None,
         http_backend: Backend = "httpx",
     ) -> None:
-        if access_token is not None and (client_id is not None or client_secret is not None):
-            raise ConfigurationError("access_token: contradicts `client_id` and `client_secret`. Pass one or the other")
         # Explicit client credentials win over a token of the environment.
-        token = access_token if client_id is not None else setting(access_token, "ISPRING_ACCESS_TOKEN")
+        explicit = client_id is not None or client_secret is not None
+        if access_token is not None and explicit:
+            raise ConfigurationError("access_token: contradicts `client_id` and `client_secret`. Pass one or the other")
+        token = access_token if explicit else setting(access_token, "ISPRING_ACCESS_TOKEN")
         identity, secret = setting(client_id, "ISPRING_CLIENT_ID"), setting(client_secret, "ISPRING_CLIENT_SECRET")
         credentials: Credentials
         if token is not None:
@@ -61,12 +62,13 @@ class _Base(BaseClient, Generic[X]):
                 "no credentials: pass `access_token=`, or `client_id=` and `client_secret=`; or set "
                 "ISPRING_ACCESS_TOKEN, or ISPRING_CLIENT_ID and ISPRING_CLIENT_SECRET"
             )
+        url = setting(base_url, "ISPRING_BASE_URL")
         account = setting(account_url, "ISPRING_ACCOUNT_URL")
         if account is not None:
             check_base_url(account, allow_insecure_http=True, name="account_url")
         super().__init__(
             credentials,
-            setting(base_url, "ISPRING_BASE_URL") or BASE_URL,
+            BASE_URL if url is None else url,
             {"account_url": account},
             timeout=timeout,
             max_retries=max_retries,

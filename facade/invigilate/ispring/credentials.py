@@ -5,12 +5,13 @@ Documentation: https://ispringhelpdocs.com/ispring-learn/access-token-86770677.h
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from invigilate._credentials import HEADER_VALUE
-from invigilate._engine import Execution
+from invigilate._engine import Abandoned, Execution
 from invigilate._requests import prepare
 from invigilate._shapes import is_number
 from invigilate._values import AcquireLock, Credentials, RequestOptions, Steps
@@ -77,7 +78,10 @@ class ClientCredentials(Credentials):
             if token is not None:
                 return token
             if self._failure is not None and self._failures > seen:
-                raise self._failure
+                # A copy: each request adds what it knows.
+                failure = copy.copy(self._failure)
+                failure.__dict__.update(self._failure.__dict__)
+                raise failure from self._failure.__cause__
             return (yield from self._fetch(options, deadline))
         finally:
             lock.release()
@@ -100,8 +104,8 @@ class ClientCredentials(Credentials):
             raw: Any = yield from Execution(prepared._replace(decode=decode), self, options, deadline, {}).steps()
             token, seconds = raw.parsed
         except Exception as error:  # a canceled fetch is not a failure: each waiting request fetches for itself
-            # Nor is one whose own deadline passed: others may have more time.
-            if deadline is None or not isinstance(error, APITimeoutError):
+            # Nor is an abandoned one, or one whose own deadline passed: others may have more time.
+            if not isinstance(error, Abandoned) and (deadline is None or not isinstance(error, APITimeoutError)):
                 self._failures += 1
                 self._failure = error
             raise

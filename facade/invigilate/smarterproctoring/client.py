@@ -70,7 +70,7 @@ class _Base(BaseClient, Generic[K, X]):
         url = BASE_URLS[environment] if environment else setting(base_url, "SMARTERPROCTORING_BASE_URL")
         super().__init__(
             ApiToken(source),
-            url or BASE_URLS["production"],
+            BASE_URLS["production"] if url is None else url,
             {"install_sid": setting(install_sid, "SMARTERPROCTORING_INSTALL_SID")},
             timeout=timeout,
             max_retries=max_retries,

@@ -110,12 +110,15 @@ class CheckResult(NamedTuple):
 def check(client: Runner, error: OutcomeUnknownError, before: Any) -> Steps[CheckResult]:
     """Read the session of an error back, and judge it; see `ExamSessions.check`."""
     sids = session_of(error)
+    earlier: Any = before.to_dict() if hasattr(before, "to_dict") else before
+    if earlier is not None and not hasattr(earlier, "keys"):
+        raise InvalidArgumentError("before", "a session, as a model or a mapping", type(earlier).__name__)
     try:
         response = yield from client.steps(get_exam_session.describe(**sids))
         response.parsed  # noqa: B018  # a response that cannot be decoded is one that cannot be read
     except APIError as failure:
         return unreadable(error.operation, failure)
-    return result(error, response, before)
+    return result(error, response, earlier)
 
 
 def session_of(error: OutcomeUnknownError) -> dict[str, Any]:
@@ -143,15 +146,9 @@ def result(error: OutcomeUnknownError, response: Any, before: Any) -> CheckResul
     Args:
         error: what the request raised.
         response: the `RawResponse` of the session.
-        before: the session as it was before the request, as a model or mapping; or `None`.
-
-    Raises:
-        InvalidArgumentError: if `before` is neither.
+        before: the session as it was before the request, by documented names; or `None`.
     """
     session = response.parsed
-    earlier: Any = before.to_dict() if hasattr(before, "to_dict") else before
-    if earlier is not None and not hasattr(earlier, "keys"):
-        raise InvalidArgumentError("before", "a session, as a model or a mapping", type(earlier).__name__)
     sent_at = error.sent_at
     stamp = http_date(response.headers.get("date", ""))
     # By the server's clock if possible; the `Date` of a stored response is of another time.
@@ -162,7 +159,7 @@ def result(error: OutcomeUnknownError, response: Any, before: Any) -> CheckResul
         error.operation or "",
         error.arguments,
         now,
-        before=earlier,
+        before=before,
         sent_from=None if sent_at is None else sent_at - _CLOCKS,
     )
     found = session if other_session(error.arguments, now) is None else None
