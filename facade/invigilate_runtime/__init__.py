@@ -3,9 +3,10 @@
 No I/O and no HTTP library. Generated packages import it, and so does the library that sends the requests.
 """
 
-from ._calls import Call, Field, Operation, PagedCall, Pagination, Request
-from ._decoding import UndecodableResponse, check_complete, load_json, read_json, read_page, read_string
+from ._calls import Call, Field, Operation, PagedCall, Pagination, Request, SharedFields
+from ._decoding import UndecodableResponse, check_complete, load_json, read_json, read_page, read_response
 from ._encoding import (
+    FileInput,
     InvalidValue,
     comma_separated,
     dump,
@@ -15,6 +16,7 @@ from ._encoding import (
     parse_timestamp,
     path_segment,
     query_pairs,
+    read_file,
 )
 from ._types import UNSET, Response, UnexpectedStatus, Unset, read_field, show
 
@@ -22,12 +24,14 @@ __all__ = [
     "UNSET",
     "Call",
     "Field",
+    "FileInput",
     "InvalidValue",
     "Operation",
     "PagedCall",
     "Pagination",
     "Request",
     "Response",
+    "SharedFields",
     "UndecodableResponse",
     "UnexpectedStatus",
     "Unset",
@@ -42,8 +46,9 @@ __all__ = [
     "path_segment",
     "query_pairs",
     "read_field",
+    "read_file",
     "read_json",
     "read_page",
-    "read_string",
+    "read_response",
     "show",
 ]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
 
-from ._decoding import (
-    UndecodableResponse,
-    check_complete,
-    json_type,
-    read_json,
-    read_page,
-    read_string,
-)
+from ._decoding import check_complete, read_page, read_response
 from ._encoding import (
     InvalidValue,
     comma_separated,
     dump,
+    encode_body,
     format_timestamp,
     header_value,
     path_segment,
@@ -35,13 +30,21 @@ class Field(NamedTuple):
     Attributes:
         name: the Python argument; empty for fields of nested objects.
         wire_name: the documented name.
-        location: `path`, `query`, `header` or `body`; empty for fields of nested objects.
-        type: `string`, `integer`, `number`, `boolean`, `array`, `object`, `any`, `union`, or one of the special
+        location: `path`, `query`, `header`, `body` (a field of it) or `content` (the whole body); empty for fields of
+            nested objects.
+        type: `string`, `integer`, `number`, `boolean`, `array`, `object`, `any`, `union`, `file`, or one of the special
             strings `timestamp`, `date`, `uuid` and `comma` (comma-separated).
         sid: the name of the SID schema that the pattern comes from.
+        minimum: of a number; of a string its length, of an array the number of its items.
+        maximum: as `minimum`.
         fields: fields of an object, or the alternatives of a union.
-        additional: an object that allows fields beyond the documented ones.
+        additional: an object that allows fields beyond the documented ones, or what the specification says of these.
         client_default: the option of the client that stands in when the argument is not passed.
+        style: how an array or object is written in a query or header, unless as repeated keys or with commas: `comma`,
+            `form`, `deepObject` or `pairs`.
+        above: what a number must be larger than.
+        below: what a number must be smaller than.
+        multiple: what a number must be a multiple of.
     """
 
     name: str
@@ -57,9 +60,35 @@ class Field(NamedTuple):
     maximum: float | None = None
     sensitive: bool = False
     items: Field | None = None
-    fields: tuple[Field, ...] = ()
-    additional: bool = False
+    fields: Sequence[Field] = ()
+    additional: bool | Field = False
     client_default: str | None = None
+    style: str = ""
+    above: float | None = None
+    below: float | None = None
+    multiple: float | None = None
+
+
+class SharedFields(Sequence[Field]):
+    """Fields that several descriptions share, or that contain themselves: imported on first use.
+
+    Args:
+        module: the module that has them as `FIELDS`, relative to the package.
+        package: the package.
+    """
+
+    def __init__(self, module: str, package: str | None) -> None:
+        self._place = module, package
+
+    @cached_property
+    def _fields(self) -> Any:
+        return import_module(*self._place).FIELDS
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._fields[index]
+
+    def __len__(self) -> int:
+        return len(self._fields)
 
 
 class Request(NamedTuple):
@@ -90,7 +119,8 @@ class Pagination(NamedTuple):
         parameter: the argument that selects the page: an offset, or a token.
         limit: the argument with the page size, if there is one.
         total: the field with the number of all rows, if there is one.
-        next: the field that announces another page: anything, or the token of the next page.
+        next: the field that announces another page: anything, or the token of the next page. Where it is documented
+            under several names, all of them, separated by ` | `.
     """
 
     type: Literal["offset", "cursor"]
@@ -109,7 +139,8 @@ class Operation(NamedTuple, Generic[T]):
         method: upper case.
         path: the documented template.
         idempotent: whether a second, identical request has no further effect (RFC 9110).
-        returns: the type of a success.
+        returns: the types of a success, separated by ` | `: the JSON types `object`, `array`, `string`, `null` and
+            `any`; `none` (no content), `text` and `bytes`.
         read: builds the documented type from decoded JSON.
         documentation: the page that the operation was captured from.
         fields: its arguments: path, query and header parameters, and the fields of the body.
@@ -117,14 +148,17 @@ class Operation(NamedTuple, Generic[T]):
         body_required: whether a body is sent even if none of its fields was passed.
         pagination: how it pages, if it does.
         secured: whether it needs credentials.
-        success: the documented status of a success, if that is 202 or 206, which say less than a success does.
+        success: those of 202 and 206 that are documented; both say less than a success does.
+        accept: the documented media types of a success.
+        sensitive: the names of all sensitive fields of its request and response in lower case, for objects in the
+            request that nothing else describes.
     """
 
     id: str
     method: str
     path: str
     idempotent: bool
-    returns: Literal["object", "array", "string", "none", "any"]
+    returns: str
     read: Callable[[Any], T]
     documentation: str
     fields: tuple[Field, ...] = ()
@@ -132,7 +166,9 @@ class Operation(NamedTuple, Generic[T]):
     body_required: bool = True
     pagination: Pagination | None = None
     secured: bool = True
-    success: int | None = None
+    success: tuple[int, ...] = ()
+    accept: str = "application/json"
+    sensitive: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Operation {self.id}: {self.method} {self.path}>"
@@ -149,8 +185,8 @@ class Operation(NamedTuple, Generic[T]):
         """
         path = self.path
         query: list[str] = []
-        headers: dict[str, str] = {"Accept": "application/json"}
-        fields: dict[str, Any] = {} if body is UNSET else dump(body)
+        headers: dict[str, str] = {"Accept": self.accept}
+        whole: Any = {} if body is UNSET else dump(body)
         for field in self.fields:
             value = arguments.get(field.name, UNSET)
             if value is UNSET:
@@ -163,34 +199,25 @@ class Operation(NamedTuple, Generic[T]):
                 elif field.type == "timestamp" and value is not None:
                     value = format_timestamp(value)
                 if field.location == "body":
-                    fields[field.wire_name] = dump(value)
+                    whole[field.wire_name] = dump(value)
+                elif field.location == "content":
+                    whole = body = dump(value)
                 elif field.location == "query":
-                    query += query_pairs(field.wire_name, value)
+                    query += query_pairs(field.wire_name, value, field.style)
                 elif field.location == "header":
-                    headers[field.wire_name] = header_value(value)
+                    headers[field.wire_name] = header_value(value, field.style)
                 else:
                     path = path.replace("{" + field.wire_name + "}", path_segment(value), 1)
             except InvalidValue as error:
                 error.argument = field.name
                 raise
         content: bytes | None = None
-        if self.media is not None and (fields or self.body_required or body is not UNSET):
-            headers["Content-Type"] = self.media
-            if self.media == "application/json":
-                content = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-            else:
-                content = "&".join(pair for key in fields for pair in query_pairs(key, fields[key])).encode()
+        if self.media is not None and (whole or self.body_required or body is not UNSET):
+            # Files are written by field, since a file and a list of strings may look alike.
+            headers["Content-Type"], content = encode_body(
+                self.media, whole, {field.wire_name: (field.items or field).type for field in self.fields}
+            )
         return Request(self.method, path + ("?" + "&".join(query) if query else ""), headers, content)
-
-    def load(self, value: Any) -> T:
-        """Build the documented type from a decoded response.
-
-        Raises:
-            UndecodableResponse: if an object or an array is documented and something else came.
-        """
-        if {"object": dict, "array": list}.get(self.returns, value.__class__) is not value.__class__:
-            raise UndecodableResponse(f"expected a JSON {self.returns}, got {json_type(value)}")
-        return self.read(value)
 
     def decode(self, content: bytes, *, status: int = 200, media: str = "application/json") -> T:
         """Build the documented type from a 2xx response.
@@ -203,15 +230,9 @@ class Operation(NamedTuple, Generic[T]):
         Raises:
             UndecodableResponse: if the response is not what is documented.
         """
-        if status != self.success:
+        if status not in self.success:
             check_complete(status)
-        if self.returns == "string":
-            return self.read(read_string(content, media))
-        if self.returns == "none":
-            if content.strip():
-                raise UndecodableResponse(f"expected no content, got {len(content)} bytes")
-            return self.read(None)
-        return self.load(read_json(content))
+        return self.read(read_response(content, self.returns, media))
 
 
 class _Bound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -13,6 +14,11 @@ _INCOMPLETE = {
     202: "the server only accepted the request for later processing",
     206: "the response is partial, and the request did not ask for a range",
 }
+_CLASSES = {"object": dict, "array": list, "string": str, "null": type(None), "none": type(None)}
+_CHARSET = re.compile(r"""charset=["']?(utf-8|utf-16|us-ascii|iso-8859-\d+|windows-125\d)\b""")
+# Neither markup nor JSON that broke off.
+_PLAIN = re.compile(rb"[^<{\[\"].*", re.DOTALL)
+_WORD = re.compile(rb"(?![<{\[\"])[!-~]+")
 
 
 class UndecodableResponse(ValueError):
@@ -25,32 +31,52 @@ def read_json(content: bytes) -> Any:
     Raises:
         UndecodableResponse: if the body is not JSON; the message does not quote it.
     """
-    try:
-        return load_json(content)
-    except (ValueError, RecursionError):
-        problem = f"not JSON ({len(content)} bytes)" if content.strip() else "empty, not JSON"
-    raise UndecodableResponse(f"the response is {problem}")
+    return read_response(content, "any", "")
 
 
-def read_string(content: bytes, media: str) -> str:
-    """Decode a documented string: a JSON string, or plain text that is declared as `text/plain`.
+def read_response(content: bytes, returns: str, media: str) -> Any:
+    """Decode the body of a success.
+
+    A documented JSON string may also be plain text that is declared as `text/plain`, or one bare word in place of JSON.
+
+    Args:
+        content: the body.
+        returns: the documented types, as in `Operation.returns`.
+        media: the `Content-Type`.
 
     Raises:
-        UndecodableResponse: if it is neither; markup and broken JSON are not plain text, whatever the declared type.
+        UndecodableResponse: if it is of another type; markup and broken JSON are not plain text.
     """
-    try:
+    types = returns.split(" | ")
+    declared, _, parameters = media.lower().partition(";")
+    if "bytes" in types:
+        return content
+    if "text" in types:
+        return content.decode(_CHARSET.findall(f"{parameters};charset=utf-8")[0], "replace")
+    bare = content.removeprefix(b"\xef\xbb\xbf").strip()
+    if not bare and "none" in types:
+        return None
+    value: Any = content
+    with suppress(ValueError, RecursionError):
         value = load_json(content)
-    except (ValueError, RecursionError):
-        plain = media.partition(";")[0].strip().lower() == "text/plain"
-        start = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if plain and start and start not in b"<{[":
-            return content.decode("utf-8", "replace")
-        found = f"{len(content)} bytes that are not JSON" if content.strip() else "an empty body"
-    else:
-        if isinstance(value, str):
+        if returns == "none":
+            # Documentation that shows no body may just not show it; markup would be the page of a proxy.
+            return None
+        if "any" in types or value.__class__ in [_CLASSES[name] for name in types]:
             return value
-        found = json_type(value)
-    raise UndecodableResponse(f"expected a JSON string, got {found}")
+    if "string" in types and value.__class__ in {bytes, int, float}:
+        pattern = {"text/plain": _PLAIN, "application/json": _WORD}.get(declared.strip())
+        if pattern and pattern.fullmatch(bare):
+            return bare.decode("utf-8", "replace")
+    if returns == "none":
+        raise UndecodableResponse(f"expected no content or JSON, got {len(content)} bytes of something else")
+    if value is content and "string" not in types:
+        raise UndecodableResponse(
+            f"the response is {f'not JSON ({len(content)} bytes)' if bare else 'empty, not JSON'}"
+        )
+    not_json = f"{len(content)} bytes that are not JSON" if bare else "an empty body"
+    found = not_json if value is content else json_type(value)
+    raise UndecodableResponse(f"expected a JSON {' or '.join(types)}, got {found}")
 
 
 def read_page(content: bytes, rows: str, status: int) -> tuple[list[Any], dict[str, Any]]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any
-from urllib.parse import quote
-from uuid import UUID
+from typing import Any, BinaryIO
+from unicodedata import normalize
+from urllib.parse import quote, unquote
+from uuid import UUID, uuid4
 
 from ._types import UNSET
 
-# Percent-encoding does not help where a proxy decodes `;` or a look-alike of `.` before it forwards the path.
-_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+_LEAVING = re.compile(r"\.{0,2}(?:;.*)?|.*[\x00-\x1f\x7f-\x9f/\\\u2044\u2215\u29f8].*", re.DOTALL)
 _HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# In the names of parts and files, as browsers write them.
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
+FileInput = bytes | BinaryIO | tuple[str, bytes | BinaryIO] | tuple[str, bytes | BinaryIO, str]
+"""A file to send: its content, a file opened in binary mode, or a tuple of name, one of these, and media type."""
+
 _TIMESTAMP = "an aware datetime, or an RFC 3339 string with a UTC offset such as 2026-03-04T15:30:00Z"
 
 
@@ -50,42 +56,112 @@ def describe(value: object) -> str:
 
 
 def path_segment(value: object) -> str:
-    """Write an argument of the path.
+    """Percent-encode an argument of the path; an array is joined with commas.
 
     Raises:
-        InvalidValue: if it could leave its segment: it is empty, starts with a dot, or has another character than
-            letters, digits, `-`, `_`, `~` and `.`.
+        InvalidValue: if it could leave its segment: it is empty, `.` or `..`, or has a slash, a backslash or a control
+            character.
     """
-    return _matching(_SEGMENT, value, "an identifier of letters, digits, '-', '_', '~' and '.', not starting with '.'")
+    string = once = _joined(value)
+    # As servers and proxies may read it: decoded again and again, with look-alikes of `.` and `/`, and cut at `;`.
+    while (decoded := normalize("NFKC", unquote(once))) != once:
+        once = decoded
+    if _LEAVING.fullmatch(once):
+        raise InvalidValue("a string other than '.' and '..', without slash and control character", describe(string))
+    return quote(string, safe=",")
 
 
-def header_value(value: object) -> str:
-    """Write the value of a header.
+def header_value(value: object, style: str = "") -> str:
+    """Write the value of a header; arrays and objects are joined with commas.
 
     Raises:
         InvalidValue: if it is not printable ASCII, or has spaces around it.
     """
-    return _matching(_HEADER, value, "a string of printable ASCII characters for a header")
-
-
-def _matching(pattern: re.Pattern[str], value: object, expected: str) -> str:
-    string = _scalar(dump(value))
-    if not pattern.fullmatch(string):
-        raise InvalidValue(expected, describe(string))
+    string = _joined(value, style)
+    if not _HEADER.fullmatch(string):
+        raise InvalidValue("a string of printable ASCII characters for a header", describe(string))
     return string
 
 
-def query_pairs(name: str, value: object) -> list[str]:
-    """Percent-encode a query parameter or a form field; a list becomes repeated keys.
+def query_pairs(name: str, value: object, style: str = "") -> list[str]:
+    """Percent-encode a query parameter or a form field; see `Field.style`.
 
     Raises:
         InvalidValue: if a value has no form in a query.
     """
     plain = dump(value)
-    values = plain if plain.__class__ is list else [plain]
+    if style == "comma":
+        return [f"{quote(name, safe='')}={quote(_joined(plain), safe=',')}"]
+    values: list[tuple[str, Any]] = [(name, item) for item in (plain if plain.__class__ is list else [plain])]
+    if style and plain.__class__ is dict:
+        values = [(f"{name}[{key}]" if style == "deepObject" else key, item) for key, item in plain.items()]
     if not values:
-        raise InvalidValue("at least one value", "an empty list")
-    return [f"{quote(name, safe='')}={quote(_scalar(item), safe='')}" for item in values]
+        raise InvalidValue("at least one value", f"an empty {'list' if plain.__class__ is list else 'object'}")
+    return [f"{quote(key, safe='')}={quote(_scalar(item), safe='')}" for key, item in values]
+
+
+def encode_body(media: str, value: Any, types: Mapping[str, str]) -> tuple[str, bytes]:
+    """Encode a body; the result is its `Content-Type` and its content.
+
+    Args:
+        media: the documented media type.
+        value: the body, dumped.
+        types: the type of each of its fields; of an array, that of its items.
+
+    Raises:
+        InvalidValue: if a value has no form in this media type.
+        ValueError: if it has none in JSON.
+    """
+    if media == "application/x-www-form-urlencoded":
+        return media, "&".join(pair for key in value for pair in query_pairs(key, value[key])).encode()
+    if media == "multipart/form-data":
+        return _multipart(value, types)
+    if media.startswith("text/"):
+        return f"{media}; charset=utf-8", _scalar(value).encode()
+    if not media.endswith("json"):
+        _, content, declared = read_file(value)
+        return declared if "*" in media else media, content
+    return media, json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _multipart(fields: Mapping[str, Any], types: Mapping[str, str]) -> tuple[str, bytes]:
+    boundary = uuid4().hex
+    parts: list[bytes] = []
+    for key, value in fields.items():
+        is_file = types.get(key) == "file"
+        # A file that was passed as a tuple is a list by now.
+        several = value.__class__ is list and not (is_file and value and isinstance(value[0], str))
+        if several and not value:
+            raise InvalidValue("at least one value", "an empty list")
+        for item in value if several else [value]:
+            head = f'--{boundary}\r\nContent-Disposition: form-data; name="{key.translate(_QUOTED)}"'
+            if is_file:
+                name, content, media = read_file(item)
+                head += f'; filename="{(name or key).translate(_QUOTED)}"\r\nContent-Type: {header_value(media)}'
+            elif item.__class__ in {dict, list}:
+                media, content = encode_body("application/json", item, {})
+                head += f"\r\nContent-Type: {media}"
+            else:
+                content = _scalar(item).encode()
+            parts += head.encode(), b"\r\n\r\n", content, b"\r\n"
+    return f"multipart/form-data; boundary={boundary}", b"".join([*parts, f"--{boundary}--\r\n".encode()])
+
+
+def read_file(value: Any) -> tuple[str, bytes, str]:
+    """Return the name, the content and the media type of a file; see `FileInput`.
+
+    Raises:
+        InvalidValue: if it is not a file that is read as bytes.
+    """
+    parts: list[Any] = [getattr(value, "name", ""), value, "application/octet-stream"]
+    if issubclass(value.__class__, list | tuple) and 2 <= len(value) <= 3:
+        parts[: len(value)] = value
+    name, content, media = parts
+    if hasattr(content, "read"):
+        content = content.read()
+    if not isinstance(content, bytes | bytearray) or not isinstance(media, str):
+        raise InvalidValue("bytes, a file opened in binary mode, or (name, content, media type)", describe(content))
+    return re.split(r"[/\\]", name)[-1] if isinstance(name, str) else "", bytes(content), media
 
 
 def comma_separated(value: Any) -> str:
@@ -159,6 +235,15 @@ def format_timestamp(value: object) -> str:
         raise InvalidValue(_TIMESTAMP, "a time outside of the years 1 to 9999") from None
 
 
+_WRITTEN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (datetime, format_timestamp),
+    ((date, time), lambda value: value.isoformat()),
+    (Decimal, exact_float),
+    (UUID, str),
+    (Enum, lambda value: value.value),
+)
+
+
 def dump(value: Any) -> Any:
     """Turn models, times, decimals and collections into plain JSON values; whatever is `UNSET` is left out.
 
@@ -181,18 +266,21 @@ def dump(value: Any) -> Any:
             if item is not UNSET:
                 items.append(dump(item))
         return items
-    if isinstance(value, datetime):
-        return format_timestamp(value)
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return exact_float(value)
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
+    for types, write in _WRITTEN:
+        if isinstance(value, types):
+            return write(value)
     to_dict = getattr(value, "to_dict", None)
     return value if to_dict is None else to_dict()
+
+
+def _joined(value: object, style: str = "comma") -> str:
+    """Write a plain value, an array, or an object as `key,value,...` or, with the style `pairs`, as `key=value,...`."""
+    items = dump(value)
+    if items.__class__ is dict and style == "pairs":
+        items = [f"{key}={_scalar(item)}" for key, item in items.items()]
+    elif items.__class__ is dict:
+        items = [part for pair in items.items() for part in pair]
+    return comma_separated([_scalar(item) for item in items] if items.__class__ is list else _scalar(items))
 
 
 def _scalar(value: Any) -> str:

@@ -21,8 +21,8 @@ _ARTICLES = frozenset({"a", "an", "the"})
 _SENSITIVE = frozenset(
     (
         "authentication", "birth", "birthday", "birthdate", "card", "credential", "credentials", "dob", "email",
-        "fax", "iban", "identity", "jwt", "latitude", "longitude", "mail", "mobile", "passcode", "passphrase",
-        "password", "passport", "phone", "pin", "postal", "postcode", "redirect", "secret", "signature", "ssn",
+        "emails", "fax", "iban", "identity", "jwt", "latitude", "login", "logins", "longitude", "mail", "mobile",
+        "passcode", "passphrase", "password", "passport", "phone", "pin", "postal", "postcode", "redirect", "secret", "signature", "ssn",
         "street", "token", "username", "voucher", "zip",
     )
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-EXTENTS = ("full", "partial", "guide")
+EXTENTS = ("full", "partial", "guide", "document")
 _FIELDS = frozenset(
     {"page", "date", "extent", "notes", "unseen", "permissions", "subscription", "beyond-page"},
 )
@@ -40,11 +40,11 @@ def capture_problems(capture: Mapping[str, Any], *, today: datetime.date | None 
     notes = capture.get("notes", [])
     if not isinstance(notes, list) or not all(isinstance(note, str) and note.strip() for note in notes):
         problems.append("notes must be a list of strings")
-    if extent in {"partial", "guide"}:
-        problems += [
-            f"{name} is required if extent is {extent}" for name in ("notes", "unseen") if not capture.get(name)
-        ]
-    elif extent == "full" and "unseen" in capture:
+    required = {"partial": ("notes", "unseen"), "guide": ("notes", "unseen"), "document": ("notes",)}.get(
+        str(extent), ()
+    )
+    problems += [f"{name} is required if extent is {extent}" for name in required if not capture.get(name)]
+    if extent == "full" and "unseen" in capture:
         problems.append("unseen is not allowed if extent is full")
     return problems
 

@@ -11,19 +11,22 @@ import sys
 import tempfile
 import tomllib
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
 
-from .build import GenerationError, Target, generate, module_name
+from .build import GenerationError, Target, generate, read_settings
 from .extensions import check_package
 from .facts import OperationFacts
+from .parsing import module_name
+from .refusals import Refusal, Refused
 from .schemas import SpecError
 
 ROOT = Path(__file__).resolve().parents[2]
-DIFF_LINES, DIFF_LINES_OF_FILE = 120, 24
+DIFF_LINES, DIFF_LINES_OF_FILE, DIFF_NAMES = 120, 24, 40
 REACH = """
 import invigilate
 from invigilate._apis import APIS
@@ -34,7 +37,7 @@ for api in APIS:
             print(package, operation, mode)
 """
 
-EXIT_OK, EXIT_DIFFERENT, EXIT_FAILED, EXIT_UNREACHABLE = 0, 1, 2, 3
+EXIT_OK, EXIT_DIFFERENT, EXIT_FAILED, EXIT_UNREACHABLE, EXIT_SKIPPED = 0, 1, 2, 3, 4
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="regenerate",
         description="Generate the client packages in generated/ from the specifications in openapi/.",
         epilog="Exit codes: 0 done (or nothing to do), 1 --check found a difference, 2 generation failed and nothing "
-        "was changed, 3 generated, but an operation cannot be reached from a client.",
+        "was changed, 3 generated, but an operation cannot be reached from a client, 4 generated without operations "
+        "that --skip-refused left out.",
     )
     parser.add_argument("--check", action="store_true", help="change nothing; fail with a diff if the tree differs")
     parser.add_argument(
@@ -52,20 +56,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--spec", type=Path, help="generate from this specification instead (with --package, --output)")
     parser.add_argument("--package", help="the package name for --spec")
     parser.add_argument("--output", type=Path, help="the folder that receives the package for --spec")
+    parser.add_argument(
+        "--skip-refused", action="store_true", help="with --spec: list and leave out operations that are not supported"
+    )
     options = parser.parse_args(arguments)
     own = (options.spec, options.package, options.output)
     if any(own) and (options.golden or not all(own)):
         parser.error("--spec, --package and --output go together, and without --golden")
+    if options.skip_refused and not options.spec:
+        parser.error("--skip-refused goes with --spec")
     if options.package and (wrong := check_package(options.package)):
         parser.error(wrong)
     try:
-        settings: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
+        settings = read_settings(ROOT)
         registry = tomllib.loads((ROOT / "facade" / "invigilate" / "apis.toml").read_text(encoding="utf-8"))
-        settings["client-defaults"] = sorted({name for api in registry.values() for name in api.get("defaults", ())})
         templates = ROOT / "openapi" / "templates"
         if options.spec:
             targets = [Target(options.spec.resolve(), options.package, templates, options.spec.name)]
-            return _run(targets, options.output.resolve(), settings, check=options.check)
+            return _run(
+                targets, options.output.resolve(), settings, check=options.check, skip_refused=options.skip_refused
+            )
         if options.golden:
             golden = ROOT / "tests" / "golden"
             targets = [Target(golden / "nasty.yaml", "nasty_client", templates, "tests/golden/nasty.yaml")]
@@ -75,6 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
             for api in registry.values()
         ]
         return _run(targets, ROOT / "generated", settings, check=options.check, whole=True)
+    except Refused as error:
+        _print_refusals(error.refusals, "refused")
+        hint = "--skip-refused generates the rest.\n" if options.spec and not options.skip_refused else ""
+        print(f"{hint}Nothing was changed.", file=sys.stderr)
     except (SpecError, GenerationError, yaml.YAMLError, jinja2.TemplateError, OSError) as error:
         print(f"regenerate: {_reason(error)}\nNothing was changed.", file=sys.stderr)
     except Exception:
@@ -84,6 +98,12 @@ def main(arguments: list[str] | None = None) -> int:
     return EXIT_FAILED
 
 
+def _print_refusals(refusals: Sequence[Refusal], what: str) -> None:
+    many = "1 operation is" if len(refusals) == 1 else f"{len(refusals)} operations are"
+    lines = "".join(f"\n  {refusal}" for refusal in refusals)
+    print(f"regenerate: {many} {what}:{lines}", file=sys.stderr)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.filename or error.name}:{error.lineno}: {error.message}"
@@ -91,7 +111,13 @@ def _reason(error: Exception) -> str:
 
 
 def _run(
-    targets: list[Target], destination: Path, settings: dict[str, Any], *, check: bool, whole: bool = False
+    targets: list[Target],
+    destination: Path,
+    settings: dict[str, Any],
+    *,
+    check: bool,
+    whole: bool = False,
+    skip_refused: bool = False,
 ) -> int:
     """Generate all targets, then compare or replace them at once.
 
@@ -101,13 +127,17 @@ def _run(
         settings: generator.yaml.
         check: change nothing.
         whole: the folder has no other files, and all operations must be reachable from clients.
+        skip_refused: leave out operations that are not supported.
     """
     # Next to the tree, so that replacing is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=None if check else destination.parent) as folder:
         fresh = Path(folder)
         operations: dict[str, list[OperationFacts]] = {}
+        refusals: list[Refusal] = []
         for target in targets:
-            operations[target.package] = generate(target, fresh / target.package, settings)
+            generated = generate(target, fresh / target.package, settings, skip_refused=skip_refused)
+            operations[target.package] = generated.operations
+            refusals += generated.refusals
         packages = [target.package for target in targets]
         stale = _stale(destination, packages) if whole else []
         differences = _differences([*packages, *stale], destination, fresh)
@@ -120,6 +150,9 @@ def _run(
     changed = f"{len(differences)} file{'s' if len(differences) != 1 else ''} changed"
     operations_ = "operation" if count == 1 else "operations"
     print(f"{count} {operations_} in {', '.join(packages)}: {changed if differences else 'as generated'}")
+    if refusals:
+        _print_refusals(refusals, "left out")
+        return EXIT_SKIPPED
     return _check_reachable(operations) if whole else EXIT_OK
 
 
@@ -155,10 +188,13 @@ def _print_diff(differences: list[Path], old: Path, new: Path) -> None:
     many = f"{len(differences)} files differ" if len(differences) > 1 else "1 file differs"
     print(f"{old.name}/ is not what scripts/regenerate generates; {many}:")
     parts: list[str] = []
+    shown: dict[str, None] = {}
     for name in differences:
-        state = "" if (old / name).exists() and (new / name).exists() else " (missing)"
-        state = " (not generated)" if not (new / name).exists() else state
-        print(f"  {name}{state}")
+        # A whole package is one line.
+        whole = next((name.parts[0] for folder in (old, new) if not (folder / name.parts[0]).exists()), str(name))
+        state = "" if (old / whole).exists() and (new / whole).exists() else " (missing)"
+        state = " (not generated)" if not (new / whole).exists() else state
+        shown[f"  {whole}{state}"] = None
         before, after = (_lines(folder / name) for folder in (old, new))
         names = f"{old.name}/{name}", f"regenerated/{name}"
         lines = list(difflib.unified_diff(before, after, *names, lineterm="", n=2))
@@ -166,6 +202,9 @@ def _print_diff(differences: list[Path], old: Path, new: Path) -> None:
         parts += lines[:DIFF_LINES_OF_FILE]
         if len(lines) > DIFF_LINES_OF_FILE:
             parts.append(f"... and {len(lines) - DIFF_LINES_OF_FILE} more lines in {name}")
+    print("\n".join(list(shown)[:DIFF_NAMES]))
+    if len(shown) > DIFF_NAMES:
+        print(f"  ... and {len(shown) - DIFF_NAMES} more")
     print("\n".join(parts[:DIFF_LINES]))
     if len(parts) > DIFF_LINES:
         print(f"... and {len(parts) - DIFF_LINES} more lines")
@@ -219,7 +258,7 @@ def _check_reachable(operations: dict[str, list[OperationFacts]]) -> int:
         print(
             f"regenerate: {operation.id} ({package}) cannot be reached from each client. Bind it in the class of its "
             f"resource in the folder of its API:\n"
-            f"    {module} = operation({operation.tag}.{module}.describe)",
+            f"    {module} = operation(lambda: {operation.tag}.{module}.describe)",
             file=sys.stderr,
         )
     return EXIT_UNREACHABLE if missing else EXIT_OK

@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,39 +20,17 @@ from typing import Any, ClassVar
 import yaml
 from openapi_python_client import Project
 from openapi_python_client.config import Config, ConfigFile, MetaType
-from openapi_python_client.parser import GeneratorData
-from openapi_python_client.parser.errors import GeneratorError
-from openapi_python_client.parser.openapi import Endpoint
-from openapi_python_client.parser.properties.model_property import ModelProperty
-from openapi_python_client.strings import PythonIdentifier
 
 from . import extensions
+from .assembly import Views, build_views
 from .facts import Document, OperationFacts
-from .operations import model_view, operation_view, reachable, response_models
+from .parsing import module_name, parse
+from .reach import Reach
+from .refusals import Refusal, Refused
 from .schemas import Node, SpecError, sid_schemas
-from .stripped import strip
-from .views import docstring, is_free, literal
+from .views import docstring, field_source, fields_module, literal
 
 MARK = "Do not edit: change the specification, the generator's configuration or its templates, and regenerate."
-
-
-_IMPORTED = frozenset(
-    {"Any", "AuthenticatedClient", "Call", "ClassVar", "Client", "Date", "Decimal", "Field", "Literal", "Mapping"}
-    | {
-        "OPERATION",
-        "Operation",
-        "PagedCall",
-        "Pagination",
-        "Response",
-        "Sequence",
-        "T",
-        "TYPE_CHECKING",
-        "TypeVar",
-        "UNSET",
-        "UUID",
-    }
-    | {"Unset"}
-)
 
 
 @dataclass(frozen=True)
@@ -108,84 +88,124 @@ def _load(path: Path) -> Node:
     return document
 
 
-def generate(target: Target, output: Path, settings: dict[str, Any]) -> list[OperationFacts]:
-    """Generate a package into `output`, which must not exist, and return its operations.
+@dataclass(frozen=True)
+class Generated:
+    """What was generated.
+
+    Attributes:
+        operations: the operations.
+        refusals: the operations that were left out.
+    """
+
+    operations: list[OperationFacts]
+    refusals: list[Refusal]
+
+
+def read_settings(root: Path) -> dict[str, Any]:
+    """Read the settings of the generator, with the options of the clients that `x-client-default` may name."""
+    settings: dict[str, Any] = yaml.safe_load((root / "openapi" / "generator.yaml").read_text(encoding="utf-8"))
+    registry = tomllib.loads((root / "facade" / "invigilate" / "apis.toml").read_text(encoding="utf-8"))
+    settings["client-defaults"] = sorted({name for api in registry.values() for name in api.get("defaults", ())})
+    return settings
+
+
+def generate(target: Target, output: Path, settings: dict[str, Any], *, skip_refused: bool = False) -> Generated:
+    """Generate a package into `output`, which must not exist.
+
+    Args:
+        target: what to generate.
+        output: the folder of the package.
+        settings: generator.yaml.
+        skip_refused: leave out operations that are not supported, instead of refusing the specification.
 
     Raises:
-        SpecError: if the specification is not supported.
-        GenerationError: if the generator or the formatter failed or warned, or an operation was lost.
+        Refused: if operations are not supported, with each of them.
+        SpecError: if the specification as a whole is not supported.
+        GenerationError: if the generator or the formatter failed.
     """
     _check_versions(settings)
     document = Document(_load(target.spec))
-    operations = document.operations()
+    operations, refusals = document.read()
     if found := extensions.problems(document.root, settings["client-defaults"]):
-        raise SpecError("; ".join(found))
-    stripped, marked = strip(document.root)
-    data = GeneratorData.from_dict(stripped, config=_config(target, output, settings))
-    if isinstance(data, GeneratorError):
-        raise GenerationError(f"{data.header}: {data.detail}")
-    endpoints = [
-        endpoint for collection in data.endpoint_collections_by_tag.values() for endpoint in collection.endpoints
-    ]
-    _check_complete(target, operations, endpoints, data)
-    project = Project(
-        openapi=data,
-        config=_config(target, output, settings),
-        custom_template_path=target.templates,
-    )
-    _equip(project, document, marked, operations, endpoints)
+        raise SpecError("\n  ".join(["the document is refused:", *found, *map(str, refusals)]))
+    operations, same = _without_twins(operations)
+    refusals += same
+    config = _config(target, output, settings)
+    while True:
+        parsed = parse(document, operations, config)
+        views = build_views(document, operations, parsed)
+        more = [*parsed.refusals, *views.refusals]
+        refusals += more
+        gone = {(each.method, each.path) for each in more}
+        operations = [one for one in operations if (one.method, one.path) not in gone]
+        if refusals and not (skip_refused and operations):
+            raise Refused(_in_order(document, refusals))
+        if not more:
+            break
+    refusals = _in_order(document, refusals)
+    project = Project(openapi=parsed.data, config=config, custom_template_path=target.templates)
+    _equip(project, document, views)
     with contextlib.redirect_stdout(io.StringIO()):  # it announces the folder, which is a temporary one
         problems = [f"{error.header}: {error.detail}" for error in project.build()]
     if problems:
         raise GenerationError(f"{target.source}: " + "; ".join(problems))
     for module in ("types.py", "errors.py"):  # the generator's own; `invigilate_runtime` stands in for both
         (output / module).unlink()
+    _write_fields(output / "_fields", operations)
     (output / "sids.py").write_text(_sids_module(document), encoding="utf-8")
     (output / "py.typed").write_text("", encoding="utf-8")
     shutil.copyfile(target.spec, output / "openapi.yaml")
-    (output / "provenance.json").write_text(_provenance(target, settings), encoding="utf-8")
+    (output / "provenance.json").write_text(_provenance(target, settings, refusals), encoding="utf-8")
     _format(output, target)
-    return operations
+    return Generated(operations, refusals)
 
 
-def _equip(
-    project: Project,
-    document: Document,
-    marked: dict[str, Node],
-    operations: list[OperationFacts],
-    endpoints: list[Endpoint],
-) -> None:
+def _without_twins(operations: list[OperationFacts]) -> tuple[list[OperationFacts], list[Refusal]]:
+    """Refuse operations that would share a module."""
+    counts = Counter(map(module_name, operations))
+    twins = [one for one in operations if counts[module_name(one)] > 1]
+    refusals = [Refusal(one.method, one.path, one.id, f"two operations are named {module_name(one)}") for one in twins]
+    return [one for one in operations if counts[module_name(one)] == 1], refusals
+
+
+def _in_order(document: Document, refusals: list[Refusal]) -> list[Refusal]:
+    paths = list(document.root.get("paths") or ())
+    return sorted(refusals, key=lambda one: (paths.index(one.path), one.method))
+
+
+def _equip(project: Project, document: Document, views: Views) -> None:
     """Pass to the templates what the generator itself does not."""
     data = project.openapi
+    # What it could not parse is refused by now, or needed by no operation.
+    for errors in (data.errors, *(collection.parse_errors for collection in data.endpoint_collections_by_tag.values())):
+        errors.clear()
     # Enums are literals where they are used, and objects without documented fields are dicts.
     data.enums.clear()
-    data.models[:] = sorted(
-        (model for model in data.models if not is_free(model)),
-        key=lambda model: str(model.class_info.name),
-    )
-    _check_model_names(data.models)
-    in_responses = reachable(response_models(endpoints), data.models)
-    by_name = {module_name(operation): operation for operation in operations}
-    views = {str(endpoint.name): operation_view(by_name[str(endpoint.name)], endpoint) for endpoint in endpoints}
+    data.models[:] = views.models
     project.env.filters.update(literal=literal, docstring=docstring)
     project.env.globals.update(
-        describe=lambda endpoint: views[str(endpoint.name)],
-        model_view=lambda model: model_view(model, document, marked, str(model.class_info.name) in in_responses),
-        model_modules=lambda: [(str(m.class_info.name), str(m.class_info.module_name)) for m in data.models],
-        security=_security(document.root),
+        describe=lambda endpoint: views.operations[str(endpoint.name)],
+        model_view=lambda model: views.of_models[str(model.class_info.name)],
+        model_modules=lambda: [(str(m.class_info.name), str(m.class_info.module_name)) for m in views.models],
+        security=document.header,
         title=" ".join(str(document.root["info"]["title"]).split()),
     )
 
 
-def _check_model_names(models: list[ModelProperty]) -> None:
-    """Refuse models that hide a name that generated modules import, or share a file with another model."""
-    modules: dict[str, str] = {}
-    for model in models:
-        name, module = str(model.class_info.name), str(model.class_info.module_name)
-        if name in _IMPORTED:
-            raise SpecError(f"{name}: generated code uses this name; rename the schema")
-        if modules.setdefault(module, name) != name:
-            raise SpecError(f"{name} and {modules[module]}: both models would be in models/{module}.py")
+def _write_fields(folder: Path, operations: list[OperationFacts]) -> None:
+    """Write the fields of each shared schema that requests contain, one module each."""
+    shared = Reach().of(fact for one in operations for fact in one.arguments).shared
+    folder.mkdir()
+    (folder / "__init__.py").write_text('"""The fields of shared schemas, each imported on first use."""\n')
+    names: dict[str, str] = {}
+    for name, fields in sorted(shared.items()):
+        module = fields_module(name)
+        if names.setdefault(module, name) != name:
+            raise SpecError(f"{names[module]} and {name}: the fields of both would be in _fields/{module}.py")
+        lines = "".join(f"    {field_source(fact, folder='.')},\n" for fact in fields)
+        header = f"{docstring(f'The fields of `{name}`.')}\n\nfrom invigilate_runtime import Field, SharedFields\n\n"
+        text = f"{header}FIELDS: tuple[Field, ...] = (\n{lines})\n"
+        (folder / f"{module}.py").write_text(text, encoding="utf-8")
 
 
 def _config(target: Target, output: Path, settings: dict[str, Any]) -> Config:
@@ -214,54 +234,20 @@ def _check_versions(settings: dict[str, Any]) -> None:
             raise GenerationError(f"{package} {wanted} is pinned in generator.yaml, and {found} is installed")
 
 
-def _check_complete(
-    target: Target, operations: list[OperationFacts], endpoints: list[Endpoint], data: GeneratorData
-) -> None:
-    problems = [f"{error.header}: {error.detail}" for error in data.errors]
-    for collection in data.endpoint_collections_by_tag.values():
-        problems += [f"{error.header}: {error.detail}" for error in collection.parse_errors]
-    generated = [str(endpoint.name) for endpoint in endpoints]
-    names = [module_name(operation) for operation in operations]
-    problems += [f"not generated: {name}" for name in names if name not in generated]
-    problems += [f"two operations are named {name}" for name in sorted(set(names)) if names.count(name) > 1]
-    problems += [f"not specified: {name}" for name in generated if name not in names]
-    if problems:
-        raise GenerationError(f"{target.source}: " + "; ".join(problems))
-
-
-def module_name(operation: OperationFacts) -> str:
-    """Return the module of an operation, derived from the operationId as the generator does."""
-    return str(PythonIdentifier(operation.id, "field_"))
-
-
-def _security(root: Node) -> dict[str, str]:
-    """Return the header that carries the token, and the prefix of the token."""
-    schemes = root.get("components", {}).get("securitySchemes", {})
-    needed = [name for requirement in root.get("security", []) for name in requirement]
-    if not needed:
-        return {"header": "Authorization", "prefix": "Bearer"}
-    if len(needed) > 1:
-        raise SpecError("one security scheme is supported")
-    scheme = schemes[needed[0]]
-    if scheme["type"] == "apiKey" and scheme["in"] == "header":
-        return {"header": scheme["name"], "prefix": ""}
-    if scheme["type"] == "http" and scheme["scheme"] == "bearer":
-        return {"header": "Authorization", "prefix": "Bearer"}
-    raise SpecError(f"the security scheme {needed[0]} is not supported")
-
-
-def _provenance(target: Target, settings: dict[str, Any]) -> str:
+def _provenance(target: Target, settings: dict[str, Any], refusals: list[Refusal]) -> str:
     """Return what a package is generated from, as JSON that is shipped in it; see `invigilate.provenance`."""
     # The output of `sha256sum *` in the folder of templates.
     templates = sorted(path for path in target.templates.iterdir() if path.is_file())
     listing = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in templates)
     pins = {name: {"name": name, "version": importlib.metadata.version(name)} for name in settings["pins"]}
-    provenance = {
+    provenance: dict[str, Any] = {
         "specification": {"file": target.source, "sha256": hashlib.sha256(target.spec.read_bytes()).hexdigest()},
         "generator": {**pins["openapi-python-client"], "options": settings.get("options", {})},
         "templates": {"sha256": hashlib.sha256(listing.encode()).hexdigest()},
         "formatter": pins["ruff"],
     }
+    if refusals:
+        provenance["refused"] = [str(refusal) for refusal in refusals]
     return json.dumps(provenance, indent=2) + "\n"
 
 
@@ -299,4 +285,4 @@ def _format(output: Path, target: Target) -> None:
             )
 
 
-__all__ = ["GenerationError", "Target", "generate", "module_name"]
+__all__ = ["Generated", "GenerationError", "Target", "generate", "read_settings"]

@@ -14,6 +14,7 @@ from .views import (
     Argument,
     OperationView,
     annotate,
+    classes_within,
     decode_source,
     describe_docstring,
     docstring,
@@ -29,10 +30,6 @@ from .views import (
 )
 
 
-def _class(prop: Any) -> str | None:
-    return _name(model_within(prop))
-
-
 def _module(model: ModelProperty) -> tuple[str, str]:
     return str(model.class_info.name), str(model.class_info.module_name)
 
@@ -40,16 +37,19 @@ def _module(model: ModelProperty) -> tuple[str, str]:
 def operation_view(facts: OperationFacts, endpoint: Endpoint) -> OperationView:
     """Build the view of the module of an operation."""
     named = name_arguments(facts, endpoint)
-    arguments = [Argument(name, fact, annotate(fact, _class(prop), argument=True)) for name, fact, prop in named]
+    arguments = [
+        Argument(name, fact, annotate(fact, classes_within(prop), argument=True)) for name, fact, prop in named
+    ]
     by_name = {argument.name: argument for argument in arguments}
     path = [by_name[name] for name, fact, _ in named if fact.location == "path"]
-    others = [argument for argument in arguments if argument.fact.location in {"query", "header"}]
+    others = [argument for argument in arguments if argument.fact.location in {"query", "header", "content"}]
     # Arguments that the client supplies come last, so that the signature begins with those that callers pass.
     arguments.sort(key=lambda argument: (argument.fact.client_default is not None, argument.optional))
-    response_model = model_within(_success(facts, endpoint))
     response = facts.returned
+    response_model = _success(facts, endpoint) if response else None
     pagination, row = _pagination(facts, named, response)
-    body = endpoint.bodies[0].prop if endpoint.bodies else None
+    whole = any(fact.location == "content" for fact in facts.arguments)
+    body = endpoint.bodies[0].prop if facts.media and endpoint.bodies and not whole else None
     used = {_module(model) for _, _, prop in named for model in models_within(prop)}
     used |= {_module(model) for model in (response_model, body) if isinstance(model, ModelProperty)}
     row_type, read_row, row_models = "", "", []
@@ -60,15 +60,16 @@ def operation_view(facts: OperationFacts, endpoint: Endpoint) -> OperationView:
         read_row = decode_source(row, _name(model), "row")
         row_models = [_module(model)] if model and read_row != "row" else []
         used |= set(row_models)
-    returns = "Any" if facts.returns == "any" else "None"
-    if response is not None and facts.returns != "any":
-        returned = annotate(response, _name(response_model), argument=False, in_response=True)
-        returns = "str" if facts.returns == "string" else returned
-    read = decode_source(response, _name(response_model), "value") if response else "None"
-    # `read` receives only the documented type; the values inside may have any type.
-    if response is not None and read != "value":
-        one = decode_source(response.items, _name(response_model), "item", 1) if response.items else ""
-        read = f"[{one} for item in value]" if one else f"{returns}.from_dict(value)"
+    returns = {"none": "None", "text": "str", "bytes": "bytes"}.get(facts.returns, "Any")
+    read = "None" if facts.returns == "none" else "value"
+    if response is not None:
+        returns = annotate(response, _name(response_model), argument=False, in_response=True)
+        returns = "str" if facts.returns == "string" else returns
+        read = decode_source(response, _name(response_model), "value")
+        # Of one type, `read` receives that type; the values inside may have any.
+        if read != "value" and response.type in {"object", "array"} and not response.nullable:
+            one = decode_source(response.items, _name(response_model), "item", 1) if response.items else ""
+            read = f"[{one} for item in value]" if one else f"{returns}.from_dict(value)"
     body_name, body_sources = "", []
     names = [argument.name for argument in path + others]
     if "client" in names:
@@ -110,16 +111,14 @@ def _properties(model: ModelProperty) -> list[Any]:
     return [*(model.required_properties or []), *(model.optional_properties or [])]
 
 
-def _success(facts: OperationFacts, endpoint: Endpoint) -> Any:
-    responses = [
-        response
-        for response in endpoint.responses.patterns
-        if response.status_code.range and 200 <= response.status_code.range[0] < 300
-    ]
-    response = responses[0] if responses else endpoint.responses.default
-    if response is None:
+def _success(facts: OperationFacts, endpoint: Endpoint) -> ModelProperty | None:
+    """Return the model in the success responses."""
+    ranges = ((response, response.status_code.range) for response in endpoint.responses.patterns)
+    responses = [response for response, codes in ranges if codes and 200 <= codes[0] < 300]
+    if not responses and endpoint.responses.default is None:
         raise SpecError(f"{facts.id}: the generator lost the success response")
-    return response.prop
+    models = [model_within(response.prop) for response in responses or endpoint.responses]
+    return next((model for model in models if model), None)
 
 
 def _pagination(
@@ -148,7 +147,11 @@ def _pagination(
         raise SpecError(f"{where}: fields.rows must be an array of the response")
     if page not in parameters or not set(parameters.values()) <= set(arguments):
         raise SpecError(f"{where}: parameters.{page} and parameters.limit must be parameters")
-    if not set(fields.values()) <= set(documented) or (page == "cursor" and "cursor" not in fields):
+    # A cursor may be documented under several names.
+    if isinstance(fields.get(following), list):
+        fields[following] = " | ".join(fields[following])
+    named_fields = {name for value in fields.values() for name in value.split(" | ")}
+    if not named_fields <= set(documented) or (page == "cursor" and "cursor" not in fields):
         raise SpecError(f"{where}: fields must be fields of the response")
     options = {
         "type": declared["type"],
@@ -195,8 +198,18 @@ class ModelView:
     decoded: list[tuple[str, str]]
 
 
-def model_view(model: ModelProperty, document: Document, marked: dict[str, Node], in_response: bool) -> ModelView:
-    """Build the view of the module of a model."""
+def model_view(
+    model: ModelProperty, document: Document, marked: dict[str, Node], *, in_request: bool, in_response: bool
+) -> ModelView:
+    """Build the view of the module of a model.
+
+    Args:
+        model: the model.
+        document: the specification.
+        marked: the schemas of models, by their mark.
+        in_request: whether callers pass it; they need not pass what is read-only.
+        in_response: whether responses contain it; they need not contain what is write-only.
+    """
     name = str(model.class_info.name)
     marker = (model.data.model_extra or {}).get("x-node")
     if marker not in marked:
@@ -214,17 +227,17 @@ def model_view(model: ModelProperty, document: Document, marked: dict[str, Node]
     for fact in facts.values():
         prop = properties_by_name[fact.wire_name]
         nested = model_within(prop)
+        classes = _name(nested) if in_response else classes_within(prop)
         view = PropertyView(
             name=fact.wire_name,
             python_name=python_name(prop),
-            annotation=annotate(fact, _name(nested), argument=False, in_response=in_response),
-            required=fact.required,
+            annotation=annotate(fact, classes, argument=False, in_response=in_response),
+            required=fact.required and not (fact.read_only and in_request) and not (fact.write_only and in_response),
             decoded=decode_source(fact, _name(nested), "_value"),
         )
-        if nested is not None and _name(nested) != name:
-            imports.add(_module(nested))
-            if view.decoded != "_value":
-                decoded.add(_module(nested))
+        imports |= {_module(model) for model in models_within(prop) if classes}
+        if nested is not None and view.decoded != "_value":
+            decoded.add(_module(nested))
         properties.append(view)
         lines.append(entry(view.python_name, fact, argument=not in_response))
     lines.append("    additional_properties: Fields that the specification does not document.")
@@ -233,32 +246,11 @@ def model_view(model: ModelProperty, document: Document, marked: dict[str, Node]
         docstring=docstring("\n".join(lines)),
         properties=properties,
         sensitive=[python_name(properties_by_name[fact.wire_name]) for fact in facts.values() if fact.sensitive],
-        imports=sorted(imports),
-        decoded=sorted(decoded),
+        imports=sorted(imports - {_module(model)}),
+        decoded=sorted(decoded - {_module(model)}),
     )
 
 
-def reachable(names: set[str], models: list[ModelProperty]) -> set[str]:
-    """Return the models that can be reached from some models, by name."""
-    by_name = {str(model.class_info.name): model for model in models}
-    found: set[str] = set()
-    waiting = sorted(names)
-    while waiting:
-        name = waiting.pop()
-        if name in found or name not in by_name:
-            continue
-        found.add(name)
-        model = by_name[name]
-        for prop in _properties(model):
-            waiting += [str(inner.class_info.name) for inner in models_within(prop)]
-    return found
-
-
-def response_models(endpoints: list[Endpoint]) -> set[str]:
-    """Return the models that responses contain directly."""
-    return {
-        str(model.class_info.name)
-        for endpoint in endpoints
-        for response in endpoint.responses
-        for model in models_within(response.prop)
-    }
+def models_below(model: ModelProperty) -> list[ModelProperty]:
+    """Return the models that the fields of a model contain."""
+    return [inner for prop in _properties(model) for inner in models_within(prop)]

@@ -15,7 +15,7 @@ from openapi_python_client.schema.untrusted_string import UntrustedString
 from openapi_python_client.strings import PythonIdentifier
 
 from .facts import OperationFacts
-from .schemas import Fact, SpecError
+from .schemas import Fact, SharedFields, SpecError
 
 WIDTH = 110
 
@@ -50,15 +50,14 @@ def models_within(prop: Any) -> list[ModelProperty]:
 
 
 def model_within(prop: Any) -> ModelProperty | None:
-    """Return the model in a property.
-
-    Raises:
-        SpecError: if there are several: nothing in a response would distinguish them.
-    """
+    """Return the model in a property; none if there are several, since nothing in a response distinguishes them."""
     found = {str(model.class_info.name): model for model in models_within(prop)}
-    if len(found) > 1:
-        raise SpecError(f"{plain(prop.name)}: a union of several models is not supported ({', '.join(sorted(found))})")
-    return next(iter(found.values()), None)
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def classes_within(prop: Any) -> str | None:
+    """Return the classes of the models in a property, for annotations of what callers pass."""
+    return " | ".join(dict.fromkeys(str(model.class_info.name) for model in models_within(prop))) or None
 
 
 def annotate(fact: Fact, model: str | None, *, argument: bool, in_response: bool = False) -> str:
@@ -66,7 +65,7 @@ def annotate(fact: Fact, model: str | None, *, argument: bool, in_response: bool
 
     Args:
         fact: the argument or field.
-        model: the class of the object in it.
+        model: the class of the object in it, or several for what callers pass.
         argument: for an argument, which accepts more types than a field has.
         in_response: for a field of a response: enums are open there, and times stay strings.
     """
@@ -99,6 +98,7 @@ def _alternatives(fact: Fact, model: str | None, argument: bool, in_response: bo
             "date": ["Date", "str"] if sent else ["str"],
             "uuid": ["UUID", "str"] if sent else ["str"],
             "comma": ["str", "Sequence[str]"] if argument else ["str"],
+            "file": ["FileInput"],
             "any": ["Any"],
         }[fact.type]
     return [*names, "None"] if fact.nullable and names != ["Any"] else names
@@ -122,11 +122,18 @@ def decode_source(fact: Fact, model: str | None, source: str, depth: int = 0) ->
     return result
 
 
-def field_source(fact: Fact, name: str = "") -> str:
-    """Return the Python source of the `Field` for a fact."""
+def field_source(fact: Fact, name: str = "", *, folder: str = "..._fields.") -> str:
+    """Return the Python source of the `Field` for a fact.
+
+    Args:
+        fact: the argument, or the field of a nested object.
+        name: the Python name of the argument.
+        folder: where the module has the fields of shared schemas, relative to its package.
+    """
     parts = [literal(name), literal(fact.wire_name), literal(fact.location), literal(fact.type)]
     options: dict[str, Any] = {
-        "required": fact.required,
+        # Servers ignore it, or reject it, when it is sent.
+        "required": fact.required and not fact.read_only,
         "nullable": fact.nullable,
         "pattern": fact.pattern,
         "sid": fact.sid,
@@ -134,16 +141,29 @@ def field_source(fact: Fact, name: str = "") -> str:
         "minimum": fact.minimum,
         "maximum": fact.maximum,
         "sensitive": fact.sensitive,
-        "additional": fact.additional,
+        "additional": fact.additional is True,
         "client_default": fact.client_default,
+        "style": fact.style or None,
+        "above": fact.above,
+        "below": fact.below,
+        "multiple": fact.multiple,
     }
     # By identity: a minimum of 0 is not False.
     parts += [f"{key}={value!r}" for key, value in options.items() if value is not None and value is not False]
+    if isinstance(fact.additional, Fact):
+        parts.append(f"additional={field_source(fact.additional, folder=folder)}")
     if fact.items:
-        parts.append(f"items={field_source(fact.items)}")
-    if fact.fields:
-        parts.append(f"fields=({', '.join(field_source(field) for field in fact.fields)},)")
+        parts.append(f"items={field_source(fact.items, folder=folder)}")
+    if isinstance(fact.fields, SharedFields):
+        parts.append(f"fields=SharedFields({literal(folder + fields_module(fact.fields.name))}, __package__)")
+    elif fact.fields:
+        parts.append(f"fields=({', '.join(field_source(field, folder=folder) for field in fact.fields)},)")
     return f"Field({', '.join(parts)})"
+
+
+def fields_module(name: str) -> str:
+    """Return the module that has the fields of a shared schema."""
+    return str(PythonIdentifier(name, "field_"))
 
 
 def docstring(text: str) -> str:
@@ -185,18 +205,14 @@ def format_note(fact: Fact, *, argument: bool = True) -> str:
         "timestamp": "an aware datetime, or RFC 3339 string with a UTC offset; sent in UTC",
         "comma": "a comma-separated string or a list of strings",
         "number": "a Decimal keeps its digits",
+        "file": "bytes, a file opened in binary mode, or a tuple of name, one of these, and media type",
     }
     parts = [notes.get(fact.type, "")] if argument else []
     if fact.pattern:
         parts.append(f"matches `{fact.pattern}`")
     if fact.enum and not all(isinstance(value, str | int) for value in fact.enum):
         parts.append(f"one of {', '.join(f'`{shown(value)}`' for value in fact.enum)}")
-    if fact.minimum is not None and fact.maximum is not None:
-        parts.append(f"from {fact.minimum:g} to {fact.maximum:g}")
-    elif fact.minimum is not None:
-        parts.append(f"at least {fact.minimum:g}")
-    elif fact.maximum is not None:
-        parts.append(f"at most {fact.maximum:g}")
+    parts += _limits(fact)
     if fact.default is not None:
         parts.append(f"server default; not sent unless set: `{shown(fact.default)}`")
     if fact.client_default:
@@ -206,6 +222,19 @@ def format_note(fact: Fact, *, argument: bool = True) -> str:
     if fact.inferred:
         parts.append(f"inferred: {fact.inferred}")
     return " ".join(sentence(part) for part in parts if part)
+
+
+def _limits(fact: Fact) -> list[str]:
+    low, high = fact.minimum, fact.maximum
+    unit = {"string": " character", "array": " item"}.get(fact.type, "")
+    counted = f"{unit}s" if unit and (high if high is not None else low) != 1 else unit
+    if low is not None and high is not None:
+        parts = [f"from {low:g} to {high:g}{counted}" if low != high else f"exactly {low:g}{counted}"]
+    else:
+        parts = [f"at least {low:g}{counted}"] if low is not None else []
+        parts += [f"at most {high:g}{counted}"] if high is not None else []
+    more = {"more than": fact.above, "less than": fact.below, "a multiple of": fact.multiple}
+    return parts + [f"{words} {number:g}" for words, number in more.items() if number is not None]
 
 
 def shown(value: Any) -> str:
@@ -305,10 +334,13 @@ def name_arguments(facts: OperationFacts, endpoint: Endpoint) -> list[tuple[str,
         "query": list(endpoint.query_parameters),
         "header": list(endpoint.header_parameters),
         "body": [],
+        "content": [],
     }
     if endpoint.bodies:
         body = endpoint.bodies[0].prop
-        if isinstance(body, ModelProperty):
+        if any(fact.location == "content" for fact in facts.arguments):
+            by_location["content"] = [body]
+        elif isinstance(body, ModelProperty):
             by_location["body"] = [*(body.required_properties or []), *(body.optional_properties or [])]
     taken: set[str] = set()
     named: list[tuple[str, Fact, Any]] = []
@@ -318,18 +350,30 @@ def name_arguments(facts: OperationFacts, endpoint: Endpoint) -> list[tuple[str,
             raise SpecError(f"{facts.id}: the generator lost the {fact.location} argument {fact.wire_name}")
         name = fact.client_default or python_name(matches[0], fact.location)
         if name in taken:
-            name = f"{fact.location}_{name}"
+            name = f"{'request' if fact.location == 'content' else fact.location}_{name}"
         if name in taken or name.startswith("_"):
             raise SpecError(f"{facts.id}: {fact.wire_name} has no unique Python name")
         taken.add(name)
         named.append((name, fact, matches[0]))
+    by_location["body"] = [prop for prop in by_location["body"] if plain(prop.name) not in facts.read_only]
     lost = sum(len(props) for props in by_location.values()) - len(named)
     if lost:
         raise SpecError(f"{facts.id}: {lost} arguments of the generator are not in the specification")
     return named
 
 
-_EXTENTS = {"full": "captured in full", "partial": "captured in part", "guide": "captured from a guide"}
+_EXTENTS = {
+    "full": "captured in full",
+    "partial": "captured in part",
+    "guide": "captured from a guide",
+    "document": "captured from the vendor's OpenAPI document",
+}
+_RETURNED = {
+    "none": "Nothing",
+    "string": "The string of the response",
+    "text": "The text of the response",
+    "bytes": "The bytes of the response",
+}
 
 
 def describe_docstring(facts: OperationFacts, arguments: list[Argument], returns: str, row: str) -> str:
@@ -339,9 +383,7 @@ def describe_docstring(facts: OperationFacts, arguments: list[Argument], returns
         lines += [wrapped(sentence(facts.description)), ""]
     if arguments:
         lines += ["Args:", *(entry(argument.name, argument.fact, argument=True) for argument in arguments), ""]
-    returned = f"The rows as `{row}`, fetched page by page" if row else f"`{returns}`"
-    if facts.returns in {"string", "none"}:
-        returned = "Nothing" if facts.returns == "none" else "The string of the response"
+    returned = f"The rows as `{row}`, fetched page by page" if row else _RETURNED.get(facts.returns, f"`{returns}`")
     lines += ["Returns:", f"    {returned}.", ""]
     lines += [wrapped(f"{'Idempotent' if facts.idempotent else 'Not idempotent'}: {facts.idempotent_reason}"), ""]
     lines.append(wrapped(f"Documentation: {facts.page} ({_EXTENTS[facts.extent]}, {facts.captured})."))

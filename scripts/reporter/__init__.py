@@ -6,11 +6,15 @@ importing it) with those of a release, kept in `tests/released/<version>/` by `r
 Commands, all run in the root of the repository and also reachable through `./scripts/regenerate`:
 
     python -m reporter report [BASE] [--format text|markdown|json]     ./scripts/regenerate --report ...
+    python -m reporter report BASE --spec SPEC [--package NAME] ...    the same for the specification of another package
     python -m reporter record --version X --output FOLDER              ./scripts/regenerate --record X
-    python -m reporter inferred [--format text|markdown|json]          ./scripts/regenerate --inferred
+    python -m reporter inferred [--spec SPEC] [--format ...]           ./scripts/regenerate --inferred ...
 
 `BASE` is a version below `tests/released/`, a folder made by `record`, or a git revision; by default the newest version
 below `tests/released/` that is not a pre-release.
+
+With `--spec`, `BASE` is an older copy of that specification, such as the `openapi.yaml` of the generated package, or a
+git revision of its repository. The packages that are generated from both are compared as well.
 
 The JSON form of a report is a contract for other scripts. Keys may be added to it, none is removed:
 
@@ -34,6 +38,8 @@ The JSON form of a report is a contract for other scripts. Keys may be added to 
       ],
       "changelog": "### Changed\\n\\n- ...",   the section's content, without its version heading; "" if nothing changed
       "notes": ["..."],        which checks of the release were run against this tree
+      "specification": "",     with --spec its file; base and current are then the versions that it states, next is the
+                               part to raise (major, minor, patch or none), and notes say what is refused
       "unimportable": null     why the facade cannot be imported, as text; the report is incomplete then
     }
 

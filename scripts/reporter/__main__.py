@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import inferred, released, rendering
+from . import downstream, inferred, released, rendering
 from .changes import ReportError
 from .report import make
+from .specification import load
 
 ROOT = Path(__file__).resolve().parents[2]
 EXIT_OK, EXIT_FAILED = 0, 2
@@ -21,10 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "report":
-            return _report(options.base, options.format)
+            return _report(options)
         if options.command == "record":
             return _record(options.version, options.output)
-        print(inferred.FORMS[options.format](inferred.inferred(ROOT)), end="")
+        own = options.spec is None
+        found = inferred.inferred(ROOT) if own else inferred.inferred_in(load(options.spec, "", skip_refused=True))
+        print(inferred.FORMS[options.format](found), end="")
     except ReportError as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -47,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
         help="a version below tests/released/ (by default the newest that is not a pre-release), a folder with a "
         "record, or a git revision",
     )
+    report.add_argument(
+        "--spec",
+        type=Path,
+        help="compare this specification; BASE is then an older copy of it, such as openapi.yaml in the generated "
+        "package, or a git revision of its repository",
+    )
+    report.add_argument("--package", help="the package that is generated from --spec; by default its name with _client")
     report.add_argument("--format", choices=("text", "markdown", "json"), default="text")
     record = commands.add_parser(
         "record", prog=f"{script} --record", help="record this tree as a release to compare with"
@@ -56,14 +66,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     record.add_argument("--output", type=Path, help="the output folder; by default tests/released/VERSION")
     listing = commands.add_parser("inferred", prog=f"{script} --inferred", help="list everything that is inferred")
+    listing.add_argument("--spec", type=Path, help="list this specification instead")
     listing.add_argument("--format", choices=tuple(inferred.FORMS), default="text")
     return parser
 
 
-def _report(base: str | None, form: str) -> int:
-    with released.base(ROOT, base) as found:
-        _check_generated()
-        report = make(ROOT, found)
+def _report(options: argparse.Namespace) -> int:
+    form = options.format
+    if options.spec is None:
+        with released.base(ROOT, options.base) as found:
+            _check_generated()
+            report = make(ROOT, found)
+    elif options.base is None:
+        raise ReportError("--spec needs BASE: an older copy of the specification, or a git revision")
+    else:
+        report = downstream.make(ROOT, options.spec, options.base, options.package)
     if form == "json":
         print(rendering.as_json(report), end="")
     elif form == "markdown":

@@ -5,8 +5,8 @@ A decorator, or the same call around a value:
     @deprecated("use list instead of find, which is removed in 0.5")
     def find(self) -> ...
 
-    find = operation(deprecated("use list instead of find, which is removed in 0.5")(rooms.list_rooms.describe))
-    reserve = operation(renamed_argument("room", "room_sid", removed_in="0.5")(rooms.reserve_seat.describe))
+    find = operation(lambda: deprecated("use list instead of find, which is removed in 0.5")(rooms.list_rooms.describe))
+    reserve = operation(lambda: renamed_argument("room", "room_sid", removed_in="0.5")(rooms.reserve_seat.describe))
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from regenerator.facts import METHODS
+
 from .released import specifications
 from .specification import Specification, load
 
@@ -18,7 +20,7 @@ class Inferred:
 
     Attributes:
         specification: the file.
-        operations: the operations concerned, by operationId; empty if none refers to it.
+        operations: the operations and webhooks concerned, by operationId; empty if it concerns the whole document.
         pointer: its place, as a JSON pointer.
         place: the same with names of parameters instead of their indexes.
         reason: its text.
@@ -37,18 +39,27 @@ def inferred(root: Path) -> list[Inferred]:
     Raises:
         ReportError: if a specification cannot be read.
     """
+    files = specifications(root).items()
+    return [entry for file, package in files for entry in inferred_in(load(root / "openapi" / file, package))]
+
+
+def inferred_in(spec: Specification) -> list[Inferred]:
+    """List every `x-inferred` of a specification, in the order of the document."""
     found: list[Inferred] = []
-    for file, package in specifications(root).items():
-        spec = load(root / "openapi" / file, package)
-        users = _users(spec)
-        for path, reason in _marks(spec.root, ()):
-            if path[0] == "paths":
-                operations: tuple[str, ...] = (spec.root["paths"][path[1]][path[2]]["operationId"],)
-            else:
-                operations = tuple(users.get(path[:3], ()))
-            place = _pointer(_named(spec, path))
-            found.append(Inferred(file, operations, _pointer(path), place, " ".join(str(reason).split())))
+    users = _users(spec)
+    for path, reason in _marks(spec.root, ()):
+        listed = path[0] in {"paths", "webhooks"}
+        operations = _operations(spec, path) if listed else tuple(users.get(path[:3], ()))
+        place = _pointer(_named(spec, path))
+        found.append(Inferred(spec.source, operations, _pointer(path), place, " ".join(str(reason).split())))
     return found
+
+
+def _operations(spec: Specification, path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the operations below a path that a place in it concerns: one, or all of them."""
+    item = spec.root[path[0]][path[1]]
+    methods = path[2:3] if path[2:3] and path[2] in METHODS else METHODS
+    return tuple(str(item[method].get("operationId", "")) for method in methods if method in item)
 
 
 def _named(spec: Specification, path: tuple[str, ...]) -> tuple[str, ...]:
@@ -78,9 +89,10 @@ def _marks(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
 def _users(spec: Specification) -> dict[tuple[str, ...], list[str]]:
     """Return the operations that refer to each shared part, directly or not."""
     users: dict[tuple[str, ...], list[str]] = {}
-    for call in spec.calls.values():
-        node = spec.root["paths"][call.facts.path]
-        waiting: list[Any] = [node[call.facts.method.lower()], node.get("parameters", [])]
+    places = [(call.facts.id, spec.root["paths"][call.facts.path], call.facts.method) for call in spec.calls.values()]
+    places += [(item["post"]["operationId"], item, "post") for item in spec.root.get("webhooks", {}).values()]
+    for name, node, method in places:
+        waiting: list[Any] = [node[method.lower()], node.get("parameters", [])]
         seen: set[str] = set()
         while waiting:
             part = waiting.pop()
@@ -90,7 +102,7 @@ def _users(spec: Specification) -> dict[tuple[str, ...], list[str]]:
                 reference = part.get("$ref")
                 if isinstance(reference, str) and reference not in seen:
                     seen.add(reference)
-                    users.setdefault(tuple(reference.removeprefix("#/").split("/")), []).append(call.facts.id)
+                    users.setdefault(tuple(reference.removeprefix("#/").split("/")), []).append(name)
                     waiting.append(spec.document.resolve(part)[0])
                 waiting += [value for key, value in part.items() if key not in {"example", "examples", "x-capture"}]
     return users
@@ -109,7 +121,7 @@ def as_text(entries: list[Inferred]) -> str:
     """Return the list for a terminal, by specification and operations."""
     lines = [f"{len(entries)} places where something is inferred rather than documented"]
     for (file, operations), group in _grouped(entries):
-        lines += ["", f"{file}: {', '.join(operations) or 'no operation refers to it'}"]
+        lines += ["", f"{file}: {', '.join(operations) or 'the whole document'}"]
         for entry in group:
             lines += [f"  {entry.place}", f"      {entry.reason}"]
     return "\n".join(lines) + "\n"
@@ -119,7 +131,7 @@ def as_markdown(entries: list[Inferred]) -> str:
     """Return the list as Markdown, with a table for each set of operations."""
     lines = [f"{len(entries)} places where something is inferred rather than documented."]
     for (file, operations), group in _grouped(entries):
-        named = ", ".join(f"`{one}`" for one in operations) or "no operation refers to it"
+        named = ", ".join(f"`{one}`" for one in operations) or "the whole document"
         lines += ["", f"### {file}: {named}", "", "| where | why |", "|---|---|"]
         lines += [f"| `{entry.place}` | {_cell(entry.reason)} |" for entry in group]
     return "\n".join(lines) + "\n"

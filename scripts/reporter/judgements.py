@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import SequenceMatcher
+from fractions import Fraction
 
 from . import patterns
 from .specification import Member
@@ -83,4 +84,9 @@ def falls(was: float | None, now: float | None) -> bool:
     return now is not None and (was is None or now < was)
 
 
-__all__ = ["falls", "is_any_line", "pattern", "renamed", "rises"]
+def divides_less(was: float | None, now: float | None) -> bool:
+    """Return whether a divisor excludes more than before."""
+    return now is not None and (was is None or bool(Fraction(str(was)) % Fraction(str(now))))
+
+
+__all__ = ["divides_less", "falls", "is_any_line", "pattern", "renamed", "rises"]

@@ -43,7 +43,7 @@ def as_json(report: Report) -> str:
 def as_text(report: Report, paint: Paint = plain) -> str:
     """Return the form for a terminal."""
     lines = [*(paint(line, "red") for line in _filled(_incomplete(report), "")), *([""] if report.unimportable else [])]
-    lines += [paint(f"invigilate {report.source} -> this tree ({report.current})", "bold"), ""]
+    lines += [paint(_heading(report, "->"), "bold"), ""]
     groups = _groups(report)
     style = "red" if report.breaking else "green"
     lines += [*(paint(line, style) for line in _filled(_summary(report), "  ")), ""]
@@ -51,8 +51,9 @@ def as_text(report: Report, paint: Paint = plain) -> str:
         lines += [paint(f"{title} ({len(changes)})", style), ""]
         for change in changes:
             lines += [*_entry(change, paint, style), ""]
-    lines += [paint("CHECKS OF THE RELEASE", "bold"), ""]
-    lines += [*(f"  {note}" for note in report.notes), ""]
+    if report.notes:
+        lines += [paint("NOTES" if report.specification else "CHECKS OF THE RELEASE", "bold"), ""]
+        lines += [*(f"  {note}" for note in report.notes), ""]
     lines += [paint("VERSION", "bold"), "", *_filled(_version(report), "  "), ""]
     if report.changes:
         lines += [paint("CHANGELOG", "bold"), "", *(f"  {line}".rstrip() for line in _section(report).splitlines())]
@@ -62,7 +63,7 @@ def as_text(report: Report, paint: Paint = plain) -> str:
 def as_markdown(report: Report) -> str:
     """Return the form for a pull request."""
     lines = [f"**{_incomplete(report)}**", ""] if report.unimportable else []
-    lines += [f"## invigilate {report.source} → this tree ({report.current})", "", f"**{_summary(report)}**", ""]
+    lines += [f"## {_heading(report, '→')}", "", f"**{_summary(report)}**", ""]
     for title, _, changes in _groups(report):
         lines += [f"### {title.capitalize()}", ""]
         for change in changes:
@@ -76,7 +77,9 @@ def as_markdown(report: Report) -> str:
             if places := _places(change, "`"):
                 lines.append(f"  - in {places}")
         lines.append("")
-    lines += ["### Checks of the release", "", *(f"- {note}" for note in report.notes), ""]
+    if report.notes:
+        title = "Notes" if report.specification else "Checks of the release"
+        lines += [f"### {title}", "", *(f"- {note}" for note in report.notes), ""]
     lines += ["### Version", "", _version(report), ""]
     if report.changes:
         lines += ["### Changelog", "", "```markdown", *_section(report).splitlines(), "```"]
@@ -96,6 +99,12 @@ def _groups(report: Report) -> list[tuple[str, str, list[Change]]]:
         ("DOCUMENTATION", "dim", documentation),
     ]
     return [group for group in groups if group[2]]
+
+
+def _heading(report: Report, arrow: str) -> str:
+    if report.specification:
+        return f"{report.specification}: {report.source} {arrow} now"
+    return f"invigilate {report.source} {arrow} this tree ({report.current})"
 
 
 def _incomplete(report: Report) -> str:
@@ -118,10 +127,18 @@ def _summary(report: Report) -> str:
         text += ", which " + ("does" if count == 1 else "do") + " not break callers"
     if held:
         text += f"; {held} check{'s' * (held > 1)} of the release fail{'s' * (held == 1)}"
+    if report.specification:
+        return f"{text}."
     return f"{text}. Next version: {report.following}."
 
 
 def _version(report: Report) -> str:
+    if report.specification:
+        if not report.changes:
+            return "Nothing to raise: nothing changed for callers."
+        why = "callers must change their code" if report.breaking else "no caller must change"
+        less = "; while that is 0, the minor one" if report.following == "major" else ""
+        return f"Raise the {report.following} version{less}: {why}."
     base, following = parse(report.base, "base"), parse(report.following, "next")
     if not report.changes:
         return f"{report.base}: nothing changed for callers."
@@ -142,7 +159,8 @@ def _version(report: Report) -> str:
 
 
 def _section(report: Report) -> str:
-    return f"## [{report.following}] - unreleased\n\n{report.changelog}"
+    heading = "[Unreleased]" if report.specification else f"[{report.following}] - unreleased"
+    return f"## {heading}\n\n{report.changelog}"
 
 
 def _entry(change: Change, paint: Paint, style: str) -> list[str]:

@@ -27,6 +27,8 @@ class Report:
         changes: each change once, those that break callers first.
         changelog: the section of the changelog, without its heading.
         notes: which checks of the release were run against this tree.
+        specification: the file, if only that was compared. `base` and `current` are then the versions that it
+            states, and `following` is the part to raise: `major`, `minor`, `patch` or `none`.
         unimportable: why the facade cannot be imported, so that the report is incomplete; `None` if it can.
     """
 
@@ -38,6 +40,7 @@ class Report:
     changelog: str
     notes: tuple[str, ...]
     unimportable: str | None = None
+    specification: str = ""
 
     @property
     def breaking(self) -> bool:
@@ -54,6 +57,7 @@ class Report:
             "changes": [change.to_dict() for change in self.changes],
             "changelog": self.changelog,
             "notes": list(self.notes),
+            "specification": self.specification,
             "unimportable": self.unimportable,
         }
 

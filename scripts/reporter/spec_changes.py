@@ -22,6 +22,14 @@ _PLACES = {
     "header": "sent as a header",
     "path": "part of the path",
     "body": "sent in the body",
+    "content": "sent as the body",
+}
+_STYLES = {
+    "": "written as usual",
+    "comma": "joined with commas",
+    "form": "written as one parameter for each key",
+    "deepObject": "written as `name[key]=value`",
+    "pairs": "written as `key=value`",
 }
 
 
@@ -313,6 +321,9 @@ class SpecComparison:
         if area == "parameter" and old.fact.location != new.fact.location:
             reason = "it is sent in another place; calls stay the same"
             yield change(False, reason, *(Words(_PLACES[one.fact.location]) for one in (old, new)))
+        elif old.fact.style != new.fact.style:
+            reason = "it is written in another way; calls stay the same"
+            yield change(False, reason, *(Words(_STYLES[one.fact.style]) for one in (old, new)))
         if old.deprecated != new.deprecated:
             yield change(False, _NO_WARNING, _outdated(old), _outdated(new))
         if _is_required(old) != _is_required(new):

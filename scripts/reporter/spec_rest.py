@@ -29,8 +29,37 @@ _DOCUMENTATION = frozenset(
 )
 # Compared with the calls, arguments and fields.
 _COMPARED = frozenset(
-    {"$ref", "allOf", "anyOf", "const", "content", "default", "enum", "explode", "format", "in", "items"}
-    | {"maximum", "minimum", "name", "oneOf", "operationId", "parameters", "pattern", "properties", "requestBody"}
+    {
+        "$ref",
+        "allOf",
+        "anyOf",
+        "const",
+        "content",
+        "default",
+        "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "explode",
+        "format",
+        "in",
+        "items",
+    }
+    | {
+        "maxItems",
+        "maxLength",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minimum",
+        "multipleOf",
+        "name",
+        "oneOf",
+        "operationId",
+        "parameters",
+        "pattern",
+        "properties",
+        "requestBody",
+    }
     | {
         "required",
         "schema",

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from openapi_python_client.strings import ClassName, PythonIdentifier
 from regenerator.facts import Document, OperationFacts
+from regenerator.media import choose
+from regenerator.refusals import Refused
 from regenerator.schemas import Fact, Node, SpecError, sid_schemas
 
 from .changes import ReportError, Subject
@@ -103,15 +105,19 @@ class Specification:
         calls: the operations, by operationId.
         models: the objects, by the name of their class.
         sids: the named SID schemas with their patterns.
+        refusals: the operations that are not supported, and skipped.
     """
 
-    def __init__(self, root: Node, package: str, source: str) -> None:
-        self.root, self.package, self.source = root, package, source
+    def __init__(self, root: Node, package: str, source: str, *, skip_refused: bool = False) -> None:
         self.document = Document(root)
+        self.root, self.package, self.source = self.document.root, package, source
         self.calls: dict[str, Call] = {}
         self.models: dict[str, Model] = {}
         self.sids = sid_schemas(root)
-        for facts in self.document.operations():
+        operations, self.refusals = self.document.read()
+        if self.refusals and not skip_refused:
+            raise Refused(self.refusals)
+        for facts in operations:
             self.calls[facts.id] = self._call(facts)
 
     def _call(self, facts: OperationFacts) -> Call:
@@ -119,11 +125,13 @@ class Specification:
         node = item[facts.method.lower()]
         module = str(PythonIdentifier(facts.id, "field_"))
         body_name, body = "", None
+        schemas: dict[tuple[str, str], Node] = {}
+        deprecated: set[tuple[str, str]] = set()
         if "requestBody" in node:
-            content = next(iter(self.document.resolve(node["requestBody"])[0]["content"].values()))
-            body, shared = self.document.resolve(content["schema"])
+            _, whole = choose(self.document.resolve(node["requestBody"])[0]["content"])
+            body, shared = self.document.resolve(whole)
+            schemas["content", "body"] = whole
             body_name = _class(shared or f"{facts.id}_body")
-        schemas, deprecated = {}, set[tuple[str, str]]()
         for reference in [*node.get("parameters", []), *item.get("parameters", [])]:
             parameter, _ = self.document.resolve(reference)
             schemas[parameter["in"], parameter["name"]] = parameter["schema"]
@@ -136,7 +144,8 @@ class Specification:
         reached = {body_name} if body else set()
         for fact in facts.arguments:
             python = fact.client_default or _python(fact.wire_name)
-            python = f"{fact.location}_{python}" if python in taken else python
+            place = "request" if fact.location == "content" else fact.location
+            python = f"{place}_{python}" if python in taken else python
             taken.add(python)
             member = self._member(
                 fact, schemas[fact.location, fact.wire_name], body_name or facts.id, "passed", facts.id, ()
@@ -149,11 +158,10 @@ class Specification:
                 member, python=python, subjects=frozenset(about), deprecated=old
             )
             reached |= member.models
-        returns = "nothing"
+        returns = "nothing" if facts.returns == "none" else facts.returns
         if facts.returned is not None:
-            schema = self._success_schema(node)
             name = f"{facts.id}_response"
-            member = self._member(facts.returned, schema, name, "returned", facts.id, (), shared_only=True)
+            member = self._member(facts.returned, facts.schema, name, "returned", facts.id, (), shared_only=True)
             returns, reached = member.type, reached | member.models
         deprecated_call = bool(node.get("deprecated"))
         return Call(facts, self.package, module, arguments, returns, frozenset(reached), deprecated_call)
@@ -162,13 +170,6 @@ class Specification:
         """Return a shared schema as the document has it."""
         found: Node | None = self.root.get("components", {}).get("schemas", {}).get(name)
         return found
-
-    def _success_schema(self, node: Node) -> Node:
-        responses = node["responses"]
-        code = next((code for code in responses if str(code).startswith("2")), "default")
-        response, _ = self.document.resolve(responses[code])
-        schema: Node = response["content"]["application/json"].get("schema", {})
-        return schema
 
     def _properties(self, node: Node) -> Iterator[tuple[str, Node]]:
         for properties in self._listings(node):
@@ -253,7 +254,7 @@ class Specification:
         model = self.models.setdefault(name, Model())
         model.passed |= role == "passed"
         model.returned |= role == "returned"
-        model.free, model.schemas = fact.additional, [*self._listings(node)]
+        model.free, model.schemas = fact.additional is not False, [*self._listings(node)]
         if operation not in model.calls:
             model.calls.append(operation)
         if name in trail:
@@ -265,8 +266,13 @@ class Specification:
             found |= member.models
 
 
-def load(path: Path, package: str) -> Specification:
+def load(path: Path, package: str, *, skip_refused: bool = False) -> Specification:
     """Read a specification.
+
+    Args:
+        path: the file.
+        package: the generated package.
+        skip_refused: leave out operations that are not supported.
 
     Raises:
         ReportError: if it is missing, not YAML, or code cannot be generated from it.
@@ -274,7 +280,7 @@ def load(path: Path, package: str) -> Specification:
     try:
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         root = yaml.load(path.read_text(encoding="utf-8"), loader)
-        return Specification(root, package, path.name)
+        return Specification(root, package, path.name, skip_refused=skip_refused)
     except (OSError, yaml.YAMLError, SpecError) as error:
         raise ReportError(f"{path.name} cannot be read: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:

@@ -18,7 +18,7 @@ private type aliases and the type variables of private base classes are replaced
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +81,25 @@ def read(root: Path) -> Surface:
         ReportError: if a package is missing or cannot be parsed.
     """
     registry = apis.read(root)
-    packages = apis.packages(registry)
+    found = read_packages([root / "facade", root / "generated"], apis.packages(registry))
+    for client, variable in apis.variables(registry).items():
+        if f"invigilate.{client}" in found:
+            found[f"invigilate.{client}"]["variable"] = variable
+    return found
+
+
+def read_packages(folders: Sequence[Path], packages: Sequence[str]) -> Surface:
+    """Read the surface of packages.
+
+    Args:
+        folders: the folders that contain them.
+        packages: their names.
+
+    Raises:
+        ReportError: if a package is missing or cannot be parsed.
+    """
     loader = griffe.GriffeLoader(
-        search_paths=[root / "facade", root / "generated"],
+        search_paths=list(folders),
         allow_inspection=False,
         extensions=griffe.load_extensions(_Instances),
     )
@@ -93,15 +109,11 @@ def read(root: Path) -> Surface:
     except (ImportError, SyntaxError, griffe.GriffeError) as error:
         raise ReportError(f"the Python surface cannot be read: {error}") from None
     loader.resolve_aliases(implicit=True, external=False)
-    found = _Reader(loader.modules_collection, packages).surface()
-    for client, variable in apis.variables(registry).items():
-        if f"invigilate.{client}" in found:
-            found[f"invigilate.{client}"]["variable"] = variable
-    return found
+    return _Reader(loader.modules_collection, packages).surface()
 
 
 class _Reader:
-    def __init__(self, modules: griffe.ModulesCollection, packages: tuple[str, ...]) -> None:
+    def __init__(self, modules: griffe.ModulesCollection, packages: Sequence[str]) -> None:
         self.modules, self.packages = modules, packages
         self.public: dict[str, str] = {}
         self.found: Surface = {}
@@ -208,7 +220,8 @@ class _Reader:
     def _bound(self, value: Any) -> tuple[Any, list[Any]]:
         """Return the function that a call is bound to, and the deprecations around it."""
         if isinstance(value, griffe.ExprCall) and str(value.function) == "operation" and value.arguments:
-            return unwrapped(value.arguments[0])
+            load = value.arguments[0]
+            return unwrapped(load.body if isinstance(load, griffe.ExprLambda) else None)
         return None, []
 
     def _named(self, expression: Any) -> Any:

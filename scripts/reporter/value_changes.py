@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from regenerator.schemas import Fact
+from regenerator.schemas import Fact, SharedFields
 
 from .changes import Words
-from .judgements import falls, is_any_line, pattern, rises
+from .judgements import divides_less, falls, is_any_line, pattern, rises
 
 # Types that are sent as strings. Those in the second set have a format, and other strings are rejected.
 _STRINGS = frozenset({"string", "comma", "timestamp", "date", "uuid"})
@@ -28,6 +28,7 @@ _WORDS = {
     "number": "a number",
     "boolean": "true or false",
     "object": "an object",
+    "file": "a file",
     "any": "any value",
 }
 
@@ -82,7 +83,7 @@ def rejected(old: Fact, new: Fact) -> str:
             return f"strings that were accepted are rejected unless they are {_FORM_NAMES[other.type]}"
         elif (one.type, other.type) == ("number", "integer"):
             return "numbers with a fraction are rejected"
-        elif one.additional and not other.additional and not one.fields:
+        elif one.additional is not False and other.additional is False and not one.fields:
             # With documented properties on both sides, it is reported once for the model.
             return "objects with undocumented properties are rejected"
         elif one.type == "array" and (reason := rejected(_items(one), _items(other))):
@@ -168,14 +169,14 @@ def _group(fact: Fact) -> str:
 
 
 def _bare(fact: Fact) -> Fact:
-    """Return a value without its documentation."""
+    """Return a value without its documentation. A shared schema counts by its name: it is compared as a model."""
     return replace(
         fact,
         description="",
         default=None,
         inferred="",
         items=None if fact.items is None else _bare(fact.items),
-        fields=tuple(_bare(member) for member in fact.fields),
+        fields=fact.fields if isinstance(fact.fields, SharedFields) else tuple(map(_bare, fact.fields)),
     )
 
 
@@ -204,16 +205,32 @@ def _facets(old: Fact, new: Fact, passed: bool, elsewhere: Callable[[Fact, Fact]
         breaking, reason = pattern(old.pattern, new.pattern)
         was, now = (_patterned(one.pattern) for one in (old, new))
         yield Difference(breaking and passed, reason if passed else _UNCHECKED, was, now)
-    for facet, narrower in (("minimum", rises), ("maximum", falls)):
+    for facet, narrower in (
+        ("minimum", rises),
+        ("maximum", falls),
+        ("above", rises),
+        ("below", falls),
+        ("multiple", divides_less),
+    ):
         was, now = getattr(old, facet), getattr(new, facet)
         if was != now:
             breaking = passed and narrower(was, now)
             reason = "values that were accepted are rejected" if breaking else "values that were accepted still are"
-            yield Difference(breaking, reason if passed else _UNCHECKED, _range(facet, was), _range(facet, now))
+            name = _LIMITS.get((new.type, facet), facet)
+            yield Difference(breaking, reason if passed else _UNCHECKED, _range(name, was), _range(name, now))
     if old.sensitive != new.sensitive:
         yield _masking(old, new)
 
 
+_LIMITS = {
+    ("string", "minimum"): "minLength",
+    ("string", "maximum"): "maxLength",
+    ("array", "minimum"): "minItems",
+    ("array", "maximum"): "maxItems",
+    **{(type_, "above"): "exclusiveMinimum" for type_ in ("integer", "number")},
+    **{(type_, "below"): "exclusiveMaximum" for type_ in ("integer", "number")},
+    **{(type_, "multiple"): "multipleOf" for type_ in ("integer", "number")},
+}
 _UNCHECKED = "responses are not checked"
 
 

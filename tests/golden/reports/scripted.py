@@ -105,8 +105,8 @@ def new_endpoint(tree: Path) -> None:
     spec = tree / "openapi/smarterproctoring.yaml"
     edit(spec, "\npaths:\n", f"\npaths:\n{ENDPOINT}")
     edit(spec, "\n  schemas:\n", f"\n  schemas:\n{SCHEMA}")
-    bound = "    get_settings = operation(installs.get_install_settings.describe)\n"
-    line = "    list_examples = operation(installs.list_examples.describe)\n"
+    bound = "    get_settings = operation(lambda: installs.get_install_settings.describe)\n"
+    line = "    list_examples = operation(lambda: installs.list_examples.describe)\n"
     edit(tree / "facade/invigilate/smarterproctoring/resources.py", bound, bound + line)
 
 

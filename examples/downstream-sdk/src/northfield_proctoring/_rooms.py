@@ -15,5 +15,5 @@ class Rooms(Resource[M]):
     """Exam rooms, and seats in them."""
 
     with_raw_response: RawView[Rooms[SyncRaw], Rooms[AsyncRaw]] = RawView()
-    list = operation(rooms.list_rooms.describe)
-    reserve_seat = operation(rooms.reserve_seat.describe)
+    list = operation(lambda: rooms.list_rooms.describe)
+    reserve_seat = operation(lambda: rooms.reserve_seat.describe)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from invigilate._binding import Async, Lazy, Sync
-from invigilate._clients import AsyncClient, BaseClient, SyncClient, setting
+from invigilate._clients import AsyncClient, BaseClient, SyncClient
 from invigilate._credentials import TokenCredentials
+from invigilate._settings import setting
 from invigilate.errors import ConfigurationError
 
 from . import resources as r

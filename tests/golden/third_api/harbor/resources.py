@@ -11,6 +11,6 @@ class Berths(Resource[M]):
     """Places for ships."""
 
     with_raw_response: RawView[Berths[SyncRaw], Berths[AsyncRaw]] = RawView()
-    list = operation(berths.list_berths.describe)
-    get = operation(berths.get_berth.describe)
-    reserve = operation(berths.reserve_berth.describe)
+    list = operation(lambda: berths.list_berths.describe)
+    get = operation(lambda: berths.get_berth.describe)
+    reserve = operation(lambda: berths.reserve_berth.describe)

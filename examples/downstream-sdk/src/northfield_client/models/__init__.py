@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from .seat import Seat as Seat
     from .seat_request import SeatRequest as SeatRequest
 
-_MODULES = {
+_MODULES: dict[str, str] = {
     "Room": "room",
     "RoomPage": "room_page",
     "Seat": "seat",
     "SeatRequest": "seat_request",
 }
 
-__all__ = (
+__all__ = [
     "Room",
     "RoomPage",
     "Seat",
     "SeatRequest",
-)
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .box import Box as Box
+    from .box_lid import BoxLid as BoxLid
     from .cell import Cell as Cell
     from .create_token_body import CreateTokenBody as CreateTokenBody
     from .delete_thing_body import DeleteThingBody as DeleteThingBody
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from .plant_tree_body import PlantTreeBody as PlantTreeBody
     from .post_free_body import PostFreeBody as PostFreeBody
     from .problem import Problem as Problem
+    from .range_ import Range as Range
+    from .search_cells_body import SearchCellsBody as SearchCellsBody
+    from .search_cells_response_200 import SearchCellsResponse200 as SearchCellsResponse200
     from .thing import Thing as Thing
     from .thing_body import ThingBody as ThingBody
     from .thing_inline import ThingInline as ThingInline
@@ -26,8 +31,11 @@ if TYPE_CHECKING:
     from .thing_page import ThingPage as ThingPage
     from .token import Token as Token
     from .tree import Tree as Tree
+    from .upload_files_body import UploadFilesBody as UploadFilesBody
 
-_MODULES = {
+_MODULES: dict[str, str] = {
+    "Box": "box",
+    "BoxLid": "box_lid",
     "Cell": "cell",
     "CreateTokenBody": "create_token_body",
     "DeleteThingBody": "delete_thing_body",
@@ -40,6 +48,9 @@ _MODULES = {
     "PlantTreeBody": "plant_tree_body",
     "PostFreeBody": "post_free_body",
     "Problem": "problem",
+    "Range": "range_",
+    "SearchCellsBody": "search_cells_body",
+    "SearchCellsResponse200": "search_cells_response_200",
     "Thing": "thing",
     "ThingBody": "thing_body",
     "ThingInline": "thing_inline",
@@ -47,9 +58,12 @@ _MODULES = {
     "ThingPage": "thing_page",
     "Token": "token",
     "Tree": "tree",
+    "UploadFilesBody": "upload_files_body",
 }
 
-__all__ = (
+__all__ = [
+    "Box",
+    "BoxLid",
     "Cell",
     "CreateTokenBody",
     "DeleteThingBody",
@@ -62,6 +76,9 @@ __all__ = (
     "PlantTreeBody",
     "PostFreeBody",
     "Problem",
+    "Range",
+    "SearchCellsBody",
+    "SearchCellsResponse200",
     "Thing",
     "ThingBody",
     "ThingInline",
@@ -69,7 +86,8 @@ __all__ = (
     "ThingPage",
     "Token",
     "Tree",
-)
+    "UploadFilesBody",
+]
 
 
 def __getattr__(name: str) -> Any:
