@@ -241,7 +241,7 @@ def test_operations_of_other_packages_are_sent(sandbox: Sandbox, client: Smarter
     class Sessions(Resource[Sync]):
         """A resource of a package that builds on this one."""
 
-        read = operation(get_exam_session.describe)
+        read = operation(lambda: get_exam_session.describe)
 
     assert Sessions(client).read(exam_sid=sandbox.exam_sid, session_sid=sandbox.session_sid).sid == sandbox.session_sid
 

@@ -8,44 +8,644 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .access_token import AccessToken as AccessToken
+    from .activate_users_body import ActivateUsersBody as ActivateUsersBody
+    from .add_appraisal_question_request import AddAppraisalQuestionRequest as AddAppraisalQuestionRequest
+    from .add_appraisal_session_employee_cards_request import (
+        AddAppraisalSessionEmployeeCardsRequest as AddAppraisalSessionEmployeeCardsRequest,
+    )
+    from .add_appraisal_session_permissions_request import (
+        AddAppraisalSessionPermissionsRequest as AddAppraisalSessionPermissionsRequest,
+    )
+    from .and_smart_group_rule_node import AndSmartGroupRuleNode as AndSmartGroupRuleNode
+    from .answer_breakdown_result import AnswerBreakdownResult as AnswerBreakdownResult
+    from .answer_breakdown_results_page import AnswerBreakdownResultsPage as AnswerBreakdownResultsPage
+    from .appraisal_question import AppraisalQuestion as AppraisalQuestion
+    from .appraisal_session import AppraisalSession as AppraisalSession
+    from .appraisal_session_content_competencies import (
+        AppraisalSessionContentCompetencies as AppraisalSessionContentCompetencies,
+    )
+    from .appraisal_session_content_competency import (
+        AppraisalSessionContentCompetency as AppraisalSessionContentCompetency,
+    )
+    from .appraisal_session_content_indicator_data import (
+        AppraisalSessionContentIndicatorData as AppraisalSessionContentIndicatorData,
+    )
+    from .appraisal_session_content_required_level_data import (
+        AppraisalSessionContentRequiredLevelData as AppraisalSessionContentRequiredLevelData,
+    )
+    from .appraisal_session_content_scale import AppraisalSessionContentScale as AppraisalSessionContentScale
+    from .appraisal_session_content_scale_level_data import (
+        AppraisalSessionContentScaleLevelData as AppraisalSessionContentScaleLevelData,
+    )
+    from .appraisal_session_employee_card import AppraisalSessionEmployeeCard as AppraisalSessionEmployeeCard
+    from .appraisal_session_employee_competency_results import (
+        AppraisalSessionEmployeeCompetencyResults as AppraisalSessionEmployeeCompetencyResults,
+    )
+    from .appraisal_session_employee_detailed_card import (
+        AppraisalSessionEmployeeDetailedCard as AppraisalSessionEmployeeDetailedCard,
+    )
+    from .appraisal_session_employee_indicator_results import (
+        AppraisalSessionEmployeeIndicatorResults as AppraisalSessionEmployeeIndicatorResults,
+    )
+    from .appraisal_session_employee_results import AppraisalSessionEmployeeResults as AppraisalSessionEmployeeResults
+    from .appraisal_session_info import AppraisalSessionInfo as AppraisalSessionInfo
+    from .appraisal_session_notification_settings import (
+        AppraisalSessionNotificationSettings as AppraisalSessionNotificationSettings,
+    )
+    from .appraisal_session_review import AppraisalSessionReview as AppraisalSessionReview
+    from .appraisal_session_reviewer import AppraisalSessionReviewer as AppraisalSessionReviewer
+    from .appraisal_session_user_attribute import AppraisalSessionUserAttribute as AppraisalSessionUserAttribute
+    from .appraisal_session_user_attributes import AppraisalSessionUserAttributes as AppraisalSessionUserAttributes
+    from .assignment import Assignment as Assignment
+    from .assignment_attempt import AssignmentAttempt as AssignmentAttempt
+    from .assignment_attempt_attachment import AssignmentAttemptAttachment as AssignmentAttemptAttachment
+    from .assignment_attempt_grade import AssignmentAttemptGrade as AssignmentAttemptGrade
+    from .assignment_attempt_grades import AssignmentAttemptGrades as AssignmentAttemptGrades
+    from .assignments_page import AssignmentsPage as AssignmentsPage
+    from .award_gamification_points import AwardGamificationPoints as AwardGamificationPoints
+    from .change_appraisal_question_orders_request import (
+        ChangeAppraisalQuestionOrdersRequest as ChangeAppraisalQuestionOrdersRequest,
+    )
+    from .change_appraisal_session_notification_settings_request import (
+        ChangeAppraisalSessionNotificationSettingsRequest as ChangeAppraisalSessionNotificationSettingsRequest,
+    )
+    from .change_competency_data import ChangeCompetencyData as ChangeCompetencyData
+    from .change_competency_scale_request import ChangeCompetencyScaleRequest as ChangeCompetencyScaleRequest
+    from .change_department_subordination import ChangeDepartmentSubordination as ChangeDepartmentSubordination
+    from .change_user_subordination import ChangeUserSubordination as ChangeUserSubordination
     from .checklist_sessions import ChecklistSessions as ChecklistSessions
+    from .competency import Competency as Competency
+    from .competency_group import CompetencyGroup as CompetencyGroup
+    from .competency_indicator import CompetencyIndicator as CompetencyIndicator
+    from .competency_indicator_data import CompetencyIndicatorData as CompetencyIndicatorData
+    from .competency_indicator_level import CompetencyIndicatorLevel as CompetencyIndicatorLevel
+    from .competency_profile import CompetencyProfile as CompetencyProfile
+    from .competency_scale import CompetencyScale as CompetencyScale
+    from .competency_scale_level import CompetencyScaleLevel as CompetencyScaleLevel
+    from .confirm_request import ConfirmRequest as ConfirmRequest
+    from .content_item_final_status import ContentItemFinalStatus as ContentItemFinalStatus
+    from .content_item_information import ContentItemInformation as ContentItemInformation
+    from .content_items_information_page import ContentItemsInformationPage as ContentItemsInformationPage
+    from .course_completed_successfully_event import (
+        CourseCompletedSuccessfullyEvent as CourseCompletedSuccessfullyEvent,
+    )
+    from .course_field import CourseField as CourseField
+    from .course_field_value import CourseFieldValue as CourseFieldValue
+    from .course_fields import CourseFields as CourseFields
+    from .course_item_completed_successfully_event import (
+        CourseItemCompletedSuccessfullyEvent as CourseItemCompletedSuccessfullyEvent,
+    )
+    from .course_item_status_changed_event import CourseItemStatusChangedEvent as CourseItemStatusChangedEvent
+    from .course_module import CourseModule as CourseModule
+    from .course_status_changed_event import CourseStatusChangedEvent as CourseStatusChangedEvent
+    from .course_tree_item import CourseTreeItem as CourseTreeItem
+    from .courses_module import CoursesModule as CoursesModule
+    from .courses_modules_page import CoursesModulesPage as CoursesModulesPage
     from .create_access_token_body import CreateAccessTokenBody as CreateAccessTokenBody
+    from .create_appraisal_session_request import CreateAppraisalSessionRequest as CreateAppraisalSessionRequest
+    from .create_competency_data import CreateCompetencyData as CreateCompetencyData
+    from .create_competency_group_data import CreateCompetencyGroupData as CreateCompetencyGroupData
+    from .create_competency_scale_data import CreateCompetencyScaleData as CreateCompetencyScaleData
+    from .create_competency_scale_level_data import CreateCompetencyScaleLevelData as CreateCompetencyScaleLevelData
+    from .create_course_request import CreateCourseRequest as CreateCourseRequest
     from .criterion_group_result import CriterionGroupResult as CriterionGroupResult
     from .criterion_result import CriterionResult as CriterionResult
+    from .date_range import DateRange as DateRange
+    from .day import Day as Day
+    from .deactivate_users_body import DeactivateUsersBody as DeactivateUsersBody
+    from .delete_enrollments import DeleteEnrollments as DeleteEnrollments
+    from .delete_work_leave_body import DeleteWorkLeaveBody as DeleteWorkLeaveBody
+    from .department import Department as Department
+    from .departments_page import DepartmentsPage as DepartmentsPage
+    from .detailed_group import DetailedGroup as DetailedGroup
+    from .enrollment import Enrollment as Enrollment
+    from .enrollments_page import EnrollmentsPage as EnrollmentsPage
     from .error import Error as Error
+    from .find_existing_users_body import FindExistingUsersBody as FindExistingUsersBody
+    from .get_content_response import GetContentResponse as GetContentResponse
+    from .get_paged_users_list_request import GetPagedUsersListRequest as GetPagedUsersListRequest
+    from .get_paged_users_list_response import GetPagedUsersListResponse as GetPagedUsersListResponse
+    from .get_smart_group_rules_response import GetSmartGroupRulesResponse as GetSmartGroupRulesResponse
+    from .get_training_day_response import GetTrainingDayResponse as GetTrainingDayResponse
+    from .get_training_response import GetTrainingResponse as GetTrainingResponse
+    from .get_training_session_response import GetTrainingSessionResponse as GetTrainingSessionResponse
+    from .group import Group as Group
+    from .groups_page import GroupsPage as GroupsPage
+    from .issued_certificate import IssuedCertificate as IssuedCertificate
+    from .issued_certificate_information import IssuedCertificateInformation as IssuedCertificateInformation
     from .job_training_session_result import JobTrainingSessionResult as JobTrainingSessionResult
+    from .learner_module_result import LearnerModuleResult as LearnerModuleResult
+    from .learner_result import LearnerResult as LearnerResult
+    from .learners_enrolled_in_course_event import LearnersEnrolledInCourseEvent as LearnersEnrolledInCourseEvent
+    from .learners_modules_results_response import LearnersModulesResultsResponse as LearnersModulesResultsResponse
+    from .learners_results_response import LearnersResultsResponse as LearnersResultsResponse
+    from .learning_track_course import LearningTrackCourse as LearningTrackCourse
+    from .list_all_enrollments_response import ListAllEnrollmentsResponse as ListAllEnrollmentsResponse
+    from .list_appraisal_session_user_attributes_request import (
+        ListAppraisalSessionUserAttributesRequest as ListAppraisalSessionUserAttributesRequest,
+    )
+    from .list_appraisal_sessions_request import ListAppraisalSessionsRequest as ListAppraisalSessionsRequest
     from .list_checklist_sessions_body import ListChecklistSessionsBody as ListChecklistSessionsBody
+    from .list_competencies_request import ListCompetenciesRequest as ListCompetenciesRequest
+    from .list_competency_profiles_request import ListCompetencyProfilesRequest as ListCompetencyProfilesRequest
+    from .list_course_modules_response import ListCourseModulesResponse as ListCourseModulesResponse
     from .list_criterion_group_results_body import ListCriterionGroupResultsBody as ListCriterionGroupResultsBody
     from .list_criterion_results_body import ListCriterionResultsBody as ListCriterionResultsBody
+    from .list_enrollments_request import ListEnrollmentsRequest as ListEnrollmentsRequest
     from .list_session_results_body import ListSessionResultsBody as ListSessionResultsBody
+    from .module_status import ModuleStatus as ModuleStatus
+    from .move_competencies_to_group import MoveCompetenciesToGroup as MoveCompetenciesToGroup
+    from .move_competency_groups_to_parent_group import (
+        MoveCompetencyGroupsToParentGroup as MoveCompetencyGroupsToParentGroup,
+    )
+    from .move_departments import MoveDepartments as MoveDepartments
+    from .move_users_to_department import MoveUsersToDepartment as MoveUsersToDepartment
+    from .new_department import NewDepartment as NewDepartment
+    from .new_enrollment import NewEnrollment as NewEnrollment
+    from .new_group import NewGroup as NewGroup
+    from .new_smart_group import NewSmartGroup as NewSmartGroup
+    from .new_user import NewUser as NewUser
+    from .or_smart_group_rule_node import OrSmartGroupRuleNode as OrSmartGroupRuleNode
+    from .profile_competency_data import ProfileCompetencyData as ProfileCompetencyData
+    from .profile_fields_date_range_item import ProfileFieldsDateRangeItem as ProfileFieldsDateRangeItem
+    from .profile_fields_filter_item import ProfileFieldsFilterItem as ProfileFieldsFilterItem
+    from .profile_indicator_data import ProfileIndicatorData as ProfileIndicatorData
+    from .quiz import Quiz as Quiz
+    from .quizzes_page import QuizzesPage as QuizzesPage
+    from .reenroll import Reenroll as Reenroll
+    from .remove_appraisal_session_employee_cards_request import (
+        RemoveAppraisalSessionEmployeeCardsRequest as RemoveAppraisalSessionEmployeeCardsRequest,
+    )
+    from .remove_appraisal_session_permissions_request import (
+        RemoveAppraisalSessionPermissionsRequest as RemoveAppraisalSessionPermissionsRequest,
+    )
+    from .remove_appraisal_session_reviewers_request import (
+        RemoveAppraisalSessionReviewersRequest as RemoveAppraisalSessionReviewersRequest,
+    )
+    from .remove_user_groups import RemoveUserGroups as RemoveUserGroups
+    from .rename_competency_group_body import RenameCompetencyGroupBody as RenameCompetencyGroupBody
+    from .replace_appraisal_session_employee_reviewers_request import (
+        ReplaceAppraisalSessionEmployeeReviewersRequest as ReplaceAppraisalSessionEmployeeReviewersRequest,
+    )
+    from .reset_module_statistics_response import ResetModuleStatisticsResponse as ResetModuleStatisticsResponse
+    from .role import Role as Role
+    from .scheduled_user_deactivation import ScheduledUserDeactivation as ScheduledUserDeactivation
+    from .scheduled_user_termination import ScheduledUserTermination as ScheduledUserTermination
+    from .smart_group_rule import SmartGroupRule as SmartGroupRule
+    from .smart_group_rule_nodes import SmartGroupRuleNodes as SmartGroupRuleNodes
+    from .smart_group_rules import SmartGroupRules as SmartGroupRules
+    from .subordination import Subordination as Subordination
+    from .subscribe_request import SubscribeRequest as SubscribeRequest
+    from .subscriber_info import SubscriberInfo as SubscriberInfo
+    from .subscriber_name_request import SubscriberNameRequest as SubscriberNameRequest
+    from .subscriber_request import SubscriberRequest as SubscriberRequest
+    from .subscription import Subscription as Subscription
+    from .subscription_parameter import SubscriptionParameter as SubscriptionParameter
+    from .task_status import TaskStatus as TaskStatus
+    from .terminate_users_body import TerminateUsersBody as TerminateUsersBody
+    from .training import Training as Training
+    from .training_meeting_added_event import TrainingMeetingAddedEvent as TrainingMeetingAddedEvent
+    from .training_meeting_removed_event import TrainingMeetingRemovedEvent as TrainingMeetingRemovedEvent
+    from .training_meeting_updated_event import TrainingMeetingUpdatedEvent as TrainingMeetingUpdatedEvent
+    from .training_participant_attendance import TrainingParticipantAttendance as TrainingParticipantAttendance
+    from .training_session import TrainingSession as TrainingSession
+    from .training_session_participant_removed_event import (
+        TrainingSessionParticipantRemovedEvent as TrainingSessionParticipantRemovedEvent,
+    )
+    from .training_session_participants_added_event import (
+        TrainingSessionParticipantsAddedEvent as TrainingSessionParticipantsAddedEvent,
+    )
+    from .training_type import TrainingType as TrainingType
+    from .unsubscribe_request import UnsubscribeRequest as UnsubscribeRequest
+    from .update_appraisal_question_request import UpdateAppraisalQuestionRequest as UpdateAppraisalQuestionRequest
+    from .update_appraisal_session_request import UpdateAppraisalSessionRequest as UpdateAppraisalSessionRequest
+    from .update_course_status_response import UpdateCourseStatusResponse as UpdateCourseStatusResponse
+    from .update_day import UpdateDay as UpdateDay
+    from .update_day_participants_attendance_request import (
+        UpdateDayParticipantsAttendanceRequest as UpdateDayParticipantsAttendanceRequest,
+    )
+    from .update_department import UpdateDepartment as UpdateDepartment
+    from .update_enrollment import UpdateEnrollment as UpdateEnrollment
+    from .update_group import UpdateGroup as UpdateGroup
+    from .update_group_members import UpdateGroupMembers as UpdateGroupMembers
+    from .update_module_statuses_response import UpdateModuleStatusesResponse as UpdateModuleStatusesResponse
+    from .update_modules_statuses import UpdateModulesStatuses as UpdateModulesStatuses
+    from .update_smart_group import UpdateSmartGroup as UpdateSmartGroup
+    from .update_user import UpdateUser as UpdateUser
+    from .update_user_password import UpdateUserPassword as UpdateUserPassword
+    from .update_user_status import UpdateUserStatus as UpdateUserStatus
+    from .update_work_leave_statuses_request import UpdateWorkLeaveStatusesRequest as UpdateWorkLeaveStatusesRequest
+    from .user import User as User
+    from .user_field_info import UserFieldInfo as UserFieldInfo
+    from .user_field_option import UserFieldOption as UserFieldOption
+    from .user_points_info import UserPointsInfo as UserPointsInfo
+    from .user_profile_field import UserProfileField as UserProfileField
+    from .user_profile_fields import UserProfileFields as UserProfileFields
+    from .user_registered_event import UserRegisteredEvent as UserRegisteredEvent
+    from .user_role import UserRole as UserRole
+    from .user_v2 import UserV2 as UserV2
+    from .users_page import UsersPage as UsersPage
+    from .users_page_v2 import UsersPageV2 as UsersPageV2
+    from .webhook_confirmation_event import WebhookConfirmationEvent as WebhookConfirmationEvent
+    from .withdraw_gamification_points import WithdrawGamificationPoints as WithdrawGamificationPoints
+    from .work_leave_status import WorkLeaveStatus as WorkLeaveStatus
+    from .work_leave_status_data import WorkLeaveStatusData as WorkLeaveStatusData
 
-_MODULES = {
+_MODULES: dict[str, str] = {
     "AccessToken": "access_token",
+    "ActivateUsersBody": "activate_users_body",
+    "AddAppraisalQuestionRequest": "add_appraisal_question_request",
+    "AddAppraisalSessionEmployeeCardsRequest": "add_appraisal_session_employee_cards_request",
+    "AddAppraisalSessionPermissionsRequest": "add_appraisal_session_permissions_request",
+    "AndSmartGroupRuleNode": "and_smart_group_rule_node",
+    "AnswerBreakdownResult": "answer_breakdown_result",
+    "AnswerBreakdownResultsPage": "answer_breakdown_results_page",
+    "AppraisalQuestion": "appraisal_question",
+    "AppraisalSession": "appraisal_session",
+    "AppraisalSessionContentCompetencies": "appraisal_session_content_competencies",
+    "AppraisalSessionContentCompetency": "appraisal_session_content_competency",
+    "AppraisalSessionContentIndicatorData": "appraisal_session_content_indicator_data",
+    "AppraisalSessionContentRequiredLevelData": "appraisal_session_content_required_level_data",
+    "AppraisalSessionContentScale": "appraisal_session_content_scale",
+    "AppraisalSessionContentScaleLevelData": "appraisal_session_content_scale_level_data",
+    "AppraisalSessionEmployeeCard": "appraisal_session_employee_card",
+    "AppraisalSessionEmployeeCompetencyResults": "appraisal_session_employee_competency_results",
+    "AppraisalSessionEmployeeDetailedCard": "appraisal_session_employee_detailed_card",
+    "AppraisalSessionEmployeeIndicatorResults": "appraisal_session_employee_indicator_results",
+    "AppraisalSessionEmployeeResults": "appraisal_session_employee_results",
+    "AppraisalSessionInfo": "appraisal_session_info",
+    "AppraisalSessionNotificationSettings": "appraisal_session_notification_settings",
+    "AppraisalSessionReview": "appraisal_session_review",
+    "AppraisalSessionReviewer": "appraisal_session_reviewer",
+    "AppraisalSessionUserAttribute": "appraisal_session_user_attribute",
+    "AppraisalSessionUserAttributes": "appraisal_session_user_attributes",
+    "Assignment": "assignment",
+    "AssignmentAttempt": "assignment_attempt",
+    "AssignmentAttemptAttachment": "assignment_attempt_attachment",
+    "AssignmentAttemptGrade": "assignment_attempt_grade",
+    "AssignmentAttemptGrades": "assignment_attempt_grades",
+    "AssignmentsPage": "assignments_page",
+    "AwardGamificationPoints": "award_gamification_points",
+    "ChangeAppraisalQuestionOrdersRequest": "change_appraisal_question_orders_request",
+    "ChangeAppraisalSessionNotificationSettingsRequest": "change_appraisal_session_notification_settings_request",
+    "ChangeCompetencyData": "change_competency_data",
+    "ChangeCompetencyScaleRequest": "change_competency_scale_request",
+    "ChangeDepartmentSubordination": "change_department_subordination",
+    "ChangeUserSubordination": "change_user_subordination",
     "ChecklistSessions": "checklist_sessions",
+    "Competency": "competency",
+    "CompetencyGroup": "competency_group",
+    "CompetencyIndicator": "competency_indicator",
+    "CompetencyIndicatorData": "competency_indicator_data",
+    "CompetencyIndicatorLevel": "competency_indicator_level",
+    "CompetencyProfile": "competency_profile",
+    "CompetencyScale": "competency_scale",
+    "CompetencyScaleLevel": "competency_scale_level",
+    "ConfirmRequest": "confirm_request",
+    "ContentItemFinalStatus": "content_item_final_status",
+    "ContentItemInformation": "content_item_information",
+    "ContentItemsInformationPage": "content_items_information_page",
+    "CourseCompletedSuccessfullyEvent": "course_completed_successfully_event",
+    "CourseField": "course_field",
+    "CourseFieldValue": "course_field_value",
+    "CourseFields": "course_fields",
+    "CourseItemCompletedSuccessfullyEvent": "course_item_completed_successfully_event",
+    "CourseItemStatusChangedEvent": "course_item_status_changed_event",
+    "CourseModule": "course_module",
+    "CourseStatusChangedEvent": "course_status_changed_event",
+    "CourseTreeItem": "course_tree_item",
+    "CoursesModule": "courses_module",
+    "CoursesModulesPage": "courses_modules_page",
     "CreateAccessTokenBody": "create_access_token_body",
+    "CreateAppraisalSessionRequest": "create_appraisal_session_request",
+    "CreateCompetencyData": "create_competency_data",
+    "CreateCompetencyGroupData": "create_competency_group_data",
+    "CreateCompetencyScaleData": "create_competency_scale_data",
+    "CreateCompetencyScaleLevelData": "create_competency_scale_level_data",
+    "CreateCourseRequest": "create_course_request",
     "CriterionGroupResult": "criterion_group_result",
     "CriterionResult": "criterion_result",
+    "DateRange": "date_range",
+    "Day": "day",
+    "DeactivateUsersBody": "deactivate_users_body",
+    "DeleteEnrollments": "delete_enrollments",
+    "DeleteWorkLeaveBody": "delete_work_leave_body",
+    "Department": "department",
+    "DepartmentsPage": "departments_page",
+    "DetailedGroup": "detailed_group",
+    "Enrollment": "enrollment",
+    "EnrollmentsPage": "enrollments_page",
     "Error": "error",
+    "FindExistingUsersBody": "find_existing_users_body",
+    "GetContentResponse": "get_content_response",
+    "GetPagedUsersListRequest": "get_paged_users_list_request",
+    "GetPagedUsersListResponse": "get_paged_users_list_response",
+    "GetSmartGroupRulesResponse": "get_smart_group_rules_response",
+    "GetTrainingDayResponse": "get_training_day_response",
+    "GetTrainingResponse": "get_training_response",
+    "GetTrainingSessionResponse": "get_training_session_response",
+    "Group": "group",
+    "GroupsPage": "groups_page",
+    "IssuedCertificate": "issued_certificate",
+    "IssuedCertificateInformation": "issued_certificate_information",
     "JobTrainingSessionResult": "job_training_session_result",
+    "LearnerModuleResult": "learner_module_result",
+    "LearnerResult": "learner_result",
+    "LearnersEnrolledInCourseEvent": "learners_enrolled_in_course_event",
+    "LearnersModulesResultsResponse": "learners_modules_results_response",
+    "LearnersResultsResponse": "learners_results_response",
+    "LearningTrackCourse": "learning_track_course",
+    "ListAllEnrollmentsResponse": "list_all_enrollments_response",
+    "ListAppraisalSessionUserAttributesRequest": "list_appraisal_session_user_attributes_request",
+    "ListAppraisalSessionsRequest": "list_appraisal_sessions_request",
     "ListChecklistSessionsBody": "list_checklist_sessions_body",
+    "ListCompetenciesRequest": "list_competencies_request",
+    "ListCompetencyProfilesRequest": "list_competency_profiles_request",
+    "ListCourseModulesResponse": "list_course_modules_response",
     "ListCriterionGroupResultsBody": "list_criterion_group_results_body",
     "ListCriterionResultsBody": "list_criterion_results_body",
+    "ListEnrollmentsRequest": "list_enrollments_request",
     "ListSessionResultsBody": "list_session_results_body",
+    "ModuleStatus": "module_status",
+    "MoveCompetenciesToGroup": "move_competencies_to_group",
+    "MoveCompetencyGroupsToParentGroup": "move_competency_groups_to_parent_group",
+    "MoveDepartments": "move_departments",
+    "MoveUsersToDepartment": "move_users_to_department",
+    "NewDepartment": "new_department",
+    "NewEnrollment": "new_enrollment",
+    "NewGroup": "new_group",
+    "NewSmartGroup": "new_smart_group",
+    "NewUser": "new_user",
+    "OrSmartGroupRuleNode": "or_smart_group_rule_node",
+    "ProfileCompetencyData": "profile_competency_data",
+    "ProfileFieldsDateRangeItem": "profile_fields_date_range_item",
+    "ProfileFieldsFilterItem": "profile_fields_filter_item",
+    "ProfileIndicatorData": "profile_indicator_data",
+    "Quiz": "quiz",
+    "QuizzesPage": "quizzes_page",
+    "Reenroll": "reenroll",
+    "RemoveAppraisalSessionEmployeeCardsRequest": "remove_appraisal_session_employee_cards_request",
+    "RemoveAppraisalSessionPermissionsRequest": "remove_appraisal_session_permissions_request",
+    "RemoveAppraisalSessionReviewersRequest": "remove_appraisal_session_reviewers_request",
+    "RemoveUserGroups": "remove_user_groups",
+    "RenameCompetencyGroupBody": "rename_competency_group_body",
+    "ReplaceAppraisalSessionEmployeeReviewersRequest": "replace_appraisal_session_employee_reviewers_request",
+    "ResetModuleStatisticsResponse": "reset_module_statistics_response",
+    "Role": "role",
+    "ScheduledUserDeactivation": "scheduled_user_deactivation",
+    "ScheduledUserTermination": "scheduled_user_termination",
+    "SmartGroupRule": "smart_group_rule",
+    "SmartGroupRuleNodes": "smart_group_rule_nodes",
+    "SmartGroupRules": "smart_group_rules",
+    "Subordination": "subordination",
+    "SubscribeRequest": "subscribe_request",
+    "SubscriberInfo": "subscriber_info",
+    "SubscriberNameRequest": "subscriber_name_request",
+    "SubscriberRequest": "subscriber_request",
+    "Subscription": "subscription",
+    "SubscriptionParameter": "subscription_parameter",
+    "TaskStatus": "task_status",
+    "TerminateUsersBody": "terminate_users_body",
+    "Training": "training",
+    "TrainingMeetingAddedEvent": "training_meeting_added_event",
+    "TrainingMeetingRemovedEvent": "training_meeting_removed_event",
+    "TrainingMeetingUpdatedEvent": "training_meeting_updated_event",
+    "TrainingParticipantAttendance": "training_participant_attendance",
+    "TrainingSession": "training_session",
+    "TrainingSessionParticipantRemovedEvent": "training_session_participant_removed_event",
+    "TrainingSessionParticipantsAddedEvent": "training_session_participants_added_event",
+    "TrainingType": "training_type",
+    "UnsubscribeRequest": "unsubscribe_request",
+    "UpdateAppraisalQuestionRequest": "update_appraisal_question_request",
+    "UpdateAppraisalSessionRequest": "update_appraisal_session_request",
+    "UpdateCourseStatusResponse": "update_course_status_response",
+    "UpdateDay": "update_day",
+    "UpdateDayParticipantsAttendanceRequest": "update_day_participants_attendance_request",
+    "UpdateDepartment": "update_department",
+    "UpdateEnrollment": "update_enrollment",
+    "UpdateGroup": "update_group",
+    "UpdateGroupMembers": "update_group_members",
+    "UpdateModuleStatusesResponse": "update_module_statuses_response",
+    "UpdateModulesStatuses": "update_modules_statuses",
+    "UpdateSmartGroup": "update_smart_group",
+    "UpdateUser": "update_user",
+    "UpdateUserPassword": "update_user_password",
+    "UpdateUserStatus": "update_user_status",
+    "UpdateWorkLeaveStatusesRequest": "update_work_leave_statuses_request",
+    "User": "user",
+    "UserFieldInfo": "user_field_info",
+    "UserFieldOption": "user_field_option",
+    "UserPointsInfo": "user_points_info",
+    "UserProfileField": "user_profile_field",
+    "UserProfileFields": "user_profile_fields",
+    "UserRegisteredEvent": "user_registered_event",
+    "UserRole": "user_role",
+    "UserV2": "user_v2",
+    "UsersPage": "users_page",
+    "UsersPageV2": "users_page_v2",
+    "WebhookConfirmationEvent": "webhook_confirmation_event",
+    "WithdrawGamificationPoints": "withdraw_gamification_points",
+    "WorkLeaveStatus": "work_leave_status",
+    "WorkLeaveStatusData": "work_leave_status_data",
 }
 
-__all__ = (
+__all__ = [
     "AccessToken",
+    "ActivateUsersBody",
+    "AddAppraisalQuestionRequest",
+    "AddAppraisalSessionEmployeeCardsRequest",
+    "AddAppraisalSessionPermissionsRequest",
+    "AndSmartGroupRuleNode",
+    "AnswerBreakdownResult",
+    "AnswerBreakdownResultsPage",
+    "AppraisalQuestion",
+    "AppraisalSession",
+    "AppraisalSessionContentCompetencies",
+    "AppraisalSessionContentCompetency",
+    "AppraisalSessionContentIndicatorData",
+    "AppraisalSessionContentRequiredLevelData",
+    "AppraisalSessionContentScale",
+    "AppraisalSessionContentScaleLevelData",
+    "AppraisalSessionEmployeeCard",
+    "AppraisalSessionEmployeeCompetencyResults",
+    "AppraisalSessionEmployeeDetailedCard",
+    "AppraisalSessionEmployeeIndicatorResults",
+    "AppraisalSessionEmployeeResults",
+    "AppraisalSessionInfo",
+    "AppraisalSessionNotificationSettings",
+    "AppraisalSessionReview",
+    "AppraisalSessionReviewer",
+    "AppraisalSessionUserAttribute",
+    "AppraisalSessionUserAttributes",
+    "Assignment",
+    "AssignmentAttempt",
+    "AssignmentAttemptAttachment",
+    "AssignmentAttemptGrade",
+    "AssignmentAttemptGrades",
+    "AssignmentsPage",
+    "AwardGamificationPoints",
+    "ChangeAppraisalQuestionOrdersRequest",
+    "ChangeAppraisalSessionNotificationSettingsRequest",
+    "ChangeCompetencyData",
+    "ChangeCompetencyScaleRequest",
+    "ChangeDepartmentSubordination",
+    "ChangeUserSubordination",
     "ChecklistSessions",
+    "Competency",
+    "CompetencyGroup",
+    "CompetencyIndicator",
+    "CompetencyIndicatorData",
+    "CompetencyIndicatorLevel",
+    "CompetencyProfile",
+    "CompetencyScale",
+    "CompetencyScaleLevel",
+    "ConfirmRequest",
+    "ContentItemFinalStatus",
+    "ContentItemInformation",
+    "ContentItemsInformationPage",
+    "CourseCompletedSuccessfullyEvent",
+    "CourseField",
+    "CourseFieldValue",
+    "CourseFields",
+    "CourseItemCompletedSuccessfullyEvent",
+    "CourseItemStatusChangedEvent",
+    "CourseModule",
+    "CourseStatusChangedEvent",
+    "CourseTreeItem",
+    "CoursesModule",
+    "CoursesModulesPage",
     "CreateAccessTokenBody",
+    "CreateAppraisalSessionRequest",
+    "CreateCompetencyData",
+    "CreateCompetencyGroupData",
+    "CreateCompetencyScaleData",
+    "CreateCompetencyScaleLevelData",
+    "CreateCourseRequest",
     "CriterionGroupResult",
     "CriterionResult",
+    "DateRange",
+    "Day",
+    "DeactivateUsersBody",
+    "DeleteEnrollments",
+    "DeleteWorkLeaveBody",
+    "Department",
+    "DepartmentsPage",
+    "DetailedGroup",
+    "Enrollment",
+    "EnrollmentsPage",
     "Error",
+    "FindExistingUsersBody",
+    "GetContentResponse",
+    "GetPagedUsersListRequest",
+    "GetPagedUsersListResponse",
+    "GetSmartGroupRulesResponse",
+    "GetTrainingDayResponse",
+    "GetTrainingResponse",
+    "GetTrainingSessionResponse",
+    "Group",
+    "GroupsPage",
+    "IssuedCertificate",
+    "IssuedCertificateInformation",
     "JobTrainingSessionResult",
+    "LearnerModuleResult",
+    "LearnerResult",
+    "LearnersEnrolledInCourseEvent",
+    "LearnersModulesResultsResponse",
+    "LearnersResultsResponse",
+    "LearningTrackCourse",
+    "ListAllEnrollmentsResponse",
+    "ListAppraisalSessionUserAttributesRequest",
+    "ListAppraisalSessionsRequest",
     "ListChecklistSessionsBody",
+    "ListCompetenciesRequest",
+    "ListCompetencyProfilesRequest",
+    "ListCourseModulesResponse",
     "ListCriterionGroupResultsBody",
     "ListCriterionResultsBody",
+    "ListEnrollmentsRequest",
     "ListSessionResultsBody",
-)
+    "ModuleStatus",
+    "MoveCompetenciesToGroup",
+    "MoveCompetencyGroupsToParentGroup",
+    "MoveDepartments",
+    "MoveUsersToDepartment",
+    "NewDepartment",
+    "NewEnrollment",
+    "NewGroup",
+    "NewSmartGroup",
+    "NewUser",
+    "OrSmartGroupRuleNode",
+    "ProfileCompetencyData",
+    "ProfileFieldsDateRangeItem",
+    "ProfileFieldsFilterItem",
+    "ProfileIndicatorData",
+    "Quiz",
+    "QuizzesPage",
+    "Reenroll",
+    "RemoveAppraisalSessionEmployeeCardsRequest",
+    "RemoveAppraisalSessionPermissionsRequest",
+    "RemoveAppraisalSessionReviewersRequest",
+    "RemoveUserGroups",
+    "RenameCompetencyGroupBody",
+    "ReplaceAppraisalSessionEmployeeReviewersRequest",
+    "ResetModuleStatisticsResponse",
+    "Role",
+    "ScheduledUserDeactivation",
+    "ScheduledUserTermination",
+    "SmartGroupRule",
+    "SmartGroupRuleNodes",
+    "SmartGroupRules",
+    "Subordination",
+    "SubscribeRequest",
+    "SubscriberInfo",
+    "SubscriberNameRequest",
+    "SubscriberRequest",
+    "Subscription",
+    "SubscriptionParameter",
+    "TaskStatus",
+    "TerminateUsersBody",
+    "Training",
+    "TrainingMeetingAddedEvent",
+    "TrainingMeetingRemovedEvent",
+    "TrainingMeetingUpdatedEvent",
+    "TrainingParticipantAttendance",
+    "TrainingSession",
+    "TrainingSessionParticipantRemovedEvent",
+    "TrainingSessionParticipantsAddedEvent",
+    "TrainingType",
+    "UnsubscribeRequest",
+    "UpdateAppraisalQuestionRequest",
+    "UpdateAppraisalSessionRequest",
+    "UpdateCourseStatusResponse",
+    "UpdateDay",
+    "UpdateDayParticipantsAttendanceRequest",
+    "UpdateDepartment",
+    "UpdateEnrollment",
+    "UpdateGroup",
+    "UpdateGroupMembers",
+    "UpdateModuleStatusesResponse",
+    "UpdateModulesStatuses",
+    "UpdateSmartGroup",
+    "UpdateUser",
+    "UpdateUserPassword",
+    "UpdateUserStatus",
+    "UpdateWorkLeaveStatusesRequest",
+    "User",
+    "UserFieldInfo",
+    "UserFieldOption",
+    "UserPointsInfo",
+    "UserProfileField",
+    "UserProfileFields",
+    "UserRegisteredEvent",
+    "UserRole",
+    "UserV2",
+    "UsersPage",
+    "UsersPageV2",
+    "WebhookConfirmationEvent",
+    "WithdrawGamificationPoints",
+    "WorkLeaveStatus",
+    "WorkLeaveStatusData",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,9 +20,11 @@ class JobTrainingSessionResult:
     """One on-the-job-training session with its result.
 
     Attributes:
-        checklist_id: The checklist, by ID (a UUID in the sample).
+        checklist_id: The checklist, by ID (a UUID in the sample). Inferred: the format comes from the vendor's
+            OpenAPI document.
         checklist_title: Title of the checklist.
-        session_id: The session, by ID (a UUID in the sample).
+        session_id: The session, by ID (a UUID in the sample). Inferred: the format comes from the vendor's
+            OpenAPI document.
         session_status: State of the session. Inferred: the values are missing from the saved page; they come from
             another stored copy of it.
         start_date: When the session was scheduled to begin, as a string. The order of day and month and the time
@@ -34,13 +36,16 @@ class JobTrainingSessionResult:
             are undocumented. Inferred: null allowed; the field is optional, and the form of a missing value is
             undocumented.
         result: Result of the session in percent. Inferred: null allowed; the field is optional, and the form of a
-            missing value is undocumented.
+            missing value is undocumented; the format comes from the vendor's OpenAPI document.
         total_points: Points that could be earned, without those of skipped criteria. Inferred: null allowed; the
-            field is optional, and the form of a missing value is undocumented.
+            field is optional, and the form of a missing value is undocumented; the format comes from the vendor's
+            OpenAPI document.
         points: Points earned. Inferred: null allowed; the field is optional, and the form of a missing value is
-            undocumented.
-        employee_id: The observed employee, by ID (a UUID in the sample).
-        observer_id: The observer, by ID (a UUID in the sample).
+            undocumented; the format comes from the vendor's OpenAPI document.
+        employee_id: The observed employee, by ID (a UUID in the sample). Inferred: the format comes from the
+            vendor's OpenAPI document.
+        observer_id: The observer, by ID (a UUID in the sample). Inferred: the format comes from the vendor's
+            OpenAPI document.
         additional_properties: Fields that the specification does not document.
     """
 

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from .user import User as User
     from .user_profile import UserProfile as UserProfile
 
-_MODULES = {
+_MODULES: dict[str, str] = {
     "AssignmentSelection": "assignment_selection",
     "CancelExamSessionBody": "cancel_exam_session_body",
     "CourseOffering": "course_offering",
@@ -103,7 +103,7 @@ _MODULES = {
     "UserProfile": "user_profile",
 }
 
-__all__ = (
+__all__ = [
     "AssignmentSelection",
     "CancelExamSessionBody",
     "CourseOffering",
@@ -149,7 +149,7 @@ __all__ = (
     "UpdateExamConfigurationBody",
     "User",
     "UserProfile",
-)
+]
 
 
 def __getattr__(name: str) -> Any:

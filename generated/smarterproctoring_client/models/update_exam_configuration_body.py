@@ -63,9 +63,10 @@ class UpdateExamConfigurationBody:
         url: URL of the exam.
         password: Password that opens the exam. Never shown in logs or errors.
         duration: Length of the exam. The unit is undocumented here; a guide states it in minutes. A Decimal keeps
-            its digits. Inferred: provisioning documents it as positive; the types of this page were not seen.
-        attempts: Number of attempts. A Decimal keeps its digits. Inferred: provisioning documents it as positive;
-            the types of this page were not seen.
+            its digits. More than 0. Inferred: provisioning documents it as positive; the types of this page were
+            not seen.
+        attempts: Number of attempts. A Decimal keeps its digits. More than 0. Inferred: provisioning documents it
+            as positive; the types of this page were not seen.
         required_software: Software required for the exam.
         student_notes: Remarks for the test taker.
         proctor_notes: Remarks for the proctor.
