@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
@@ -47,7 +47,9 @@ class AsyncRaw:
 class Runner(Protocol):
     """What a resource needs of its client for operations of its own."""
 
-    def steps(self, call: Any) -> Steps[RawResponse[Any]]:
+    def steps(
+        self, call: Any, page: Mapping[str, Any] | None = None, deadline: float | None = None
+    ) -> Steps[RawResponse[Any]]:
         """Send the request of a call: its steps."""
         ...
 
@@ -69,20 +71,32 @@ class Resource(Generic[M]):
         return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
 
 
+class _Documentation(str):
+    """The docstring of a class, and for its instances that of the operation."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> str | None:
+        return str(self) if instance is None else instance.describe.__doc__
+
+
 class Operation(Generic[P, S, A, T]):
     """An operation of a resource, created by `operation`.
 
     It is generic in the parameters, in what the sync and the async client return, and in what a raw response holds.
     """
 
-    def __init__(self, describe: Callable[P, Any]) -> None:
-        self.describe: Any = describe
-        self.__doc__ = describe.__doc__
+    __doc__ = _Documentation(__doc__)
+
+    def __init__(self, load: Callable[[], Callable[P, Any]]) -> None:
+        self._load = load
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self._name, self._qualname = name, f"{owner.__name__}.{name}"
+
+    @functools.cached_property
+    def describe(self) -> Any:
+        """The function that describes the call."""
         # For Python to report a wrong keyword under the name that was called. A copy: others may bind it, too.
-        self.describe = renamed(self.describe, name, f"{owner.__name__}.{name}")
+        return renamed(self._load(), self._name, self._qualname)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the operation of a resource, the first argument, as an unbound method does."""
@@ -149,17 +163,18 @@ def _returns(annotation: Any, is_async: bool, raw: bool) -> str:
 
 
 @overload
-def operation(describe: Callable[P, PagedCall[R]]) -> Operation[P, Pager[R], AsyncPager[R], Page[R]]: ...
+def operation(load: Callable[[], Callable[P, PagedCall[R]]]) -> Operation[P, Pager[R], AsyncPager[R], Page[R]]: ...
 @overload
-def operation(describe: Callable[P, Call[T]]) -> Operation[P, T, Coroutine[Any, Any, T], T]: ...
-def operation(describe: Callable[..., Any]) -> Any:
-    """Bind a generated operation to a resource.
+def operation(load: Callable[[], Callable[P, Call[T]]]) -> Operation[P, T, Coroutine[Any, Any, T], T]: ...
+def operation(load: Callable[[], Callable[..., Any]]) -> Any:
+    """Bind a generated operation to a resource, as in `list = operation(lambda: rooms.list_rooms.describe)`.
 
     Args:
-        describe: the generated function that describes the call. The method has its parameters, and returns the
-            documented type, a coroutine of it, a pager, or the raw response, depending on the client.
+        load: returns the generated function that describes the call; it is called when the operation is first used, so
+            that a client imports no more than what is used. The method has the parameters of that function, and
+            returns the documented type, a coroutine of it, a pager, or the raw response, depending on the client.
     """
-    return cast(Any, Operation)(describe)
+    return cast(Any, Operation)(load)
 
 
 class Lazy(Generic[S, A]):

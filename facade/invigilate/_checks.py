@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from invigilate_runtime import UNSET, Field, comma_separated, exact_float
+from invigilate_runtime import UNSET, Field, comma_separated, exact_float, read_file
 
 from ._identifiers import describe_value, expected_sid, matches, valid
 from ._shapes import is_list, is_number, is_object
@@ -134,6 +135,7 @@ class _Checker:
         except UnicodeEncodeError:
             passed = "a string with a lone surrogate, which UTF-8 cannot encode"
             raise InvalidArgumentError(path, "a string", passed) from None
+        self._limits(field, len(value), describe_value(value), path)
         # A plain str: a subclass may change what is written.
         return str.__str__(value)
 
@@ -159,10 +161,23 @@ class _Checker:
     def _number(self, field: Field, value: Any, path: str) -> Any:
         if not isinstance(value, int):
             valid(exact_float, value if isinstance(value, Decimal) else Decimal(float.__repr__(value)), path)
-        low, high = field.minimum, field.maximum
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise InvalidArgumentError(path, _expected(field), "***" if field.sensitive else str(value))
+        self._limits(field, value, str(value), path)
         return value
+
+    def _limits(self, field: Field, size: Any, passed: str, path: str) -> None:
+        """Check a number, the length of a string, or the number of items of a list."""
+        wrong = (field.minimum is not None and size < field.minimum) or (
+            field.above is not None and size <= field.above
+        )
+        wrong |= (field.maximum is not None and size > field.maximum) or (
+            field.below is not None and size >= field.below
+        )
+        if wrong or (field.multiple is not None and Fraction(str(size)) % Fraction(str(field.multiple))):
+            raise InvalidArgumentError(path, _expected(field), "***" if field.sensitive else passed)
+
+    def _file(self, field: Field, value: Any, path: str) -> Any:
+        # Read now, so that each attempt sends the same bytes.
+        return valid(read_file, value, path)
 
     def _comma(self, field: Field, value: Any, path: str) -> str:
         return self._string(field, valid(comma_separated, value, path), path)
@@ -170,6 +185,7 @@ class _Checker:
     def _array(self, field: Field, value: Any, path: str) -> list[Any]:
         if not value and self._reading:
             raise InvalidArgumentError(path, _expected(field), "an empty list", _MATCHES_ALL)
+        self._limits(field, len(value), f"a list of {len(value)}", path)
         items = field.items
         if items is None:
             return list(value)
@@ -189,8 +205,10 @@ class _Checker:
         for nested in field.fields:
             if nested.required and nested.wire_name not in items:
                 raise InvalidArgumentError(path, f"the field {nested.wire_name}", "an object without it")
+        more = field.additional if isinstance(field.additional, Field) else None
         return {
-            key: self.value(known[key], item, f"{path}.{key}") if key in known else item for key, item in items.items()
+            key: self.value(inner, item, f"{path}.{key}") if (inner := known.get(key, more)) else item
+            for key, item in items.items()
         }
 
     def _union(self, field: Field, value: Any, path: str) -> Any:
@@ -218,6 +236,7 @@ def _expected(field: Field) -> str:
         "timestamp": "a time",
         "date": "a date",
         "uuid": "a UUID",
+        "file": "a file (bytes, a file opened in binary mode, or a tuple of name, one of these, and media type)",
         "any": "a value",
     }
     if field.type == "union":
@@ -231,11 +250,15 @@ def _expected(field: Field) -> str:
         result = f"a list of {items[7:]}" if items.startswith("one of ") else f"a list (each item: {items})"
     elif field.pattern:
         result += f" matching {field.pattern}"
-    if field.minimum is not None:
-        result += f" of at least {field.minimum:g}"
-    if field.maximum is not None:
-        result += f" of at most {field.maximum:g}"
-    return result
+    unit = {"string": " character", "array": " item"}.get(field.type, "")
+    words = {"at least": field.minimum, "more than": field.above, "at most": field.maximum, "less than": field.below}
+    limits = [
+        f"{word} {limit:g}{unit}{'s' if unit and limit != 1 else ''}"
+        for word, limit in words.items()
+        if limit is not None
+    ]
+    result += f" of {' and '.join(limits)}" if limits else ""
+    return result if field.multiple is None else f"{result} that is a multiple of {field.multiple:g}"
 
 
 def _passed(field: Field, value: Any) -> str:

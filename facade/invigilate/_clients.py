@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import copy
-import os
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
-from urllib.parse import urlsplit
 
 from invigilate_runtime import UNSET, Call, PagedCall, Pagination, Unset
 
@@ -19,7 +15,7 @@ from ._engine import Execution
 from ._pagination import STRATEGIES, Progress, first_position
 from ._paging import AsyncPager, Pager
 from ._requests import OFFSET, prepare, raw_call
-from ._shapes import is_number
+from ._settings import check_base_url, check_options
 from ._tracebacks import sealed
 from ._values import (
     MAX_RESPONSE_BYTES,
@@ -40,63 +36,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Backend = Literal["httpx", "httpx2"]
-
-_URL = re.compile(
-    r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?(/[a-z0-9._~-]+)*/*", re.ASCII | re.IGNORECASE
-)
-
-
-def setting(passed: str | None, variable: str) -> str | None:
-    """Return an option that was passed, or its environment variable; an empty variable counts as unset."""
-    return passed if passed is not None else os.environ.get(variable) or None
-
-
-def check_base_url(url: str, *, allow_insecure_http: bool, name: str = "base_url") -> tuple[str, bool]:
-    """Check where credentials will be sent.
-
-    Args:
-        url: the base URL.
-        name: the option, for the error.
-        allow_insecure_http: allow plain http beyond this machine.
-
-    Returns:
-        The URL without a trailing slash, and whether it is on this machine.
-
-    Raises:
-        ConfigurationError: if it is not an https URL (or http, where that is allowed).
-    """
-    import ipaddress  # late: only host names that are addresses need it
-
-    expected = f"{name}: expected a URL like https://host, without user, query or fragment"
-    try:
-        if not _URL.fullmatch(url) or {".", ".."} & set(url.split("/")):
-            raise ConfigurationError(expected)
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except (TypeError, ValueError):
-        raise ConfigurationError(expected) from None
-    loopback = host.rstrip(".") == "localhost"
-    with suppress(ValueError):
-        loopback = ipaddress.ip_address(host).is_loopback
-    if parts.scheme == "http" and not (loopback or allow_insecure_http):
-        raise ConfigurationError(
-            f"{name}: credentials are sent over https only; allow_insecure_http=True sends them in plain text"
-        )
-    return url.rstrip("/"), loopback
-
-
-def check_options(options: RequestOptions) -> RequestOptions:
-    """Check how long a request may take, and how often it is retried.
-
-    Raises:
-        ConfigurationError: naming the option.
-    """
-    for name, value in (("timeout", options.timeout), ("deadline", options.deadline)):
-        if value is not None and not (is_number(value) and 0 < value < float("inf")):
-            raise ConfigurationError(f"{name}: expected seconds above 0, or None for no limit")
-    if options.max_retries.__class__ is not int or options.max_retries < 0:
-        raise ConfigurationError("max_retries: expected an integer of at least 0")
-    return options
 
 
 class BaseClient:
@@ -183,6 +122,7 @@ class BaseClient:
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
         deadline: float | Unset | None = UNSET,
+        retry_refused: bool | Unset = UNSET,
     ) -> Self:
         """Return a view of this client with other options, on the same connections. Closing it leaves them open.
 
@@ -191,11 +131,18 @@ class BaseClient:
             max_retries: the largest number of retries.
             deadline: seconds for a request with all its retries, or for a pager with all its pages; `None` for no
                 limit.
+            retry_refused: also retry a 429 of a request that is not idempotent. The status says that the server refused
+                it; no documentation of the APIs promises that nothing was applied, so this is off by default.
 
         Raises:
             ConfigurationError: if a value is not allowed.
         """
-        options: dict[str, Any] = {"timeout": timeout, "max_retries": max_retries, "deadline": deadline}
+        options: dict[str, Any] = {
+            "timeout": timeout,
+            "max_retries": max_retries,
+            "deadline": deadline,
+            "retry_refused": retry_refused,
+        }
         view = self._view()
         view._options = check_options(
             self._options._replace(**{name: value for name, value in options.items() if value is not UNSET})
@@ -234,7 +181,8 @@ class BaseClient:
             deadline: on the monotonic clock, of a pager that began earlier.
         """
         prepared = self._prepare(call, page)
-        ends_at = self._options.ends_at() if deadline is None else deadline
+        own = self._options.ends_at()
+        ends_at = own if deadline is None else min(deadline, deadline if own is None else own)
         run = Execution(prepared, self._credentials, self._options, ends_at, self._error_classes)
         return (yield from run.steps())
 

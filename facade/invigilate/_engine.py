@@ -37,6 +37,7 @@ from ._values import (
 from .errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, Attempt
 
 logger = logging.getLogger("invigilate")
+_ABSENT = frozenset({404, 409, 410})  # what a server says of a change that was made already
 
 
 class Abandoned(Exception):
@@ -72,6 +73,8 @@ class Execution:
         self.send: Send | None = None
         self.sent = False
         """Whether any attempt may have been received."""
+        self.unsettled = False
+        """Whether an attempt that failed may have been applied."""
         self.started = self.sent_at = time.monotonic()
         self.heard = ""
         """Status and code of the last response, if there was one."""
@@ -146,12 +149,14 @@ class Execution:
             time_left=self.time_left(),
             jitter=random.random(),
             permanent=isinstance(result, Failure) and (result.permanent or rejected_certificate(result) is not None),
+            retry_refused=self.options.retry_refused,
         )
         masker = self.masker()
         what = describe(result, masker)
         if status is not None:
             self.heard = what
         if decision.retry:
+            self.unsettled = self.unsettled or outcome is Outcome.UNKNOWN
             self.note(status, what, decision.wait)
             return decision.wait
         self.note(status, f"{what}; {decision.reason}", 0.0)
@@ -159,6 +164,8 @@ class Execution:
         error: APIError
         if isinstance(result, Response):
             notice = self.credentials.notice() if status in {401, 403} and self.prepared.secured else None
+            if status in _ABSENT and self.unsettled and self.prepared.request.method != "GET":
+                notice = "an earlier attempt may have been applied, which would explain it"
             error = status_error(
                 self.prepared, result, attempts, masker, self.error_classes, decision.reason, retry_after, notice
             )

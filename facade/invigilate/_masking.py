@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
-from invigilate_runtime import dump
+from invigilate_runtime import Field, dump
 
 from ._readings import Unreadable, fold, folded, readings
 from ._shapes import is_list, is_object
@@ -22,7 +22,10 @@ _PERSONAL = re.compile(
     r"|\b(?:tok|card|pm|src|sk|pk|rk)_[A-Za-z0-9_]{6,}"  # a token of the payment service
     r"|(?<![\w-])\+?\(?\d(?:[ ().-]{0,3}\d){8,18}(?![\w-])"  # a card or phone number
 )
-_SHOWABLE_SEGMENT = re.compile(r"[A-Z]{2}[0-9a-f]{32}|[A-Za-z][A-Za-z-]{0,39}|v\d{1,3}|\{\w{1,40}\}")
+_SHOWABLE_SEGMENT = re.compile(
+    r"[A-Z]{2}[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # a SID, a UUID
+    r"|[A-Za-z][A-Za-z_-]{0,39}|v\d{1,3}|\{\w{1,40}\}"
+)
 
 
 class Masker:
@@ -89,38 +92,55 @@ class Masker:
             error = error.__cause__ or error.__context__
 
 
-def sensitive_values(fields: Iterable[Any], arguments: Mapping[str, Any]) -> list[str]:
-    """Return the values of sensitive arguments as strings, nested ones included."""
-    return [value for field in fields for value in _collect(field, arguments.get(field.name or field.wire_name))]
+def sensitive_values(fields: Iterable[Any], arguments: Mapping[str, Any], names: Container[str] = ()) -> list[str]:
+    """Return the values of sensitive arguments as strings, nested ones included.
+
+    Args:
+        fields: what the specification says of the arguments.
+        arguments: by Python name.
+        names: the names of sensitive fields in lower case, for objects that nothing else describes.
+    """
+    return [
+        value
+        for field in fields
+        for value in _collect(field, dump(arguments.get(field.name or field.wire_name)), names)
+    ]
 
 
-def _collect(field: Any, value: Any) -> Iterator[str]:
+_UNDESCRIBED = Field("", "", "", "any")
+_SENSITIVE = Field("", "", "", "any", sensitive=True)
+
+
+def _collect(field: Field, value: Any, names: Container[str]) -> Iterator[str]:
     if field.sensitive:
         yield from strings_within(value)
     elif field.type == "union":
         for option in field.fields:
-            yield from _collect(option, value)
-    elif field.type == "object" and is_object(value):
-        yield from sensitive_values(field.fields, value)
-    elif field.type == "array" and is_list(value) and field.items is not None:
+            yield from _collect(option, value, names)
+    elif is_object(value):
+        known = {inner.wire_name: inner for inner in field.fields}
+        more = field.additional if isinstance(field.additional, Field) else _UNDESCRIBED
+        for key, item in value.items():
+            named = more is _UNDESCRIBED and str(key).casefold() in names
+            yield from _collect(known.get(key) or (_SENSITIVE if named else more), item, names)
+    elif is_list(value):
         for item in value:
-            yield from _collect(field.items, item)
+            yield from _collect(field.items or _UNDESCRIBED, item, names)
 
 
 def strings_within(value: Any) -> Iterator[str]:
     """Iterate over all strings and numbers in a value, as they are sent."""
     value = dump(value)
-    if is_object(value):
-        for item in value.values():
-            yield from strings_within(item)
-    elif is_list(value):
-        for item in value:
+    if is_object(value) or is_list(value):
+        for item in value.values() if is_object(value) else value:
             yield from strings_within(item)
     elif value is not None and not isinstance(value, bool):
-        yield str(value)
+        yield value[:_LONGEST_READ].decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def shown_path(path: str) -> str:
-    """Return a path without its query; segments that look like neither words nor SIDs become `...`."""
+def shown_path(path: str, secrets: Container[str] = ()) -> str:
+    """Return a path without its query; secrets, and all but words, SIDs and UUIDs, become `...`."""
     segments = path.split("?", 1)[0].split("/")
-    return "/".join(part if not part or _SHOWABLE_SEGMENT.fullmatch(part) else "..." for part in segments)
+    return "/".join(
+        part if not part or (_SHOWABLE_SEGMENT.fullmatch(part) and part not in secrets) else "..." for part in segments
+    )

@@ -21,6 +21,7 @@ R = TypeVar("R")
 
 MakeError = Callable[..., IncompleteResultError]
 
+_EMPTY = 100  # pages in a row that a server with a filter may leave empty
 _DOUBTFUL = 10  # pages received again that prove nothing one by one
 _BEYOND = frozenset({400, 404, 416, 422})  # statuses with which a server may refuse an offset past the last row
 
@@ -50,7 +51,8 @@ class Page(Generic[R]):
         self.rows = rows
         self.offset = offset
         self.total = whole_number(envelope.get(pagination.total or ""))
-        self.next = envelope.get(pagination.next or "")
+        names = (pagination.next or "").split(" | ")
+        self.next = next((envelope[name] for name in names if envelope.get(name)), envelope.get(names[0]))
         self.envelope = envelope
         self.limit = limit
 
@@ -75,6 +77,7 @@ class Progress:
     Attributes:
         position: what selects the next page: an offset or a token; `None` at the end.
         offset: the number of rows before the next page.
+        cursor: the position of the first page that was not handed out in full; `None` at the end.
         total: the total that was announced last.
         warnings: signs that the rows changed while they were read.
     """
@@ -83,6 +86,7 @@ class Progress:
         self.pagination = pagination
         self.position: Any = start
         self.offset = 0
+        self.cursor: Any = start
         self.total: int | None = None
         self.warnings: list[ReportWarning] = []
         self._error = error
@@ -124,15 +128,25 @@ class CursorProgress(Progress):
         super().__init__(pagination, start, error)
         self._start = start
         self._seen = {hash(start)}
+        self._repeats = Repeats()
+        self._empty = 0
 
     def advance(self, page: Page[Any]) -> None:
         """See `Progress`."""
         token, received, name = page.next, self.offset + len(page), self.pagination.next
+        if isinstance(token, int) and token.__class__ is int and token > 0:
+            token = str(token)
         if token is not None and not isinstance(token, str):
             raise self.incomplete(f"the page at row {self.offset} has a `{name}` that is not a string", received, None)
         if token and hash(token) in self._seen:
             raise self.incomplete(f"the page at row {self.offset} repeats a `{name}`", received, self.total)
         total = self.total if page.total is None else page.total
+        # Some servers ignore a token and send a new one with each page.
+        repeats = self._repeats.after(page.rows, sids_of(page.rows), total) if len(page) else self._repeats
+        empty = 0 if len(page) else self._empty + 1
+        if token and (repeats.certain or empty > _EMPTY):
+            what = f"{empty} empty pages in a row" if empty else "the same page again"
+            raise self.incomplete(f"received {what} at row {self.offset}, with a new `{name}`", received, total)
         # The total counts the rows before a token that the caller passed as well.
         if total is not None and (received > total or (not token and not self._start and received < total)):
             raise self.incomplete(f"received {received} rows, but the total is {total}", received, total)
@@ -141,6 +155,7 @@ class CursorProgress(Progress):
         # Commit last: warnings may be raised as errors, and a retry must return this page.
         self.position, self.offset, self.total = token or None, received, total
         self._seen.add(hash(token))
+        self._repeats, self._empty = repeats, empty
 
     def predict(self, position: Any, rows: int) -> Any:
         """See `Progress`."""

@@ -47,11 +47,22 @@ class BasePager(Generic[R]):
         """
         return self._progress.warnings if self._progress else []
 
+    @property
+    def cursor(self) -> str | int | None:
+        """Where to resume: what to pass as the token (or offset) of a new pager to read what was not read yet.
+
+        While rows are read this is the page of the last row, so that none is lost: resuming reads the page again. With
+        `pages()` it is the page after the one received last. `""` (or 0) is the first page: omit the argument. `None`
+        before anything is read, and at the end.
+        """
+        return self._progress.cursor if self._progress else None
+
     def prefetch(self, pages: int) -> Self:
         """Return the same pager with pages in flight while rows are read.
 
         The first page shows the total and how many rows a page has; the next ones are then requested together, over
-        connections of their own. With a cursor, or until a total is announced, one page is requested at a time. Rows
+        connections of their own. A cursor cannot be read ahead, since only a page holds the token of the next one:
+        then, and until a total is announced, one page is fetched while another is read, however many are allowed. Rows
         come in the same order, and errors at the same place, as without. Leaving the loop cancels what is in flight (an
         iterator that you keep does so in `close()` or `aclose()`); requests of a sync client that are on the wire are
         abandoned, and nothing more is sent. See `warnings` for rows that change while they are read.
@@ -69,9 +80,9 @@ class BasePager(Generic[R]):
         pager._ahead, pager._progress = pages, None
         return pager
 
-    def _pages(self, ahead: int) -> _Pages[R]:
+    def _pages(self, ahead: int, *, rows: bool = False) -> _Pages[R]:
         self._progress, fetch = self._begin()
-        return _Pages(self._progress, fetch, ahead, threads=self._threads)
+        return _Pages(self._progress, fetch, ahead, threads=self._threads, rows=rows)
 
 
 class Pager(BasePager[R]):
@@ -84,7 +95,7 @@ class Pager(BasePager[R]):
     _threads = True
 
     def __iter__(self) -> Iterator[R]:
-        return _Rows(self._pages(self._ahead))
+        return _Rows(self._pages(self._ahead, rows=True))
 
     def pages(self) -> Iterator[Page[R]]:
         """Read page by page. After an error, the iterator requests the same page again.
@@ -99,7 +110,7 @@ class Pager(BasePager[R]):
 
     def first(self) -> R | None:
         """Fetch the first page and return its first row, or `None` if there is none."""
-        return next(_Rows(self._pages(0)), None)
+        return next(_Rows(self._pages(0, rows=True)), None)
 
     def collect(self) -> list[R]:
         """Read all rows into a list."""
@@ -112,7 +123,7 @@ class AsyncPager(BasePager[R]):
     _threads = False
 
     def __aiter__(self) -> AsyncIterator[R]:
-        return _Rows(self._pages(self._ahead))
+        return _Rows(self._pages(self._ahead, rows=True))
 
     def pages(self) -> AsyncIterator[Page[R]]:
         """Read page by page; see `Pager.pages`."""
@@ -121,7 +132,7 @@ class AsyncPager(BasePager[R]):
     @sealed
     async def first(self) -> R | None:
         """Fetch the first page and return its first row, or `None` if there is none."""
-        return await anext(_Rows(self._pages(0)), None)
+        return await anext(_Rows(self._pages(0, rows=True)), None)
 
     @sealed
     async def collect(self) -> list[R]:
@@ -146,8 +157,11 @@ class _Iterator:
 class _Pages(_Iterator, Generic[R]):
     """The pages, one after the other."""
 
-    def __init__(self, progress: Progress, fetch: Any, ahead: int, *, threads: bool) -> None:
+    def __init__(self, progress: Progress, fetch: Any, ahead: int, *, threads: bool, rows: bool) -> None:
         self._progress = progress
+        self._rows = rows
+        self._start: Any = None
+        """Where the page that is kept begins."""
         self._fetch = fetch
         self._page: Page[R] | None = None
         """Received, and not yet returned."""
@@ -175,7 +189,7 @@ class _Pages(_Iterator, Generic[R]):
         while self._page is None and progress.position is not None:
             try:
                 page: Page[R] = await self._fetch(progress.position)
-                page.offset = progress.offset
+                page.offset, self._start = progress.offset, progress.position
                 progress.advance(page)
                 # Kept, so that an interruption of what follows does not lose it.
                 self._page = page if page.rows else None
@@ -186,6 +200,7 @@ class _Pages(_Iterator, Generic[R]):
                 if not isinstance(error, APIStatusError) or not progress.accept_refusal(error):
                     raise
         received, self._page = self._page, None
+        progress.cursor = self._start if received is not None and self._rows else progress.position
         return received
 
     def close(self) -> None:

@@ -66,6 +66,7 @@ def decide(
     time_left: float | None,
     jitter: float,
     permanent: bool = False,
+    retry_refused: bool = False,
 ) -> Decision:
     """Decide whether to retry a failed request.
 
@@ -79,11 +80,13 @@ def decide(
         time_left: seconds until the deadline, or `None` without one.
         jitter: a random number from 0 to 1.
         permanent: whether no retry can help.
+        retry_refused: whether a 429 is retried though the request is not idempotent.
     """
+    settled = outcome is Outcome.NOT_SENT or (retry_refused and outcome is Outcome.REFUSED)
     wait = retry_after if retry_after is not None else backoff(attempt, jitter)
     if permanent or (status_code is not None and status_code not in RETRYABLE_STATUSES):
         reason = "retrying would not help"
-    elif not idempotent and outcome is not Outcome.NOT_SENT:
+    elif not idempotent and not settled:
         reason = "not idempotent, so not retried"
     elif attempt > max_retries:
         reason = "no retries left" if max_retries else "max_retries is 0"

@@ -42,8 +42,14 @@ def prepare(
     """
     operation: Operation[Any] = call.operation
     decode: Decode = call.decode if isinstance(call, Call) else _page_decoder(call)
-    reading = operation.idempotent and operation.method in {"GET", "POST"}
+    # Of the idempotent POSTs, those that return data: others set a state, which may be an empty one.
+    returns_data = operation.method == "POST" and bool({"array", "object"} & {*operation.returns.split(" | ")})
+    reading = operation.idempotent and (operation.method == "GET" or returns_data)
     arguments = check_arguments(operation.fields, call.arguments, defaults, check_sids=check_sids, reading=reading)
+    # A file is read once, however often the call is sent.
+    call.arguments.update(
+        {field.name: arguments[field.name] for field in operation.fields if _has_file(field, arguments)}
+    )
     arguments.update(page or {})
     body = getattr(call, "body", UNSET)
     try:
@@ -52,14 +58,18 @@ def prepare(
         # Also of SIDs that are not checked: they must still stay within their segment of the path.
         sid = any(field.sid and field.name == error.argument for field in operation.fields)
         wrong = InvalidSidError if sid else InvalidArgumentError
-        raise wrong(error.argument or "arguments", error.expected, error.passed) from None
+        position = "" if error.position is None else f"[{error.position}]"
+        raise wrong((error.argument or "arguments") + position, error.expected, error.passed) from None
     except (ValueError, TypeError, RecursionError) as error:
         # Only what the specification leaves open gets here, such as a set within a free-form object.
         name = "json" if body is not UNSET else "arguments"
         raise InvalidArgumentError(name, "values with a JSON form", type(error).__name__) from None
     if len(request.target) > _LONGEST_TARGET:
         raise InvalidArgumentError("arguments", f"a URL of at most {_LONGEST_TARGET} characters", "a longer one")
-    secrets = [*sensitive_values(operation.fields, arguments), *strings_within([] if body is UNSET else [body])]
+    secrets = [
+        *sensitive_values(operation.fields, arguments, operation.sensitive),
+        *strings_within([] if body is UNSET else [body]),
+    ]
     shown = {
         field.name: arguments[field.name] for field in operation.fields if field.name in arguments and _plain(field)
     }
@@ -68,16 +78,20 @@ def prepare(
         decode=decode,
         idempotent=operation.idempotent,
         secured=operation.secured,
-        path=shown_path(request.target),
+        path=shown_path(request.target, secrets),
         operation=operation.id or None,
         secrets=tuple(secrets if operation.id else (value for value in secrets if len(value) >= 4)),
         arguments=shown,
     )
 
 
+def _has_file(field: Field, arguments: Mapping[str, Any]) -> bool:
+    return field.name in arguments and "file" in {field.type, field.items.type if field.items else ""}
+
+
 def _plain(field: Any) -> bool:
     """Whether a value of a field, items included, holds nothing that may be sensitive."""
-    itself = not field.sensitive and field.type not in {"object", "union", "any"}
+    itself = not field.sensitive and field.type not in {"object", "union", "any", "file"}
     return itself and (field.items is None or _plain(field.items))
 
 

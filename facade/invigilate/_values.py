@@ -33,11 +33,13 @@ class RequestOptions(NamedTuple):
         timeout: seconds to connect, and for each read and write; `None` for no limit.
         max_retries: the largest number of retries.
         deadline: seconds for a request with all its retries, or for a pager with all its pages; `None` for no limit.
+        retry_refused: whether a 429 of a request that is not idempotent is retried, too.
     """
 
     timeout: float | None
     max_retries: int
     deadline: float | None = None
+    retry_refused: bool = False
 
     def ends_at(self) -> float | None:
         """Return when a deadline that starts now passes, on the monotonic clock."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from invigilate._binding import Async, Lazy, Sync
-from invigilate._clients import AsyncClient, Backend, BaseClient, SyncClient, check_base_url, setting
+from invigilate._clients import AsyncClient, Backend, BaseClient, SyncClient
 from invigilate._credentials import TokenCredentials
-from invigilate._values import MAX_RESPONSE_BYTES, Credentials
-from invigilate.errors import ConfigurationError
+from invigilate._settings import check_base_url, setting
+from invigilate._shapes import is_list
+from invigilate._values import MAX_RESPONSE_BYTES, Credentials, RawResponse, Steps
+from invigilate.errors import BadRequestError, ConfigurationError
+from invigilate_runtime import Operation
 
 from . import resources as r
 from .credentials import ClientCredentials
@@ -20,10 +24,25 @@ if TYPE_CHECKING:
 
 X = TypeVar("X")
 
+Region = Literal["ispringlearn.com", "ispring.com", "ispringlearn.eu", "ispring.eu", "ispringlearn.ru"]
 BASE_URL = "https://api-learn.ispringlearn.com"
 
 
 class _Base(BaseClient, Generic[X]):
+    users: Lazy[r.Users[Sync], r.Users[Async]] = Lazy(r.Users)
+    departments: Lazy[r.Departments[Sync], r.Departments[Async]] = Lazy(r.Departments)
+    groups: Lazy[r.Groups[Sync], r.Groups[Async]] = Lazy(r.Groups)
+    enrollments: Lazy[r.Enrollments[Sync], r.Enrollments[Async]] = Lazy(r.Enrollments)
+    content: Lazy[r.Content[Sync], r.Content[Async]] = Lazy(r.Content)
+    results: Lazy[r.Results[Sync], r.Results[Async]] = Lazy(r.Results)
+    reports: Lazy[r.Reports[Sync], r.Reports[Async]] = Lazy(r.Reports)
+    statistics: Lazy[r.Statistics[Sync], r.Statistics[Async]] = Lazy(r.Statistics)
+    training_sessions: Lazy[r.TrainingSessions[Sync], r.TrainingSessions[Async]] = Lazy(r.TrainingSessions)
+    assignments: Lazy[r.Assignments[Sync], r.Assignments[Async]] = Lazy(r.Assignments)
+    quizzes: Lazy[r.Quizzes[Sync], r.Quizzes[Async]] = Lazy(r.Quizzes)
+    gamification: Lazy[r.Gamification[Sync], r.Gamification[Async]] = Lazy(r.Gamification)
+    webhooks: Lazy[r.Webhooks[Sync], r.Webhooks[Async]] = Lazy(r.Webhooks)
+    performance: Lazy[r.Performance[Sync], r.Performance[Async]] = Lazy(r.Performance)
     job_training: Lazy[r.JobTraining[Sync], r.JobTraining[Async]] = Lazy(r.JobTraining)
     access_tokens: Lazy[r.AccessTokens[Sync], r.AccessTokens[Async]] = Lazy(r.AccessTokens)
 
@@ -34,6 +53,7 @@ class _Base(BaseClient, Generic[X]):
         client_id: str | None = None,
         client_secret: str | None = None,
         account_url: str | None = None,
+        region: Region | None = None,
         base_url: str | None = None,
         timeout: float | None = 30.0,
         max_retries: int = 2,
@@ -62,7 +82,11 @@ class _Base(BaseClient, Generic[X]):
                 "no credentials: pass `access_token=`, or `client_id=` and `client_secret=`; or set "
                 "ISPRING_ACCESS_TOKEN, or ISPRING_CLIENT_ID and ISPRING_CLIENT_SECRET"
             )
-        url = setting(base_url, "ISPRING_BASE_URL")
+        if region is not None and region not in get_args(Region):
+            raise ConfigurationError(f"region: expected one of {', '.join(map(repr, get_args(Region)))}")
+        if region is not None and base_url is not None:
+            raise ConfigurationError("region: contradicts `base_url`. Pass one of them")
+        url = f"https://api-learn.{region}" if region else setting(base_url, "ISPRING_BASE_URL")
         account = setting(account_url, "ISPRING_ACCOUNT_URL")
         if account is not None:
             check_base_url(account, allow_insecure_http=True, name="account_url")
@@ -82,9 +106,28 @@ class _Base(BaseClient, Generic[X]):
             http_backend=http_backend,
         )
 
+    def steps(
+        self, call: Any, page: Mapping[str, Any] | None = None, deadline: float | None = None
+    ) -> Steps[RawResponse[Any]]:
+        """See `BaseClient.steps`; a 400 names the filters, since one unknown ID can fail the whole request."""
+        try:
+            return (yield from super().steps(call, page, deadline))
+        except BadRequestError as error:
+            operation: Operation[Any] = call.operation
+            # Filters are in the query; that of a GET is nothing else.
+            names = [
+                field.name
+                for field in operation.fields
+                if field.location == "query" and not field.sensitive and is_list(call.arguments.get(field.name))
+            ]
+            if names and operation.method == "GET" and error.operation == operation.id:
+                listed = " or ".join(f"`{name}`" for name in names)
+                error.message += f"; one unknown ID in {listed} can fail the whole request"
+            raise
+
     @property
     def account_url(self) -> str | None:
-        """The URL of the account, sent with each request that does not name another."""
+        """The URL of the account, sent where it is documented, unless a request has another."""
         return self._defaults["account_url"]
 
 
@@ -99,10 +142,13 @@ class ISpringLearn(_Base["SyncTransport"], SyncClient):
             `ISPRING_ACCESS_TOKEN`.
         client_id: client ID of an API key. Defaults to the environment variable `ISPRING_CLIENT_ID`.
         client_secret: its secret. Defaults to the environment variable `ISPRING_CLIENT_SECRET`.
-        account_url: URL of the account, as in `https://myaccount.ispringlearn.com`; sent with each request if set.
-            Defaults to the environment variable `ISPRING_ACCOUNT_URL`.
-        base_url: URL of the API. Defaults to the environment variable `ISPRING_BASE_URL`, or else to
-            `https://api-learn.ispringlearn.com`; accounts on ispring.com or in Europe need another.
+        account_url: URL of the account, as in `https://myaccount.ispringlearn.com`; sent if set, with the operations
+            that document it. Defaults to the environment variable `ISPRING_ACCOUNT_URL`.
+        region: the domain of the account, which selects the API host: `"ispringlearn.com"` (the default), or
+            `"ispring.com"` for new accounts, both documented; `"ispringlearn.eu"` and `"ispringlearn.ru"`, known from
+            public client code only; `"ispring.eu"`, which a help page only implies.
+        base_url: URL of the API, for any other host. Defaults to the environment variable `ISPRING_BASE_URL`, or else
+            to that of the region.
         timeout: seconds to connect, and for each read and write; `None` for no limit.
         max_retries: the largest number of retries. Requests that are not idempotent are retried only if no part of
             them was written.

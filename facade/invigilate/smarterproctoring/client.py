@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from invigilate._binding import Async, Lazy, Sync
-from invigilate._clients import AsyncClient, Backend, BaseClient, SyncClient, setting
+from invigilate._clients import AsyncClient, Backend, BaseClient, SyncClient
 from invigilate._credentials import AsyncTokenSource, TokenSource
+from invigilate._settings import setting
 from invigilate._values import MAX_RESPONSE_BYTES
 from invigilate.errors import AuthenticationError, ConfigurationError
 
