@@ -11,12 +11,26 @@ from .behaviours import Behaviour
 from .documents import Document, OperationEntry
 from .exchange import Connection, Exchange, Interceptor, Phase, Response
 from .inventions import HEADER, infer, inferring
-from .problems import DEFECT, NOT_FOUND, WRONG_METHOD, Problem
+from .json_values import is_array, is_object
+from .problems import DEFECT, NOT_FOUND, WRONG_METHOD, Problem, invalid
 from .records import Defect, Journal
 from .validation import Call, OperationCheck, Specification
 
+_CHECKED_ROWS = 200
+
 Control = Callable[[Mapping[str, str]], object]
 """A function behind the control endpoint. It is passed the variables of its path, and returns JSON data."""
+
+
+def whole(text: str) -> int:
+    """A number in the path of a control request.
+
+    Raises:
+        Problem: it is not a whole number.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 7):
+        raise invalid("The last part of the path has to be a whole number below 10,000,000.")
+    return int(text)
 
 
 class State(Protocol):
@@ -53,6 +67,9 @@ class State(Protocol):
         """Build the body of an error."""
         ...
 
+    def close(self) -> None:
+        """Stop what runs beside requests: the state is no longer used."""
+
 
 StateT = TypeVar("StateT", bound=State)
 Operation = Callable[[StateT, Call], object]
@@ -78,6 +95,10 @@ class Operations(Generic[StateT]):
             return function
 
         return add
+
+    def __contains__(self, operation_id: object) -> bool:
+        """Whether an operation has a function."""
+        return operation_id in self._functions
 
     def find(self, operation_id: str) -> Operation[StateT] | None:
         """The function of an operation."""
@@ -136,7 +157,12 @@ class Api(Generic[StateT]):
 
     def reset(self) -> None:
         """Return to the initial state."""
+        self.close()
         self.state = self._create_state()
+
+    def close(self) -> None:
+        """Stop what runs beside requests."""
+        self.state.close()
 
     def open(self, method: str, path: str, query: str, headers: Mapping[str, str], connection: Connection) -> Exchange:
         """Begin an exchange."""
@@ -239,13 +265,22 @@ class Api(Generic[StateT]):
             raise self._defect(entry, traceback.format_exc()) from error
 
     def _mistake(self, check: OperationCheck, data: object) -> str | None:
-        return check.response_mistake(check.success_status, data) if self._strict else None
+        return check.response_mistake(check.success_status, _sample(data)) if self._strict else None
 
     def _defect(self, entry: OperationEntry, message: str) -> Problem:
         infer("sandbox-defect")
         self._defects.add(Defect(self.name, entry.operation_id, message))
         last_line = message.strip().splitlines()[-1]
         return Problem(500, DEFECT, f"{entry.operation_id}: {last_line}")
+
+
+def _sample(data: Any) -> Any:
+    """A response with the first, the last and evenly spread rows of a long list: checking all takes too long."""
+    if is_object(data):
+        return {name: _sample(value) if is_array(value) else value for name, value in data.items()}
+    if not is_array(data) or len(data) <= _CHECKED_ROWS:
+        return data
+    return [*data[:: len(data) // (_CHECKED_ROWS - 1)], data[-1]]
 
 
 def _mark(names: Iterable[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from .api import Control
+from .cursors import Cursors
 from .documents import Document, OperationEntry, walk
 from .examples import build, example_of, success_media
 from .identifiers import Mint
@@ -72,6 +73,9 @@ class ExampleState:
     def anticipate(self, operation_id: str, call: Call) -> None:
         """See `State`."""
 
+    def close(self) -> None:
+        """See `State`."""
+
     def render_error(self, problem: Problem) -> dict[str, object]:
         """See `State`."""
         if self._error is None:
@@ -115,19 +119,24 @@ def respond(document: Document, state: object, entry: OperationEntry, call: Call
     data = example_of(document, media)
     pagination = document.operation(entry).get("x-pagination")
     if pagination is not None:
-        return _page(document, entry, call, data, pagination)
+        # An API with behavior of its own may have cursors that it can expire.
+        cursors = getattr(state, "cursors", None) or Cursors(document.name)
+        return _page(document, entry, call, data, pagination, cursors)
     if is_object(data) and "access_token" in data and isinstance(state, ExampleState):
         return {**data, "access_token": state.token}
     return data
 
 
-def _page(document: Document, entry: OperationEntry, call: Call, example: Any, pagination: Mapping[str, Any]) -> object:
+def _page(
+    document: Document, entry: OperationEntry, call: Call, example: Any, pagination: Mapping[str, Any], cursors: Cursors
+) -> object:
     parameters, fields = pagination["parameters"], pagination["fields"]
     sent = {**(call.body if is_object(call.body) else {}), **call.query}
-    position = parameters["cursor" if pagination["type"] == "cursor" else "offset"]
+    has_cursor = pagination["type"] == "cursor"
+    position = parameters["cursor" if has_cursor else "offset"]
     start = sent.get(position, 0)
-    if isinstance(start, str):
-        start = int(start) if start.isascii() and start.isdigit() else ROWS
+    if has_cursor:
+        start = max(cursors.read(entry.operation_id, sent.get(position)), 0)
     limit = sent.get(parameters.get("limit"), _default_limit(document, entry, parameters.get("limit")))
     rows_field = fields.get("rows")
     found = example.get(rows_field) if is_object(example) and rows_field else example
@@ -140,10 +149,13 @@ def _page(document: Document, entry: OperationEntry, call: Call, example: Any, p
     more = len(rows) > 0 and end < ROWS
     if "total" in fields:
         page[fields["total"]] = ROWS
-    if pagination["type"] == "cursor":
-        page.pop(fields["cursor"], None)
+    if has_cursor:
+        # Where it is documented under several names, the first one is sent.
+        names = [fields["cursor"]] if isinstance(fields["cursor"], str) else fields["cursor"]
+        for name in names:
+            page.pop(name, None)
         if more:
-            page[fields["cursor"]] = str(end)
+            page[names[0]] = cursors.issue(entry.operation_id, end)
     elif "next" in fields:
         others = [pair for pair in call.pairs if pair[0] != position]
         page.pop(fields["next"], None)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from .behaviours import EVERY_INVENTION, Behaviour, behaviour_of
-from .ispring.properties import TrainingProperties
+from .ispring.properties import LearnProperties
 from .listing import INVENTED
 from .options import Options
 from .smarterproctoring.properties import ProctoringProperties
 from .times import Clock, now
 
 
-class Sandbox(ProctoringProperties, TrainingProperties):
+class Sandbox(ProctoringProperties, LearnProperties):
     """An embedded server for the APIs of the registry, on loopback only.
 
     Same arguments, same data. Start it with `start()` or as a context manager; it can be started once.

@@ -121,6 +121,8 @@ class Server:
     def close(self) -> None:
         """Stop serving, within half a second. Closing twice is allowed."""
         self.faults.close()
+        for api in self._apis.values():
+            api.close()
         listeners = list(self._listeners.values())
         for listener in listeners:
             listener.stop()

@@ -127,6 +127,8 @@ class ParameterCheck:
         style, self._explode = get_style_and_explode(parameter)
         self._load = style_deserializers[style]
         self._type = _type_of(schema)
+        # It is sent as `name[key]`.
+        self.is_deep = style == "deepObject"
         item_type = _type_of(schema / "items") if "items" in schema else ""
         self._convert = _CONVERSIONS.get(item_type if self._type == "array" else self._type, str)
 
@@ -144,7 +146,7 @@ class ParameterCheck:
                 infer("strict-input")
                 return f"{self.name}: sent more than once"
         try:
-            value = [*map(self._convert, raw)] if self._type == "array" else self._convert(raw)
+            value = raw if self.is_deep else [*map(self._convert, raw)] if self._type == "array" else self._convert(raw)
         except ValueError as error:
             return f"{self.name}: {error}"
         mistake = self._schema.mistake(value)
@@ -264,6 +266,7 @@ class OperationCheck:
             for parameter in node / "parameters"
         ]
         self._query_names = {each.name for each in self._parameters if each.location == "query"} | _query_keys(document)
+        self._deep = {each.name for each in self._parameters if each.is_deep}
         self._body: BodyCheck | None = None
         self._body_required = False
         if "requestBody" in operation:
@@ -304,7 +307,7 @@ class OperationCheck:
             for parameter in self._parameters
             if parameter.location in locations and (mistake := parameter.read(*locations[parameter.location]))
         ]
-        unknown = {name for name, _ in pairs} - self._query_names
+        unknown = {name for name, _ in pairs if name.partition("[")[0] not in self._deep} - self._query_names
         if unknown:
             mistake = _undocumented(unknown)
             if not lenient:

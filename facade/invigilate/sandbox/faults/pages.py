@@ -15,9 +15,13 @@ from .plan import Fault, Turn
 from .responses import data_of, replace_data
 
 
-def _is_page(exchange: Exchange) -> bool:
+def _rows_of(exchange: Exchange) -> str | None:
+    """The field with the rows of a page; None when the response is not a page."""
+    entry = exchange.document.by_id(exchange.operation_id)
+    operation = {} if entry is None else exchange.document.operation(entry)
+    name: str = operation.get("x-pagination", {}).get("fields", {}).get("rows", "results")
     data = data_of(exchange) if exchange.applied else None
-    return is_object(data) and is_array(data.get("results"))
+    return name if is_object(data) and is_array(data.get(name)) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,8 @@ class Page(Fault):
 
     def suits(self, exchange: Exchange) -> bool:
         """See `Fault`."""
-        return _is_page(exchange)
+        # A page of a list with a cursor has no total.
+        return _rows_of(exchange) is not None and "total" in data_of(exchange)
 
     def act(self, turn: Turn) -> None:
         """See `Fault`."""
@@ -59,11 +64,16 @@ class WrongResults(Page):
     name: ClassVar[str] = "wrong_results"
     value: Literal["missing", "null", "object", "string"] = "missing"
 
+    def suits(self, exchange: Exchange) -> bool:
+        """See `Fault`."""
+        return _rows_of(exchange) is not None
+
     def change(self, turn: Turn, page: dict[str, Any]) -> None:
         """See `Page`."""
-        rows = page.pop("results")
+        name = _rows_of(turn.exchange) or "results"
+        rows = page.pop(name)
         if self.value != "missing":
-            page["results"] = {"null": None, "object": {"rows": rows}, "string": "none"}[self.value]
+            page[name] = {"null": None, "object": {"rows": rows}, "string": "none"}[self.value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +84,14 @@ class EmptyPage(Page):
 
     def suits(self, exchange: Exchange) -> bool:
         """See `Fault`."""
-        return _is_page(exchange) and bool(data_of(exchange)["results"])
+        name = _rows_of(exchange)
+        return name is not None and bool(data_of(exchange)[name])
 
     def change(self, turn: Turn, page: dict[str, Any]) -> None:
         """See `Page`."""
-        page.update(results=[], count=0)
+        page[_rows_of(turn.exchange) or "results"] = []
+        if "count" in page:
+            page["count"] = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,6 +112,9 @@ class ProctoringState:
             "POST /sessions/{session_sid}/close": lambda variables: self.close_session(variables["session_sid"]),
         }
 
+    def close(self) -> None:
+        """See `State`."""
+
     def render_error(self, problem: Problem) -> dict[str, object]:
         """See `State`."""
         return {"code": problem.code, "message": problem.message, "status": problem.status}
