@@ -36,7 +36,8 @@ class _Main(Group):
 
 def application() -> typer.Typer:
     """Build the command line: what is neutral, and the handwritten commands of each registered API."""
-    from . import calls, sandbox
+    from . import api as operations
+    from . import sandbox
 
     app = typer.Typer(
         help=f"{_listed([api.title for api in _apis.APIS])} from the command line.",
@@ -48,10 +49,10 @@ def application() -> typer.Typer:
     )
     app.callback()(_options)
     for api in _apis.APIS:
-        # An API without handwritten commands is reached through `invigilate call`.
+        # An API without handwritten commands is reached through `invigilate api`.
         if find_spec(f"{__package__}.{api.key}") is not None:
             import_module(f"{__package__}.{api.key}").register(app)
-    for part in (calls, sandbox):
+    for part in (operations, sandbox):
         part.register(app)
     return app
 
@@ -77,11 +78,7 @@ def _options(
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line.
-
-    Returns:
-        The exit code.
-    """
+    """Run a command line."""
     try:
         prepare_streams()
         result = application()(args=arguments, prog_name="invigilate", standalone_mode=False)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from invigilate.errors import InvalidTimestampError
 from invigilate_runtime import Field
 
-from .exits import usage
-from .fields import Describe, is_sensitive, operation_of, option_name
+from .fields import Describe, operation_of
 
 _PAIRS = (("_after", "_before"), ("start_", "end_"))
 """The parts in which the names of an earlier and a later time differ."""
 
 
 def check_order(describe: Describe, arguments: Mapping[str, Any], called: Callable[[str], str]) -> None:
-    """Check that times are in the right order.
-
-    Args:
-        describe: the generated function of the operation.
-        arguments: by Python name, with times as they are sent.
-        called: returns the name of an argument as the user knows it.
-
-    Raises:
-        InvalidTimestampError: if an end is before its start, or there is no time between two bounds.
-    """
+    """Check that times are in the right order."""
     for field in operation_of(describe).fields:
         for first, second in _PAIRS:
             other = field.name.replace(first, second)
@@ -41,32 +30,9 @@ def check_order(describe: Describe, arguments: Mapping[str, Any], called: Callab
 
 
 def unchanged(describe: Describe, arguments: Mapping[str, Any]) -> Sequence[Field]:
-    """Return the arguments of which one is needed, if a change would change nothing.
-
-    Args:
-        describe: the generated function of the operation.
-        arguments: by Python name.
-
-    Returns:
-        The arguments that could be passed; none if one was passed, or is required.
-    """
+    """Return the arguments of which one is needed, if a change would change nothing."""
     operation = operation_of(describe)
     body = [field for field in operation.fields if field.location == "body"]
     if operation.method != "PUT" or any(field.required or field.name in arguments for field in body):
         return ()
     return body
-
-
-def meaningful(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a command refuse a change of nothing; rows of files are checked when they are read."""
-
-    @functools.wraps(function)
-    def command(passed: Any, **values: Any) -> None:
-        missing = () if values.get("csv") is not None else unchanged(passed.describe, passed.arguments)
-        if missing:
-            options = [option_name(field.name) for field in missing if not is_sensitive(field)]
-            secret = " or a --secret" if any(map(is_sensitive, missing)) else ""
-            raise usage(f"nothing to change: pass one of {', '.join(options)}{secret}")
-        function(passed, **values)
-
-    return command

@@ -39,13 +39,7 @@ class ExitCode(IntEnum):
 
 
 class Failure(Exception):
-    """Ends a command with a line on stderr.
-
-    Args:
-        code: what to exit with.
-        message: the line, without the name of the program.
-        advice: more lines: what to do next.
-    """
+    """Ends a command with a line on stderr."""
 
     def __init__(self, code: ExitCode, message: str, *advice: str) -> None:
         super().__init__(message)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from invigilate._masking import MASK
@@ -16,8 +19,8 @@ from invigilate._shapes import is_list, is_object
 from invigilate.errors import InvalidArgumentError
 from invigilate_runtime import Field, Operation
 
-from .exits import Failure, usage
-from .masking import masked_field
+from .exits import ExitCode, Failure, usage
+from .masking import masked_field, masked_value
 from .times import instant
 
 Describe = Callable[..., Any]
@@ -26,9 +29,13 @@ Describe = Callable[..., Any]
 # Sentences that speak of Python, or that the option itself shows.
 _OF_PYTHON = re.compile(
     r" (?:Matches `[^`]*`\.|An aware datetime, or .*?sent in UTC\.|Never shown in logs or errors\.|Inferred: .*"
-    r"|Defaults to the client's `\w+`\.|A Decimal keeps its digits\.|A comma-separated string or a list of strings\.)"
+    r"|Defaults to the client's `\w+`\.|A Decimal keeps its digits\.|A comma-separated string or a list of strings\."
+    r"|Bytes, a file opened in binary mode, or a tuple of name, one of these, and media type\.)"
 )
-_OWN = frozenset({"debug", "dry-run", "help", "json", "max-rows", "secret", "timezone", "yes"})
+_OWN = frozenset(
+    {"confirmed", "debug", "dry-run", "from", "help", "json", "max-rows", "results", "retry", "retry-refused"}
+    | {"secret", "timezone", "yes"}
+)
 """The command line's own options; an argument of such a name takes `--argument-json`."""
 _SECTION = re.compile(r"^(?:Args|Returns|Idempotent|Not idempotent|Documentation):", re.MULTILINE)
 
@@ -82,8 +89,15 @@ def summary(describe: Describe) -> str:
 
 def is_sensitive(field: Field) -> bool:
     """Whether a field, or a field within it, is sensitive."""
-    nested = [*field.fields, *([field.items] if field.items else [])]
-    return field.sensitive or any(map(is_sensitive, nested))
+    waiting, seen = [field], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if one.sensitive:
+            return True
+        if id(one) not in seen:  # fields may contain themselves
+            seen.add(id(one))
+            waiting += [*one.fields, *(part for part in (one.items, one.additional) if isinstance(part, Field))]
+    return False
 
 
 def choices(field: Field) -> tuple[str, ...]:
@@ -99,16 +113,7 @@ def is_repeated(field: Field) -> bool:
 
 
 def value_of(field: Field, text: str, place: tzinfo | None) -> Any:
-    """Convert an option or a cell into the value of an argument. All else is checked when the call is prepared.
-
-    Args:
-        field: what the specification says about the argument.
-        text: the string; `null` stands for null where null is documented.
-        place: the time zone of times without an offset.
-
-    Raises:
-        InvalidArgumentError: if the string cannot be a value of this type.
-    """
+    """Convert an option or a cell into the value of an argument. All else is checked when the call is prepared."""
     if field.nullable and text == "null":
         return None
     reader = _READERS.get(field.type)
@@ -168,6 +173,13 @@ def _union(field: Field, text: str) -> Any:
     return _json(field, text) if structured else text
 
 
+def _file(field: Field, text: str) -> tuple[str, bytes]:
+    try:
+        return Path(text).name, Path(text).read_bytes()
+    except OSError as error:
+        raise InvalidArgumentError(field.name, "a file that can be read", error.strerror or "another path") from None
+
+
 def _passed(field: Field, text: str) -> str:
     # Of an option, which everybody on the machine can read anyway; cells of files are not shown.
     shown = not is_sensitive(field) and re.fullmatch(r"[\w.,+-]{1,20}", text, re.ASCII) is not None
@@ -182,22 +194,71 @@ _READERS: dict[str, Callable[[Field, str], Any]] = {
     "any": _json,
     "array": _list,
     "union": _union,
+    "file": _file,
 }
 
 
-def masked(fields: tuple[Field, ...], value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a body, or of an object in it, with sensitive values masked."""
-    known = {field.wire_name: field for field in fields}
-    return {name: _masked(known.get(name), masked_field(name, item)) for name, item in value.items()}
+def variable(name: str) -> str:
+    """Return the environment variable of a sensitive argument: `card_token` is `INVIGILATE_CARD_TOKEN`."""
+    return f"INVIGILATE_{plain_name(name).upper()}"
 
 
-def _masked(field: Field | None, value: Any) -> Any:
-    if field is None or value is None:
-        return value
-    if field.sensitive:
+def use_secret(name: str) -> str:
+    """Return how a sensitive argument is passed."""
+    name = plain_name(name)
+    return f"Pass it with --secret {name}, and its value in {variable(name)}, or when asked"
+
+
+def secret_values(fields: Sequence[Field], wanted: Sequence[str], place: tzinfo | None = None) -> dict[str, Any]:
+    """Read sensitive arguments from the environment, or ask for them on the terminal.
+
+    Each must be requested by name, so that a variable that happens to be set is not sent.
+    """
+    known = {plain_name(field.name): field for field in fields}
+    values: dict[str, Any] = {}
+    for text in wanted:
+        field = known.get(text.replace("-", "_"))
+        if field is None:
+            raise usage(f"--secret: expected one of {', '.join(known)}")
+        name = plain_name(field.name)
+        value = os.environ.get(variable(name)) or _ask(name)
+        if not value:
+            raise usage(f"--secret {name}: it is empty")
+        try:
+            values[field.name] = value_of(field, value, place)
+        except InvalidArgumentError as error:
+            raise usage(f"--secret {name}: expected {error.expected}, got {error.passed}") from None
+    return values
+
+
+def _ask(name: str) -> str:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise usage(f"--secret {name}: set {variable(name)}, or run this in a terminal to be asked")
+    from getpass import getpass
+
+    try:
+        return getpass(f"{name} (not shown): ", stream=sys.stderr)
+    except (KeyboardInterrupt, EOFError) as error:
+        print(file=sys.stderr)
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt("nothing was sent") from None
+        raise Failure(ExitCode.NOT_CONFIRMED, "nothing was sent") from None
+
+
+def masked(field: Field | None, value: Any) -> Any:
+    """Return a body, or a value in it, with sensitive values masked: as documented, or else by their names."""
+    if value is None:
+        return None
+    if field is not None and field.sensitive:
         return MASK
-    if is_object(value) and field.fields:
-        return masked(field.fields, value)
-    if is_list(value) and field.items is not None:
-        return [_masked(field.items, item) for item in value]
-    return value
+    if is_object(value):
+        known = {each.wire_name: each for each in (field.fields if field is not None else ())}
+        others = field.additional if field is not None and isinstance(field.additional, Field) else None
+        known |= {name: others for name in value if others is not None and name not in known}
+        return {
+            name: masked(known[name], item) if name in known else masked_field(name, item)
+            for name, item in value.items()
+        }
+    if is_list(value):
+        return [masked(field.items if field is not None else None, item) for item in value]
+    return masked_value(value)

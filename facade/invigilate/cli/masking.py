@@ -1,8 +1,9 @@
-"""Masks what is sensitive in values that people are shown: by the names of fields, at any depth."""
+"""Masks what is sensitive in values that people are shown, at any depth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
@@ -12,18 +13,23 @@ from typing import Any
 from invigilate import _apis
 from invigilate._masking import MASK
 from invigilate._shapes import is_list, is_object
-from invigilate_runtime import Field
+from invigilate_runtime import UNSET, Field, SharedFields, dump
+
+_ALWAYS = frozenset({"email", "firstname", "lastname", "password", "phone", "secret", "token"})
+"""Names that are sensitive even if no specification says so."""
+PACKAGE: ContextVar[str | None] = ContextVar("invigilate_package", default=None)
+"""The generated package of the operation that a command runs; without one, the names of all packages count."""
 
 
 @cache
-def sensitive_names() -> frozenset[str]:
-    """Return the documented names of all fields that the specification of an API marks as sensitive."""
-    found = (name for api in _apis.APIS for module in _modules(api.package) for name in _sensitive(module))
+def sensitive_names(package: str) -> frozenset[str]:
+    """Return the documented names of all fields that a specification marks as sensitive."""
+    found = (name for module in _modules(package) for name in _sensitive(module))
     return frozenset(map(str.casefold, found))
 
 
 def _modules(package: str) -> Iterator[ModuleType]:
-    for part in ("api", "models"):
+    for part in ("api", "_fields", "models"):
         folder = import_module(f"{package}.{part}")
         for found in walk_packages(folder.__path__, f"{folder.__name__}."):
             yield import_module(found.name)
@@ -31,7 +37,7 @@ def _modules(package: str) -> Iterator[ModuleType]:
 
 def _sensitive(module: ModuleType) -> Iterator[str]:
     operation = getattr(module, "OPERATION", None)
-    yield from _of_fields(operation.fields if operation is not None else ())
+    yield from _of_fields(operation.fields if operation is not None else getattr(module, "FIELDS", ()))
     for model in vars(module).values():
         hidden = getattr(model, "_SENSITIVE", ())
         yield from (wire for wire, name in model._NAMES.items() if name in hidden) if hidden else ()
@@ -41,23 +47,35 @@ def _of_fields(fields: Iterable[Field]) -> Iterator[str]:
     for field in fields:
         if field.sensitive and field.wire_name:
             yield field.wire_name
-        yield from _of_fields([*field.fields, *([field.items] if field.items else [])])
+        # Shared fields are in modules of their own.
+        yield from _of_fields(() if isinstance(field.fields, SharedFields) else field.fields)
+        yield from _of_fields(part for part in (field.items, field.additional) if isinstance(part, Field))
 
 
 def masked_field(name: str, value: Any) -> Any:
-    """Return the value of a field, masked: `***` if it is sensitive, otherwise with sensitive values in it masked.
-
-    Many objects are undocumented: only the names of their fields show which hold personal data.
-    """
+    """Return the value of a field that is not documented: `***` if a documented one of its name is sensitive."""
     if value is None:
         return None
-    return MASK if name.casefold() in sensitive_names() else masked_value(value)
+    package, plain = PACKAGE.get(), name.casefold()
+    packages = [package] if package is not None else [api.package for api in _apis.APIS]
+    hidden = plain in _ALWAYS or any(plain in sensitive_names(each) for each in packages)
+    return MASK if hidden else masked_value(value)
 
 
 def masked_value(value: Any) -> Any:
-    """Return a JSON value with the sensitive fields of its objects masked."""
+    """Return a response, or a value in it, as JSON with what is sensitive masked.
+
+    Fields of models are masked as documented. Many objects are undocumented: only the names of their fields show which
+    hold personal data.
+    """
+    names: Mapping[str, str] | None = getattr(value, "_NAMES", None)
+    if names is not None:
+        known = {wire: getattr(value, name) for wire, name in names.items() if getattr(value, name) is not UNSET}
+        hidden = {wire for wire, item in known.items() if names[wire] in value._SENSITIVE and item is not None}
+        others = {name: masked_field(name, item) for name, item in value.additional_properties.items()}
+        return {wire: MASK if wire in hidden else masked_value(item) for wire, item in known.items()} | others
     if is_object(value):
         return {name: masked_field(name, item) for name, item in value.items()}
     if is_list(value):
         return [masked_value(item) for item in value]
-    return value
+    return dump(value)

@@ -26,13 +26,16 @@ from .fields import (
     operation_of,
     option_name,
     plain_name,
+    secret_values,
+    use_secret,
     value_of,
     values_of,
+    variable,
 )
 from .guard import described, guarded
+from .masking import PACKAGE
 from .output import note
 from .registry import variable_of
-from .secrets import secret_values, variable
 from .times import zone
 
 Timezone = Annotated[
@@ -42,16 +45,32 @@ Timezone = Annotated[
         help="IANA time zone of dates, and of times without an offset: Europe/Berlin. Tables show times in it.",
     ),
 ]
-ShownTimezone = Annotated[
-    str | None, typer.Option(metavar="NAME", help="IANA time zone in which times are shown: Europe/Berlin.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, for programs.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print the request, and send nothing.", rich_help_panel="Sending")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Send without asking.", rich_help_panel="Sending")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...",
+        help="Columns to print, by documented names; a dot leads into an object: status,course.code. A table keeps "
+        "all of them.",
+    ),
+]
+MaxRows = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many rows.")]
 _EASY_TIME = "An ISO date or date-time."
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def column_names(columns: str | None, *, as_json: bool) -> list[str]:
+    """Return the columns that were passed."""
+    names = [] if columns is None else [name.strip() for name in columns.split(",")]
+    if names and as_json:
+        raise usage("--columns: only for rows; --json has all fields")
+    if "" in names:
+        raise usage("--columns: expected names, separated by commas, got an empty name")
+    return names
 
 
 class Passed(NamedTuple):
@@ -92,7 +111,15 @@ class _Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # The library below takes the last one of several values, and drops the others.
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        try:
+            _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        except Exception as error:
+            # The class of an unknown option is another one in some versions of the library; only it has this attribute.
+            unknown = plain_name(str(getattr(error, "option_name", "")).removeprefix("--").replace("-", "_"))
+            if unknown not in (ctx.obj or ()):
+                raise
+            option = f"--{unknown.replace('_', '-')}"
+            raise usage(f"{option}: not an option, since it is sensitive. {use_secret(unknown)}") from None
         counts: Counter[Any] = Counter(order)
         for parameter, times in counts.items():
             single = parameter.param_type_name == "option" and not (parameter.multiple or parameter.is_flag)
@@ -120,10 +147,6 @@ class _Command(TyperCommand):
             module.Table = Table
 
 
-COMMANDS: dict[Describe, str] = {}
-"""The handwritten command of an operation, such as `sessions show`."""
-
-
 def new_group(app: typer.Typer, name: str, help: str) -> typer.Typer:
     """Add a group of commands."""
     group = typer.Typer(name=name, cls=Group, help=help, no_args_is_help=True)
@@ -141,7 +164,7 @@ def bind(
     leave_out: Sequence[str] = (),
     repeated: Sequence[str] = (),
     shows_times: bool = False,
-    in_call: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Turn a function into a command, with an option for each argument of a generated operation.
 
@@ -156,7 +179,7 @@ def bind(
         leave_out: arguments that the function's own options stand for.
         repeated: arguments that may be passed several times although they take one value.
         shows_times: add `--timezone` for times of the response, even if no argument is a time.
-        in_call: whether this is the command of `invigilate call` for an operation without a command of its own.
+        more: annotations of further options, which the function takes as `**keywords`.
     """
     operation = operation_of(describe)
     fields = [field for field in operation.fields if field.name not in leave_out]
@@ -165,17 +188,17 @@ def bind(
     options = [_option(field, describe, repeated=field.name in repeated) for field in shown]
     if hidden:
         options.append(_secret_option(hidden))
-    if any(field.type == "timestamp" for field in fields):
+    if shows_times or any(field.type == "timestamp" for field in fields):
         options.append(inspect.Parameter("timezone", _KEYWORD, default=None, annotation=Timezone))
-    elif shows_times:
-        options.append(inspect.Parameter("timezone", _KEYWORD, default=None, annotation=ShownTimezone))
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(function, include_extras=True)
         own = [
             parameter.replace(annotation=hints[parameter.name], kind=_KEYWORD)
             for parameter in list(inspect.signature(function).parameters.values())[1:]
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ]
+        own += [inspect.Parameter(key, _KEYWORD, default=None, annotation=each) for key, each in (more or {}).items()]
 
         def command(**values: Any) -> None:
             texts = {field.name: values.pop(_parameter(field)) for field in shown}
@@ -183,13 +206,17 @@ def bind(
             place = zone(values.pop("timezone", None))
             passed = _passed(describe, shown, texts, place)
             passed.arguments.update(secret_values(hidden, secrets, place))
-            function(passed, **values)
+            reset = PACKAGE.set(describe.__module__.partition(".")[0])
+            try:
+                function(passed, **values)
+            finally:
+                PACKAGE.reset(reset)
 
         described(command, [*options, *own])
         command.__name__ = function.__name__
-        if not in_call:
-            COMMANDS[describe] = f"{app.info.name or ''} {name}".strip()
-        add(app, name, command, help=help, examples=examples, documentation=operation.documentation)
+        names = [plain_name(field.name) for field in hidden]
+        page = operation.documentation
+        add(app, name, command, help=help, examples=examples, documentation=page, settings={"obj": names})
         return function
 
     return decorate
@@ -210,17 +237,7 @@ def add(
     documentation: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a command, with examples in its help and errors in one line.
-
-    Args:
-        app: what it is added to.
-        name: its name.
-        function: what it does; its parameters are its options.
-        help: what it does, in words.
-        examples: command lines.
-        documentation: a page about it.
-        settings: settings of the command's context.
-    """
+    """Add a command, with examples in its help and errors in one line."""
     parts = ["Example:" if len(examples) == 1 else "Examples:", *map(_literal, examples)] if examples else []
     if documentation is not None:
         parts.append(f"Documentation: {documentation}")
@@ -273,6 +290,7 @@ _METAVARS = {
     "number": "NUMBER",
     "object": "JSON",
     "any": "JSON",
+    "file": "FILE",
 }
 
 

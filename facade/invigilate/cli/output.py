@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import tzinfo
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 from invigilate._shapes import is_list, is_object
 from invigilate_runtime import UNSET, dump
 
 from .exits import ExitCode, Failure
-from .masking import masked_field, masked_value
+from .masking import masked_value
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-R = TypeVar("R")
-
-_GAP = "  "
-_NARROWEST_VALUE = 20
 _SAMPLE = 100
 """Rows whose fields become the columns where none are known."""
 
@@ -84,32 +80,17 @@ def prepare_streams() -> None:
     """Keep closed streams, and characters that a stream cannot encode, from ending a command.
 
     A lone surrogate is written as `\\udc80`, as in JSON.
-
-    Raises:
-        Failure: if stdout is closed: no output could be printed.
     """
+    closed: list[str] = []
     # Python has None for a stream that was closed at the start. In this order, each gets its own descriptor back.
-    if _missing(sys.stdin):
-        sys.stdin = _nowhere("r")
-    closed = _missing(sys.stdout)
-    if closed:
-        sys.stdout = _nowhere("w")
-    if _missing(sys.stderr):
-        sys.stderr = _nowhere("w")
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
-    if closed:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            closed.append(name)
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+        if mode == "w" and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+    if "stdout" in closed:
         raise Failure(ExitCode.FAILED, "stdout is closed, so nothing was done; send it to a file, or to /dev/null")
-
-
-def _missing(stream: TextIO | None) -> bool:
-    return stream is None
-
-
-def _nowhere(mode: Literal["r", "w"]) -> TextIO:
-    return open(os.devnull, mode, encoding="utf-8")  # for as long as the process lives
 
 
 def discard(stream: TextIO) -> None:
@@ -133,43 +114,13 @@ def unwritable(error: OSError) -> Failure:
     return Failure(ExitCode.FAILED, f"stdout cannot be written: {error.strerror or error}")
 
 
-class Column(NamedTuple):
-    """A column of a table.
-
-    Attributes:
-        name: its documented name; dots lead into objects.
-        read: returns the value of a row.
-    """
-
-    name: str
-    read: Callable[[Any], Any]
-
-
-def column(name: str, model: type[R], read: Callable[[R], Any]) -> Column:
-    """Create a column that reads a field of a model. A row of another type has an empty cell."""
-
-    def read_row(row: Any) -> Any:
-        return read(row) if isinstance(row, model) else None
-
-    return Column(name, read_row)
-
-
-def named(name: str) -> Column:
-    """Create a column for a field that is only known by its name."""
-
-    def read(row: Any) -> Any:
-        return field_at(row, name)
-
-    return Column(name, read)
-
-
 def field_at(row: Any, path: str) -> Any:
-    """Return a field of a JSON object, masked if it is sensitive; a dot leads into an object."""
+    """Return a field of a JSON object; a dot leads into an object."""
     value: Any = row
     for name in path.split("."):
         if not is_object(value):
             return None
-        value = masked_field(name, value.get(name))
+        value = value.get(name)
     return value
 
 
@@ -186,18 +137,13 @@ def cell(value: Any) -> str:
 
 
 def listing(
-    rows: Iterable[Any],
-    columns: Sequence[Column],
-    *,
-    as_json: bool,
-    place: tzinfo | None = None,
-    every: bool = False,
+    rows: Iterable[Any], names: Sequence[str], *, as_json: bool, place: tzinfo | None = None, every: bool = False
 ) -> None:
     """Print rows as they are read. What is sensitive is masked, except in JSON.
 
     Args:
         rows: models, or JSON values.
-        columns: what to print of each row; JSON has all fields.
+        names: the columns, by documented names; dots lead into objects. JSON has all fields.
         as_json: print each row as a line of JSON.
         place: the time zone in which a table shows times; by default UTC.
         every: keep all columns, even where a table has no room for them.
@@ -206,16 +152,16 @@ def listing(
         for row in rows:
             print(to_json(dump(row)))
         return
-    names = [column.name for column in columns]
-    keys = [name.rpartition(".")[2] for name in names]
-    cells = (
-        [cell(masked_field(key, column.read(row))) for key, column in zip(keys, columns, strict=True)] for row in rows
-    )
+    _table(map(masked_value, rows), names, place, every=every)
+
+
+def _table(rows: Iterable[Any], names: Sequence[str], place: tzinfo | None, *, every: bool = False) -> None:
+    cells = ([cell(field_at(row, name)) for name in names] for row in rows)
     if for_people():
         from .tables import local, print_table
 
         times = ([local(text, place) for text in line] for line in cells)
-        print_table(console(), times, names, every=every, left_out=_left_out)
+        print_table(console(), times, list(map(shown, names)), every=every)
         return
     # The first row before the header: if reading it fails, nothing is printed.
     first = list(islice(cells, 1))
@@ -223,74 +169,89 @@ def listing(
         say(*line)
 
 
-def list_all(rows: Iterable[Any], *, as_json: bool, place: tzinfo | None = None) -> None:
-    """Print rows of which nothing is known in advance: the columns are the fields of the first rows."""
-    values = map(dump, rows)
-    sample = list(islice(values, _SAMPLE))
-    names = dict.fromkeys(key for row in sample if is_object(row) for key in row)
-    columns = [named(name) for name in names]
-    if not all(map(is_object, sample)):
-        columns.append(Column("value", _whole))
-    others: dict[str, None] = {}
+def list_all(rows: Iterable[Any], *, as_json: bool, place: tzinfo | None = None, names: Sequence[str] = ()) -> None:
+    """Print rows of which nothing is known in advance; see `listing`."""
+    if as_json:
+        listing(rows, (), as_json=True)
+        return
+    values = (value if is_object(value) else {"value": value} for value in map(masked_value, rows))
+    sample: list[Any] = []
+    failed: BaseException | None = None
+    try:
+        for row in islice(values, 0 if names else _SAMPLE):
+            sample.append(row)
+    except (Exception, KeyboardInterrupt) as error:
+        failed = error  # raised once the rows before it are printed
+    columns = list(names or dict.fromkeys(key for row in sample for key in row))
+    seen: dict[str, None] = {}
+    found = set[str]()
 
     def watched() -> Iterator[Any]:
         for row in chain(sample, values):
-            if is_object(row):
-                others.update(dict.fromkeys(key for key in row if key not in names))
+            seen.update(dict.fromkeys(row))
+            found.update(name for name in names if name not in found and _has(row, name))
             yield row
 
-    if columns or as_json:
-        listing(watched(), columns, as_json=as_json, place=place)
-    if others and not as_json:
+    if columns:
+        _table(watched(), columns, place, every=bool(names))
+    others = [key for key in seen if key not in columns]
+    if others and not names:
         note(f"later rows have more fields: {', '.join(others)}; --json has all")
+    # The fields of many objects are undocumented.
+    for name in names if seen else ():
+        if name not in found:
+            note(f"--columns: no row has {one_line(name)}")
+    if failed is not None:
+        raise failed
 
 
-def _whole(row: Any) -> Any:
-    return None if is_object(row) else masked_value(row)
+def _has(value: Any, path: str) -> bool:
+    first, _, rest = path.partition(".")
+    return is_object(value) and first in value and (not rest or _has(value[first], rest))
 
 
-def show_result(value: Any, *, as_json: bool, place: tzinfo | None = None) -> None:
-    """Print the result of an operation, whatever its type."""
-    found = dump(value)
-    if is_object(found):
-        record(found, as_json=as_json, place=place)
-    elif is_list(found):
-        list_all(found, as_json=as_json, place=place)
+def show_result(value: Any, *, as_json: bool, place: tzinfo | None = None, names: Sequence[str] = ()) -> None:
+    """Print the result of an operation, whatever its type; see `list_all`."""
+    if isinstance(value, bytes):
+        _write(value)
+    elif is_list(value):
+        list_all(value, as_json=as_json, place=place, names=names)
     elif as_json:
-        print(to_json(found))
-    elif found is not None:
-        say(one_line(cell(found)))
+        print(to_json(dump(value)))
+    else:
+        found = masked_value(value)
+        if is_object(found) and names:
+            list_all([value], as_json=False, place=place, names=names)
+        elif is_object(found):
+            _record(found, place)
+        elif found is not None:
+            say(one_line(cell(found)))
 
 
-def _left_out(headings: list[str]) -> None:
-    note(f"no room for {', '.join(headings)}: a wider terminal shows more, and --json has all")
-
-
-def record(value: Mapping[str, Any], *, as_json: bool, place: tzinfo | None = None) -> None:
-    """Print the fields of an object, one per line. What is sensitive is masked, except in JSON.
-
-    Args:
-        value: the object, by documented names.
-        as_json: print a line of JSON.
-        place: the time zone in which a terminal shows times; by default they stay as received.
-    """
-    if as_json:
-        print(to_json(value))
+def _write(content: bytes) -> None:
+    if for_people():
+        note(f"{len(content):,} bytes, which are not shown: send stdout to a file")
         return
-    fields = {shown(key): cell(masked_field(key, item)) for key, item in value.items()}
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+
+
+def _record(value: Mapping[str, Any], place: tzinfo | None) -> None:
+    """Print the fields of an object, one per line; a terminal shows times in a time zone, or as received."""
+    fields = {shown(key): cell(item) for key, item in value.items()}
     if not for_people():
         for key, text in fields.items():
             say(key, text)
         return
+    from rich.table import Table
     from rich.text import Text
 
     from .tables import in_place
 
-    screen, seen = console(), {key: text for key, text in fields.items() if text}
-    width = max(map(len, seen), default=0)
-    room = max(_NARROWEST_VALUE, screen.width - width - len(_GAP))
-    for key, text in seen.items():
-        label, words = key, text if place is None else in_place(text, place) or text
-        for part in Text(words).wrap(screen, room, overflow="fold", no_wrap=False):
-            screen.print(Text.assemble((f"{label:<{width}}", "cyan"), _GAP, part))
-            label = ""
+    grid = Table.grid(padding=(0, 2), pad_edge=False)
+    grid.add_column(style="cyan", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for key, text in fields.items():
+        if text:
+            grid.add_row(key, Text(text if place is None else in_place(text, place) or text))
+    console().print(grid, soft_wrap=False)

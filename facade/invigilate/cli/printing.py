@@ -7,10 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .exits import ExitCode
-from .output import cell, console, discard, field_at, for_people, listing, named, note
-
-_GAP, _INDENT = "  ", "      "
-_NARROWEST_TEXT = 20
+from .output import cell, console, discard, field_at, for_people, listing, note
 
 
 def printed(show: Callable[[], None], made: str) -> ExitCode:
@@ -39,36 +36,20 @@ def printed(show: Callable[[], None], made: str) -> ExitCode:
 
 
 def show_outcomes(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print the outcomes of rows; a terminal shows them in full, on as many lines as needed.
-
-    Args:
-        rows: the outcome of each.
-        columns: the fields to print; the last one takes the remaining width.
-        as_json: print each outcome as a line of JSON.
-    """
+    """Print the outcomes of rows; a terminal shows them in full, on as many lines as needed."""
     if as_json or not for_people():
-        listing(rows, [named(name) for name in columns], as_json=as_json)
+        listing(rows, columns, as_json=as_json)
         return
-    from rich.cells import cell_len, set_cell_size
+    from rich.measure import Measurement
+    from rich.table import Table
     from rich.text import Text
 
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold cyan")
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name != columns[-1])
+    for row in rows:
+        table.add_row(*(Text(cell(field_at(row, name))) for name in columns))
     screen = console()
-    headings = [name.replace("_", " ") for name in columns]
-    lines = [[cell(field_at(row, column)) for column in columns] for row in rows]
-    widths = [max(map(cell_len, texts)) for texts in zip(headings, *lines, strict=True)][:-1]
-    start = sum(widths) + len(_GAP) * len(widths)
-    # Where too little width remains, the text goes below the other columns.
-    below = screen.width - start < _NARROWEST_TEXT
-    start = len(_INDENT) if below else start
-
-    def show(texts: Sequence[str], style: str = "") -> None:
-        head = _GAP.join(set_cell_size(text, width) for text, width in zip(texts, widths, strict=False))
-        parts = [part.plain for part in Text(texts[-1]).wrap(screen, max(1, screen.width - start), overflow="fold")]
-        if not below:
-            head += _GAP + (parts.pop(0) if parts else "")
-        for line in [head, *(" " * start + part for part in parts if part)]:
-            screen.print(Text(line.rstrip(), style))
-
-    show(headings, "bold cyan")
-    for line in lines:
-        show(line)
+    # A terminal too narrow for the longest word wraps the lines itself, and nothing is cut off.
+    screen.width = max(screen.width, Measurement.get(screen, screen.options.update(width=1000), table).minimum)
+    screen.print(table, soft_wrap=False)

@@ -3,66 +3,43 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from typing import Protocol
 
+from .output import console, discard
 
-class Report(Protocol):
-    """Takes the number done, the total, and the current phase where there are several."""
-
-    def __call__(self, done: int, total: int | None, doing: str = "") -> None:
-        """Show the progress."""
+Report = Callable[..., None]
+"""Takes the number done, the total, and the current phase where there are several."""
 
 
 @contextmanager
 def progress(what: str) -> Generator[Report]:
-    """Show the number done, the rate and the time left.
-
-    Args:
-        what: what is counted, such as rows.
-    """
+    """Show the number done, the rate and the time left."""
     if not sys.stderr.isatty():
         yield nothing
         return
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    from .output import console, discard
-
-    class Counted(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            of = "" if task.total is None else f" of {task.total:,.0f}"
-            return Text(f"{task.description}{task.completed:,.0f}{of} {what}")
-
-    class Speed(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text(f"{speed:,.0f} {what}/s" if speed else "", style="cyan")
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     bar = Progress(
         TextColumn("invigilate:"),
         BarColumn(bar_width=24),
-        Counted(),
-        Speed(),
+        TextColumn("{task.description}"),
         TimeRemainingColumn(compact=True),
         console=console(sys.stderr),
         # stdout is not captured: it may go somewhere else.
         redirect_stdout=False,
         transient=True,
-        speed_estimate_period=5,
     )
     bar.start()
     try:
         task = bar.add_task("", total=None)
 
         def report(done: int, total: int | None, doing: str = "") -> None:
-            description = f"{doing} " if doing else ""
+            of = "" if total is None else f" of {total:,}"
+            text = f"{doing} {done:,}{of} {what}  {bar.tasks[0].speed or 0:,.0f} {what}/s"
             # A terminal that is gone does not end the command.
             with suppress(OSError):
-                if description != bar.tasks[0].description:
-                    bar.reset(task, description=description)
-                bar.update(task, completed=done, total=total)
+                bar.update(task, completed=done, total=total, description=text.lstrip())
 
         yield report
     finally:

@@ -4,19 +4,61 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from invigilate import _apis
 from invigilate._apis import API
 from invigilate._binding import Lazy
 from invigilate._binding import Operation as Bound
-from invigilate._clients import setting
+from invigilate._settings import setting
 
 from .exits import ExitCode, Failure
-from .fields import Describe
+from .fields import Describe, plain_name
 
 if TYPE_CHECKING:
     from invigilate._clients import SyncClient
+
+
+class Resource(NamedTuple):
+    """A resource of a client, as words of the command line.
+
+    Attributes:
+        help: what it is.
+        operations: its operations, by the words for them. Only their use imports them.
+    """
+
+    help: str
+    operations: dict[str, Bound[..., Any, Any, Any]]
+
+
+def word(name: str) -> str:
+    """Return the word for a name of the clients: `exam_sessions` is `exam-sessions`, and `class_` is `class`."""
+    return plain_name(name).replace("_", "-")
+
+
+def resources(api: API) -> dict[str, Resource]:
+    """Return the resources of an API, by the words for them."""
+    found: dict[str, Resource] = {}
+    for cls in inspect.getmro(_client_class(api)):
+        for name, lazy in _members(cls).items():
+            if isinstance(lazy, Lazy):
+                members: dict[str, Bound[..., Any, Any, Any] | None] = _members(lazy.resource)
+                bound = {word(key): each for key, each in members.items() if isinstance(each, Bound)}
+                found[word(name)] = Resource((inspect.getdoc(lazy.resource) or "").partition("\n")[0], bound)
+    return found
+
+
+def _members(owner: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", vars(owner))
+
+
+def operations(api: API) -> dict[str, Describe]:
+    """Import all operations of an API, by the words for them, such as `exam-sessions get`."""
+    return {
+        f"{name} {key}": bound.describe
+        for name, resource in resources(api).items()
+        for key, bound in resource.operations.items()
+    }
 
 
 def api_of(describe: Describe) -> API:
@@ -25,42 +67,34 @@ def api_of(describe: Describe) -> API:
     return next(api for api in _apis.APIS if api.package == package)
 
 
-def operations(api: API) -> dict[str, Describe]:
-    """Return the operations of an API by the names that its clients have for them, such as `exam_sessions.get`."""
-    return {
-        f"{name}.{method}": bound.describe
-        for cls in inspect.getmro(_client_class(api))
-        for name, lazy in _members(cls).items()
-        if isinstance(lazy, Lazy)
-        for method, bound in _members(lazy.resource).items()
-        if isinstance(bound, Bound)
-    }
-
-
-def _members(owner: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", vars(owner))
-
-
 def variable_of(describe: Describe, option: str) -> str | None:
     """Return the environment variable that stands in for an option of the client, if there is one."""
     return api_of(describe).variables.get(option)
 
 
-def client_of(describe: Describe) -> SyncClient:
-    """Create a client for an operation, with the credentials of the environment and of nowhere else.
+def _credentials(api: API) -> dict[str, str]:
+    return {name: text for name, text in api.variables.items() if name not in {*api.defaults, "base_url"}}
 
-    Raises:
-        Failure: if the environment has no credentials.
-        ConfigurationError: if a setting is wrong.
-    """
+
+def client_of(describe: Describe) -> SyncClient:
+    """Create a client for an operation, with the credentials of the environment and of nowhere else."""
     api = api_of(describe)
-    credentials = [api.variables[name] for name in api.variables if name not in {*api.defaults, "base_url"}]
-    if credentials and all(setting(None, variable) is None for variable in credentials):
+    variables = _credentials(api).values()
+    if variables and all(setting(None, variable) is None for variable in variables):
         raise Failure(
-            ExitCode.SETTINGS, f"no credentials for {api.title}: set {' or '.join(credentials)} in the environment"
+            ExitCode.SETTINGS, f"no credentials for {api.title}: set {' or '.join(variables)} in the environment"
         )
     client: SyncClient = _client_class(api)()
     return client
+
+
+def base_url(describe: Describe) -> str:
+    """Return the URL that requests of an operation are sent to, without a trailing slash. It needs no credentials."""
+    api = api_of(describe)
+    # Nothing is sent, so any credential does.
+    with _client_class(api)(**dict.fromkeys(list(_credentials(api))[:1], "none")) as client:
+        url: str = client.base_url
+    return url
 
 
 def _client_class(api: API) -> Any:

@@ -27,11 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check_installed() -> None:
-    """Check that the sandbox is installed.
-
-    Raises:
-        Failure: if it is not installed.
-    """
+    """Check that the sandbox is installed."""
     if find_spec("openapi_core") is None or find_spec("yaml") is None:
         raise Failure(ExitCode.MISSING_EXTRA, 'the sandbox needs an extra: pip install "invigilate[sandbox]"')
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from invigilate._timestamps import parse_timestamp
 
+from .output import note
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 _SAMPLE = 100
 """Rows from which the widths of columns are found; not the whole report, which would have to be in memory."""
-_NARROWEST, _MODERATE = 8, 17
+_NARROWEST = 8
 _LONGEST_WHOLE = 40
 """A longer string is not a date, status or identifier, whatever its column is called."""
 _WHOLE = re.compile(r"date|.*(?:date|time|status|outcome|id)$", re.ASCII | re.IGNORECASE)
@@ -39,12 +41,7 @@ class Column(NamedTuple):
 
 
 def local(text: str, place: tzinfo | None) -> str:
-    """Return a time of a response to the minute, in a time zone; other strings unchanged.
-
-    Args:
-        text: the string of the response.
-        place: the time zone; by default UTC.
-    """
+    """Return a time of a response to the minute, in a time zone or UTC; other strings unchanged."""
     parts = _UTC.fullmatch(text)
     if parts is None:
         return text
@@ -62,23 +59,8 @@ def in_place(text: str, place: tzinfo) -> str | None:
         return None
 
 
-def print_table(
-    screen: Console,
-    cells: Iterator[list[str]],
-    names: Sequence[str],
-    *,
-    every: bool,
-    left_out: Callable[[list[str]], None],
-) -> None:
-    """Print rows as they are read, as wide as the terminal.
-
-    Args:
-        screen: the terminal.
-        cells: the rows.
-        names: the documented names of the columns.
-        every: keep all columns, even if lines become longer than the terminal.
-        left_out: called with the headings of columns that are not empty and do not fit.
-    """
+def print_table(screen: Console, cells: Iterator[list[str]], names: Sequence[str], *, every: bool) -> None:
+    """Print rows as they are read, as wide as the terminal."""
     from rich.cells import cell_len, set_cell_size
     from rich.text import Text
 
@@ -95,7 +77,7 @@ def print_table(
     widths = fit(columns, screen.width, every=every)
     missing = [headings[place] for place, column in enumerate(columns) if place not in widths and not column.empty]
     if missing:
-        left_out(missing)
+        note(f"no room for {', '.join(missing)}: a wider terminal shows more, and --json has all")
 
     def part(text: str, place: int) -> str:
         width, length = widths[place], cell_len(text)
@@ -119,41 +101,28 @@ def _heading(name: str) -> str:
 
 
 def fit(columns: Sequence[Column], room: int, *, every: bool = False) -> dict[int, int]:
-    """Find widths so that a line fits, if possible.
+    """Find widths so that a line fits, if possible, by the positions of the columns that are kept.
 
     First empty columns are dropped, then the widest cells are narrowed, then columns at the end are dropped.
-
-    Args:
-        columns: the columns.
-        room: the width of the terminal.
-        every: drop no column.
-
-    Returns:
-        The positions of the columns that are kept, with their widths.
     """
     kept = {place: column.width for place, column in enumerate(columns)}
     for place in reversed(range(len(columns))):
         if columns[place].empty and _excess(kept, room) > 0 and len(kept) > 1 and not every:
             del kept[place]
     while True:
-        widths = _narrowed(columns, kept, room)
-        if _excess(widths, room) <= 0 or len(kept) == 1 or every:
+        widths = dict(kept)
+        while _excess(widths, room) > 0:
+            texts = [place for place in widths if not columns[place].whole and widths[place] > _NARROWEST]
+            if not texts:
+                break
+            # Of equally wide ones, the last.
+            widths[max(texts, key=lambda place: (widths[place], place))] -= 1
+        else:
+            return widths
+        if len(kept) == 1 or every:
             return widths
         kept.popitem()
 
 
 def _excess(widths: dict[int, int], room: int) -> int:
     return sum(widths.values()) + len(_GAP) * (len(widths) - 1) - room
-
-
-def _narrowed(columns: Sequence[Column], wanted: dict[int, int], room: int) -> dict[int, int]:
-    widths = dict(wanted)
-    for narrowest in (_MODERATE, _NARROWEST):
-        texts = [place for place in widths if not columns[place].whole and widths[place] > narrowest]
-        while texts and _excess(widths, room) > 0:
-            # Of equally wide ones, the last.
-            widest = max(texts, key=lambda place: (widths[place], place))
-            widths[widest] -= 1
-            if widths[widest] == narrowest:
-                texts.remove(widest)
-    return widths

@@ -18,11 +18,7 @@ _EXPECTED = "an ISO date or date-time, such as 2026-10-01, 2026-10-01T09:30 or 2
 
 
 def zone(name: str | None) -> tzinfo | None:
-    """Find a time zone by its IANA name.
-
-    Raises:
-        Failure: if there is no time zone of that name.
-    """
+    """Find a time zone by its IANA name."""
     if name is None:
         return None
     from zoneinfo import ZoneInfo
@@ -35,18 +31,10 @@ def zone(name: str | None) -> tzinfo | None:
 
 
 def instant(text: str, argument: str, place: tzinfo | None) -> str:
-    """Parse a time, and return it in UTC.
+    """Parse a time, and return it in UTC, as the API takes it: `2026-09-30T22:00:00.000Z`.
 
     A date alone is the start of that day, as a lower and as an upper bound: lower bounds are inclusive and upper bounds
     exclusive, so the first days of two months span exactly one month. The time of an appointment needs a time.
-
-    Args:
-        text: the string.
-        argument: the name for the error.
-        place: the time zone of a time without an offset.
-
-    Returns:
-        The instant as the API takes it, such as `2026-09-30T22:00:00.000Z`.
 
     Raises:
         InvalidTimestampError: if the string is not exactly one instant.

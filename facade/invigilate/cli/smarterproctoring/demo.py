@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -37,13 +35,9 @@ def _demo(seed: Seed = 7) -> None:
         session = f"--exam-sid {sandbox.exam_sid} --session-sid {sandbox.session_sid}"
         booking = f"sessions schedule {session} --type automated --amount 25 --currency USD --secret card_token"
         time = "--appointment-date-time 2026-12-01T09:00 --timezone Europe/Berlin"
-        settings = {
-            "SMARTERPROCTORING_BASE_URL": sandbox.smarterproctoring_url,
-            "SMARTERPROCTORING_TOKEN": sandbox.token,
-            "SMARTERPROCTORING_INSTALL_SID": sandbox.install_sid,
-            "INVIGILATE_CARD_TOKEN": "tok_of_the_demo",
-        }
-        with _environment(settings):
+        before = dict(os.environ)
+        os.environ.update(sandbox.environment, INVIGILATE_CARD_TOKEN="tok_of_the_demo")
+        try:
             _title("An enrolled person has an exam session that is not scheduled yet:")
             _run(
                 f"sessions list --enrollment-sid {sandbox.enrollment_sid} --exam-sid {sandbox.exam_sid} "
@@ -56,6 +50,9 @@ def _demo(seed: Seed = 7) -> None:
             _title(f"Charges in the sandbox: {', '.join(f'{c.amount} {c.currency}' for c in sandbox.ledger)}")
             _title("All sessions of the install, counted:")
             _run("report --bars")
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def _title(text: str) -> None:
@@ -74,17 +71,3 @@ def _run(line: str) -> None:
     sys.stdout.flush()
     if code:
         raise typer.Exit(code)
-
-
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Generator[None]:
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

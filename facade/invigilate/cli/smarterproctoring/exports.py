@@ -8,116 +8,64 @@ from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from invigilate.cli.exits import ExitCode, Failure, usage
-from invigilate.cli.fields import option_name
+from invigilate.cli.fields import as_usage, option_name
 from invigilate.cli.options import Passed
 from invigilate.cli.output import note
 from invigilate.cli.progress import progress
+from invigilate.cli.registry import client_of
 from invigilate.errors import InvalidArgumentError
 
-from .clients import proctoring
+if TYPE_CHECKING:
+    from invigilate import SmarterProctoring
 
-FORMATS = (".csv", ".jsonl", ".parquet")
 PANEL = "Export, with --output"
-_DATES = ("appointment_date", "close_date")
 _LENGTH = re.compile(r"(\d{1,6})(d|h|min)", re.ASCII)
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "min": timedelta(minutes=1)}
 
-Nested = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Write objects as columns (flatten), structs (struct) or JSON strings (json). Defaults to flatten, or to "
+
+def _option(kind: Any, metavar: str | None, help: str, *names: str, **more: Any) -> Any:
+    return Annotated[kind, typer.Option(*names, metavar=metavar, help=help, rich_help_panel=PANEL, **more)]
+
+
+OPTIONS: dict[str, Any] = {
+    "nested": _option(
+        str | None,
+        "NAME",
+        "Write objects as columns (flatten), structs (struct) or JSON strings (json). Defaults to flatten, or to "
         "struct for .parquet.",
-        rich_help_panel=PANEL,
     ),
-]
-CsvSafe = Annotated[
-    bool,
-    typer.Option("--csv-safe", help="Put ' before strings that spreadsheets run as formulas.", rich_help_panel=PANEL),
-]
-InstallColumn = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Name of the column of installs; defaults to installSid.", rich_help_panel=PANEL),
-]
-WindowBy = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Split the report by appointment_date or close_date into windows, read in parallel; needs both bounds of "
-        "that date.",
-        rich_help_panel=PANEL,
+    "csv_safe": _option(bool | None, None, "Put ' before strings that spreadsheets run as formulas.", "--csv-safe"),
+    "window_by": _option(
+        str | None,
+        "NAME",
+        "Split the report by appointment_date or close_date into windows, read in parallel; needs both bounds of that "
+        "date.",
     ),
-]
-Window = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LENGTH",
-        help="Length of a window: 7d, 12h, 30min. By default, the number of rows decides.",
-        rich_help_panel=PANEL,
+    "window": _option(
+        str | None, "LENGTH", "Length of a window: 7d, 12h, 30min. By default, the number of rows decides."
     ),
-]
-Parallel = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=32,
-        metavar="N",
-        help="Windows and installs read at once; defaults to 4.",
-        rich_help_panel=PANEL,
+    "parallel": _option(int | None, "N", "Windows and installs read at once; defaults to 4.", min=1, max=32),
+    "checkpoint": _option(
+        Path | None, "FOLDER", "Where rows are kept until all are read. Defaults to FILE.checkpoint."
     ),
-]
-Checkpoint = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER",
-        help="Where rows are kept until all are read. Defaults to FILE.checkpoint.",
-        rich_help_panel=PANEL,
-    ),
-]
-NoCheckpoint = Annotated[
-    bool,
-    typer.Option("--no-checkpoint", help="Keep nothing of an interrupted export.", rich_help_panel=PANEL),
-]
+}
+"""The options of an export, by their names in `export_report`."""
 
 
 def check_output(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the options of an export, where an error of the library would name something else.
-
-    Args:
-        path: the file.
-        wanted: the options that were passed, by their names in `export_report`; a window as a string.
-
-    Returns:
-        The options as `export_report` takes them.
-
-    Raises:
-        Failure: if one of them is wrong, or an extra is missing.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise usage(f"--output: expected a file name ending in one of {', '.join(FORMATS)}")
-    if suffix == ".parquet" and find_spec("pyarrow") is None:
+    """Return the options as `export_report` takes and checks them."""
+    if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
         raise Failure(ExitCode.MISSING_EXTRA, 'Parquet needs an extra: pip install "invigilate[export]"')
-    options = dict(wanted)
-    by, window = options.get("window_by"), options.get("window")
-    if by is not None and by not in _DATES:
-        raise usage(f"--window-by: expected {' or '.join(_DATES)}")
-    if window is not None:
-        if by is None:
-            raise usage("--window: needs --window-by")
-        options["window"] = _length(window)
-    if options.pop("no_checkpoint", False):
-        if "checkpoint" in options:
-            raise usage("--no-checkpoint: contradicts --checkpoint")
-        options["checkpoint"] = False
-    if "csv_safe" in options and suffix != ".csv":
-        raise usage("--csv-safe: only for .csv")
-    return options
+    if "window" not in wanted:
+        return dict(wanted)
+    if "window_by" not in wanted:
+        raise usage("--window: needs --window-by")
+    return {**wanted, "window": _length(wanted["window"])}
 
 
 def _length(text: str) -> timedelta:
@@ -128,24 +76,14 @@ def _length(text: str) -> timedelta:
 
 
 def export(passed: Passed, installs: list[str], path: Path, options: Mapping[str, Any]) -> None:
-    """Export the report.
-
-    Args:
-        passed: the filters.
-        installs: the installs that were passed.
-        path: the file.
-        options: the checked options of `export_report`.
-
-    Raises:
-        Failure: if an option is wrong, or the export failed or cannot be trusted.
-    """
+    """Export the report."""
     from invigilate.export import ExportError, ExportProgress, export_report
 
     reported: tuple[str, ...] = ()
     # The result has the same warnings with more detail, and those of the run that it continues.
     with warnings.catch_warnings(record=True) as caught:
         try:
-            with proctoring() as client, progress("rows") as report:
+            with cast("SmarterProctoring", client_of(passed.describe)) as client, progress("rows") as report:
 
                 def moved(state: ExportProgress) -> None:
                     report(state.rows, state.total, "writing" if state.phase == "writing" else "")
@@ -161,8 +99,8 @@ def export(passed: Passed, installs: list[str], path: Path, options: Mapping[str
         except ExportError as error:
             raise Failure(ExitCode.INCOMPLETE, _in_options(str(error))) from error
         finally:
-            others = [text for text in map(_text, caught) if not any(each.endswith(text) for each in reported)]
-            for text in [*reported, *others]:
+            texts = [str(each.message) for each in caught]
+            for text in [*reported, *(text for text in texts if not any(each.endswith(text) for each in reported))]:
                 note(text)
     earlier = f", {result.resumed_rows:,} of them read by an earlier run" if result.resumed_rows else ""
     note(f"{result.path}: {result.rows:,} row{'' if result.rows == 1 else 's'}{earlier}")
@@ -172,31 +110,23 @@ def export(passed: Passed, installs: list[str], path: Path, options: Mapping[str
 
 def _kept(path: Path, options: Mapping[str, Any]) -> str:
     """Return what an interrupted export has left."""
-    passed = options.get("checkpoint", True)
-    if passed is False:
-        return "nothing of the export is kept"
-    folder = path.with_name(f"{path.name}.checkpoint") if passed is True else passed
+    folder = options.get("checkpoint") or path.with_name(f"{path.name}.checkpoint")
     if not folder.is_dir():
         hint = "" if "window_by" in options else "; with --window-by, windows that were read completely are kept"
         return f"nothing was read completely, so nothing is kept{hint}"
     return f"what was read is kept in {folder}, and the same command continues from it"
 
 
-def _text(warning: warnings.WarningMessage) -> str:
-    return str(warning.message)
-
-
 def _as_option(error: InvalidArgumentError) -> Failure:
     """Return the usage failure for a wrong argument of the library."""
-    name, bracket, rest = error.argument.partition("[")
-    option = option_name({"path": "output", "installs": "install_sid"}.get(name, name))
-    return usage(f"{option}{bracket}{rest}: expected {_in_options(error.expected)}, got {_in_options(error.passed)}")
+    name = {"path": "output", "installs": "install_sid"}.get(error.argument, error.argument)
+    return as_usage(InvalidArgumentError(name, _in_options(error.expected), _in_options(error.passed)))
 
 
 def _in_options(text: str) -> str:
     """Replace names of the library by options: `close_date_after in filters` by `--close-date-after`, and so on."""
-    text = text.replace("overwrite=True", "--overwrite").replace(" in filters", "")
+    text = text.replace("overwrite=True", "--overwrite").replace(" in filters", "").replace(", or format=", "")
     return _ARGUMENT.sub(lambda found: option_name(found[0]), text)
 
 
-_ARGUMENT = re.compile(r"\b(?:window_by|install_column|(?:appointment|close)_date_(?:after|before))\b")
+_ARGUMENT = re.compile(r"\b(?:window_by|(?:appointment|close)_date_(?:after|before))\b")

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 
-from invigilate.cli.checks import meaningful
-from invigilate.cli.options import AsJson, Passed, bind, new_group
-from invigilate.cli.output import column, listing, show_result
-from invigilate.cli.plans import plan
+from invigilate.cli.api import read, rows
+from invigilate.cli.changes import change
+from invigilate.cli.options import bind, new_group
 from invigilate.smarterproctoring.resources import ExamSessions
-from smarterproctoring_client.models import EnrollmentExamSession as Row
-
-from .changes import change
-from .clients import proctoring
 
 _SESSION = "--exam-sid EXe68c6efc06157f255c6d3f4286e877c1 --session-sid ESed5fe015dc817b996459f772e8355541"
 _MANY = (
@@ -33,7 +26,7 @@ def register(app: typer.Typer) -> None:
         help="Show an exam session.",
         examples=[f"invigilate sessions show {_SESSION}"],
         shows_times=True,
-    )(_show)
+    )(read)
     bind(
         group,
         "list",
@@ -44,7 +37,7 @@ def register(app: typer.Typer) -> None:
             "--exam-sid EXe68c6efc06157f255c6d3f4286e877c1 --include-active true"
         ],
         shows_times=True,
-    )(_list)
+    )(rows)
     bind(
         group,
         "schedule",
@@ -53,7 +46,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             f"invigilate sessions schedule {_SESSION} --type automated "
             "--appointment-date-time 2026-12-01T09:00 --timezone Europe/Berlin --dry-run",
-            "invigilate sessions schedule --csv bookings.csv --yes",
+            "invigilate sessions schedule --from bookings.csv --yes",
         ],
     )(change)
     bind(
@@ -64,7 +57,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             f"invigilate sessions reschedule {_SESSION} --appointment-start-date-time 2026-12-02T09:00:00Z --yes"
         ],
-    )(meaningful(change))
+    )(change)
     bind(
         group,
         "cancel",
@@ -72,23 +65,3 @@ def register(app: typer.Typer) -> None:
         help=f"Cancel a scheduled exam session.\n\n{_MANY}",
         examples=[f'invigilate sessions cancel {_SESSION} --cancellation-memo "Moved to spring" --yes'],
     )(change)
-
-
-def _show(passed: Passed, json: AsJson = False) -> None:
-    item = plan(passed.describe, passed.arguments)
-    with proctoring() as client:
-        session = client.execute(item.call)
-    show_result(session, as_json=json, place=passed.place)
-
-
-def _list(passed: Passed, json: AsJson = False) -> None:
-    columns = [
-        column("sid", Row, lambda row: row.sid),
-        column("status", Row, lambda row: row.status),
-        column("sessionType", Row, lambda row: row.session_type),
-        column("appointmentDate", Row, lambda row: row.appointment_date),
-        column("createdDate", Row, lambda row: row.created_date),
-    ]
-    call: Any = plan(passed.describe, passed.arguments).call
-    with proctoring() as client:
-        listing(client.pages(call), columns, as_json=json, place=passed.place)

@@ -36,7 +36,7 @@ def _check(texts: Texts, json: AsJson = False) -> None:
         try:
             kind = type(parse_sid(text)).__name__
         except InvalidSidError as error:
-            wrong, problem = True, f"expected {error.expected}, got {error.passed}{_prefix(text)}"
+            wrong, problem = True, f"expected {error.expected}, got {error.passed}"
         # Anything else may be a secret, and is not shown.
         shown = text if kind else None
         called = shown or (f"argument {number}" if len(texts) > 1 else "?")
@@ -49,11 +49,3 @@ def _check(texts: Texts, json: AsJson = False) -> None:
             say(*([f"{called}  {result}"] if for_people() else [called, str(result)]))
     if wrong:
         raise typer.Exit(ExitCode.USAGE)
-
-
-def _prefix(text: str) -> str:
-    try:
-        parse_sid(text[:2].upper() + text[2:])
-    except InvalidSidError:
-        return ""
-    return " whose first two letters are not in upper case"

@@ -7,35 +7,54 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from invigilate.cli.checks import check_order, unchanged
-from invigilate.cli.exits import Failure, usage
-from invigilate.cli.fields import Describe, operation_of, option_name, plain_name, value_of
-from invigilate.cli.output import note
-from invigilate.cli.plans import REQUIRED, Plan, Target, plan
 from invigilate.errors import InvalidArgumentError, InvalidSidError, InvalidTimestampError
 from invigilate_runtime import Field
 
+from .checks import check_order, unchanged
+from .exits import Failure, usage
+from .fields import Describe, operation_of, option_name, plain_name, value_of
+from .output import note
+from .plans import REQUIRED, Plan, plan
+
 _MOST_NAMED = 10
 _MOST_TIMES = 5
-_LIKE_A_NAME = re.compile(r"[a-z_]{1,30}", re.ASCII)
+_LIKE_A_NAME = re.compile(r"[a-z_]{1,30}(\.[A-Za-z_]{1,30})*", re.ASCII)
 _LONGEST_NAME = 40
+
+
+class Column(NamedTuple):
+    """A column of a file.
+
+    Attributes:
+        field: the argument that it belongs to.
+        path: the documented names that lead to a field of this argument; none for the argument itself.
+        leaf: what the specification says of that field.
+    """
+
+    field: Field
+    path: tuple[str, ...]
+    leaf: Field
+
+    @property
+    def name(self) -> str:
+        """Its name, as errors have it."""
+        return ".".join((self.field.name, *self.path))
+
+    def put(self, arguments: dict[str, Any], text: str, place: tzinfo | None) -> None:
+        """Add the value of a cell to the arguments of a request."""
+        *names, last = (self.field.name, *self.path)
+        for name in names:
+            arguments = arguments.setdefault(name, {})
+        arguments[last] = value_of(self.leaf._replace(name=self.name), text, place)
 
 
 def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place: tzinfo | None) -> list[Plan]:
     """Read a CSV file into requests.
 
-    The first line names the arguments; an empty cell omits one. Times are printed as the instants they stand for.
-
-    Args:
-        path: the file, in UTF-8, with commas.
-        describe: the generated function of the operation.
-        common: arguments of all rows, by Python name, for which the file has no column.
-        place: the time zone of times without an offset.
-
-    Raises:
-        Failure: if the file or a value in it is wrong; the message names the lines.
+    The first line names the arguments, or fields within them: `name`, `address.city`. An empty cell omits one. Times
+    are printed as the instants they stand for.
     """
     lines = list(_lines(path))
     if not lines:
@@ -43,18 +62,18 @@ def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place:
     columns = _columns(path, lines[0][1], describe, common)
     plans: list[Plan] = []
     wrong: dict[int, str] = {}
-    seen: dict[Target, int] = {}
+    seen: dict[tuple[object, ...], int] = {}
     times = _Times()
     for number, cells in lines[1:]:
         if len(cells) != len(columns):
             wrong[number] = f"{len(cells)} cells for {len(columns)} columns"
             continue
-        texts = {field.name: text for field, text in zip(columns, cells, strict=True) if text}
+        texts = {column.name: text for column, text in zip(columns, cells, strict=True) if text}
+        every = dict(common)
         try:
-            arguments = {
-                field.name: value_of(field, texts[field.name], place) for field in columns if field.name in texts
-            }
-            every = {**common, **arguments}
+            for column, text in zip(columns, cells, strict=True):
+                if text:
+                    column.put(every, text, place)
             check_order(describe, every, plain_name)
             item = plan(describe, every, number)
         except InvalidArgumentError as error:
@@ -64,10 +83,14 @@ def read_plans(path: Path, describe: Describe, common: Mapping[str, Any], place:
         if missing:
             wrong[number] = f"nothing to change: pass one of {_names(missing)}"
             continue
-        times.add(number, {field.name: arguments.get(field.name) for field in columns if field.type == "timestamp"})
-        earlier = seen.setdefault(item.target, number)
-        if earlier != number:
-            wrong[number] = f"it changes the same thing as line {earlier}"
+        times.add(number, {each.name: every.get(each.name) for each in columns if each.leaf.type == "timestamp"})
+        request = item.prepared.request
+        sent = (request.method, request.target, *request.headers.items(), request.content)
+        for same, what in ((item.target, "changes the same thing"), (sent, "sends the same")):
+            earlier = seen.setdefault(same, number)
+            if earlier != number:
+                wrong[number] = f"it {what} as line {earlier}"
+                break
         plans.append(item)
     if wrong:
         raise _wrong(path, wrong)
@@ -103,12 +126,14 @@ def _names(fields: Iterable[Field]) -> str:
     return ", ".join(plain_name(field.name) for field in fields)
 
 
-def _problem(error: InvalidArgumentError, texts: Mapping[str, str], columns: Sequence[Field]) -> str:
-    name, option = plain_name(error.argument), option_name(error.argument)
+def _problem(error: InvalidArgumentError, texts: Mapping[str, str], columns: Sequence[Column]) -> str:
+    name = plain_name(error.argument)
+    # A required argument only has a hint if it is sensitive.
+    option = f"--secret {name}" if error.hint else option_name(error.argument)
     if error.argument in texts or error.expected != REQUIRED:
         hint = f". {error.hint}" if error.hint else ""
         return f"{name}: expected {error.expected}, got {_passed(error, texts)}{hint}"
-    if any(field.name == error.argument for field in columns):
+    if any(column.name == error.argument for column in columns):
         return f"{name}: expected {error.expected}, got an empty cell"
     return f"the required column {name} is missing; or pass {option} for all rows"
 
@@ -137,43 +162,48 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             except csv.Error as error:
                 raise usage(f"{path}: line {reader.line_num}: {error}") from None
     except UnicodeDecodeError:
-        raise usage(f"{path}: {_undecodable(path)}not UTF-8") from None
+        raise usage(f"{path}: not UTF-8") from None
     except OSError as error:
-        raise usage(f"--csv: {path}: {error.strerror}") from None
+        raise usage(f"--from: {path}: {error.strerror}") from None
 
 
-def _undecodable(path: Path) -> str:
-    """Return the line that is not in UTF-8."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return f"line {number}: "
-    return ""
-
-
-def _columns(path: Path, names: list[str], describe: Describe, common: Mapping[str, Any]) -> list[Field]:
+def _columns(file: Path, names: list[str], describe: Describe, common: Mapping[str, Any]) -> list[Column]:
     known = {field.name: field for field in operation_of(describe).fields}
     known |= {plain_name(name): field for name, field in known.items()}
-    columns: list[Field] = []
+    columns: list[Column] = []
     for place, name in enumerate(map(str.strip, names), 1):
-        field = known.get(name)
-        if field is None:
+        first, *path = name.split(".")
+        field = known.get(first)
+        leaf = None if field is None else _leaf(field, path)
+        if field is None or leaf is None:
             expected = ", ".join(dict.fromkeys(map(plain_name, known)))
             separator = "; columns are separated by commas" if ";" in name or "\t" in name else ""
             # Without a line of names, the first line holds values, which may be secrets.
             called = repr(name) if _LIKE_A_NAME.fullmatch(name) else f"(a string of length {len(name)})"
             meant = _meant(name, known)
             raise usage(
-                f"{path}: line 1: column {place} has an unknown name {called}{meant}; expected {expected}{separator}"
+                f"{file}: line 1: column {place} has an unknown name {called}{meant}; expected {expected}{separator}"
             )
-        if field in columns:
-            raise usage(f"{path}: line 1: the column {name} appears twice")
+        column = Column(field, tuple(path), leaf)
+        pairs = [pair for other in columns for pair in ((other.name, column.name), (column.name, other.name))]
+        if any(f"{inner}.".startswith(f"{outer}.") for outer, inner in pairs):
+            raise usage(f"{file}: line 1: the column {name} appears twice")
         if field.name in common:
-            raise usage(f"{path}: line 1: {name} is both a column and passed as {option_name(field.name)}")
-        columns.append(field)
+            raise usage(f"{file}: line 1: {name} is both a column and passed as {option_name(field.name)}")
+        columns.append(column)
     return columns
+
+
+def _leaf(field: Field, path: Sequence[str]) -> Field | None:
+    """Return a field within an argument; `None` if there can be none of this name."""
+    if not path:
+        return field
+    options = field.fields if field.type == "union" else (field,)
+    inner = {each.wire_name: each for option in options if option.type == "object" for each in option.fields}
+    if path[0] in inner:
+        return _leaf(inner[path[0]], path[1:])
+    free = any(option.type == "any" or (option.type == "object" and option.additional) for option in options)
+    return Field("", path[-1], "", "string", sensitive=field.sensitive) if free else None
 
 
 def _meant(name: str, known: Mapping[str, Field]) -> str:

@@ -6,18 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from invigilate.cli.exits import ExitCode, Failure, usage
-from invigilate.cli.interrupts import maybe_sent
-from invigilate.cli.output import note
-from invigilate.cli.plans import Plan
-from invigilate.errors import InvalidArgumentError, OutcomeUnknownError
-from invigilate.smarterproctoring.verdicts import SCHEDULE
+from invigilate.errors import OutcomeUnknownError
 
-from .clients import show_command
+from .exits import ExitCode, Failure, usage
+from .output import note
+from .plans import Plan
 from .results import ResultFile, State, look_at
 
 if TYPE_CHECKING:
-    from invigilate import SmarterProctoring
+    from invigilate._clients import SyncClient
 
 UNKNOWN = frozenset({State.STARTED, State.UNKNOWN})
 OPEN = UNKNOWN | {State.HELD}
@@ -26,53 +23,59 @@ _OPTIONS = {State.CONFIRMED: "--confirmed", State.RELEASED: "--retry"}
 _RELEASE = re.compile(r"([0-9]{1,9}):([0-9a-f]+)")
 
 
-def send(client: SmarterProctoring, item: Plan, before: Any) -> Any:
+def send(client: SyncClient, item: Plan, before: Any) -> Any:
     """Send one request, and return its result.
 
-    Args:
-        client: the client.
-        item: the request.
-        before: the session as it was before, or `None`.
-
     Raises:
-        Failure: if the outcome is unknown; this was reported before the session was read back.
+        Failure: if the outcome is unknown; this was reported before anything was read back.
         APIError: if the request failed otherwise.
     """
     try:
         return client.execute(item.call)
     except OutcomeUnknownError as error:
         note(str(error))
-        found, _ = read_back(client, error, before)
-        if found is None:
-            raise Failure(ExitCode.OUTCOME_UNKNOWN, "next: do not retry it before you know what it did") from error
-        look = f"next: do not retry it; look with: {show_command(item.target)}"
-        raise Failure(ExitCode.OUTCOME_UNKNOWN, found, look) from error
+        found, _ = read_back(client, item, error, before)
+        look = item.guard.look_at(item)
+        then = f"next: do not retry it; look with: {look}" if look else "next: do not retry it before you know more"
+        raise Failure(ExitCode.OUTCOME_UNKNOWN, *filter(None, [found, then])) from error
 
 
-def read_back(client: SmarterProctoring, error: OutcomeUnknownError, before: Any) -> tuple[str | None, bool]:
+def read_back(client: SyncClient, item: Plan, error: OutcomeUnknownError, before: Any) -> tuple[str | None, bool]:
     """Read back what a request did. Whatever is read, the request is not retried.
 
     Args:
         client: the client.
-        error: what the request raised.
-        before: the session as it was before the request, or `None`.
+        item: the request.
+        error: what it raised.
+        before: what was read before, or `None`.
 
     Returns:
-        What is visible, in words, or `None` if the request is not about a session; and whether Ctrl-C interrupted this.
+        What is visible, in words, or `None` if nothing can be read; and whether Ctrl-C interrupted this.
     """
     try:
-        found = client.with_options(max_retries=1).exam_sessions.check(error, before=before)
-    except InvalidArgumentError:
-        return None, False
+        found = item.guard.read_back(client.with_options(max_retries=1), error, before)
     except KeyboardInterrupt:
         return "read back: interrupted", True
-    return f"read back: {found.verdict.value}: {found.reason}", False
+    return found and f"read back: {found}", False
+
+
+def unreadable(item: Plan) -> str:
+    """Return the start of an error that came before anything was sent."""
+    return f"nothing was sent, because {item.guard.subject} could not be read first: "
 
 
 def interrupted(item: Plan) -> KeyboardInterrupt:
     """Return what Ctrl-C leaves behind if it comes after a request was started."""
+    if item.prepared.idempotent:
+        return KeyboardInterrupt(f"{_where(item)}it may have been sent; it is idempotent, so it can be retried")
     # For a row of a file, the advice on the row says where to look.
-    return maybe_sent(item, f"; look with: {show_command(item.target)}" if item.line is None else "")
+    look = item.guard.look_at(item) if item.line is None else None
+    then = f"; look with: {look}" if look else ""
+    return KeyboardInterrupt(f"{_where(item)}it may have been sent; do not retry it until you have checked{then}")
+
+
+def _where(item: Plan) -> str:
+    return "" if item.line is None else f"line {item.line}: "
 
 
 def advice(plans: Sequence[Plan], results: ResultFile) -> Iterator[str]:
@@ -85,24 +88,13 @@ def advice(plans: Sequence[Plan], results: ResultFile) -> Iterator[str]:
         it, marks = "it" if len(items) == 1 else "they", ",".join(_release(item, results) for item in items)
         applied, otherwise = f"if {it} went through", f"if {it} did not"
         if State.HELD in states:
-            charges = items[0].call.operation.id == SCHEDULE
-            applied, otherwise = "to accept as done", f"to send anyway{' (this can charge a card again)' * charges}"
+            applied, otherwise = "to accept as done", f"to send anyway{items[0].guard.twice}"
         each = "" if len(items) == 1 else "; each mark can also be passed alone"
         yield f"then run the command again with --confirmed {marks} {applied}, or --retry {marks} {otherwise}{each}"
 
 
 def settle(plans: Sequence[Plan], results: ResultFile, confirmed: Sequence[str], retry: Sequence[str]) -> None:
-    """Accept decisions about rows, in memory.
-
-    Args:
-        plans: the rows.
-        results: what is known about them.
-        confirmed: lines that went through, each with the mark of its unknown outcome.
-        retry: lines to send, likewise.
-
-    Raises:
-        Failure: if a row does not wait for a decision, or a mark is not its current one.
-    """
+    """Accept decisions about rows, in memory."""
     rows = {item.line: item for item in plans}
     settled: dict[int, State] = {}
     for state, texts in ((State.CONFIRMED, confirmed), (State.RELEASED, retry)):
@@ -129,9 +121,10 @@ def settle(plans: Sequence[Plan], results: ResultFile, confirmed: Sequence[str],
                 continue
             if item is None or known not in {*OPEN, settled.get(line)}:
                 raise usage(f"{_OPTIONS[state]} {text}: expected LINE:MARK, as printed by the run")
+            look = item.guard.look_at(item)
             raise usage(
-                f"{_OPTIONS[state]} {text}: not the current mark of line {line}; look with: "
-                f"{show_command(item.target)}; then pass {_release(item, results)} to --confirmed or --retry"
+                f"{_OPTIONS[state]} {text}: not the current mark of line {line}; {f'look with: {look}; ' * bool(look)}"
+                f"then pass {_release(item, results)} to --confirmed or --retry"
             )
 
 

@@ -17,11 +17,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from invigilate.cli.exits import ExitCode, Failure, usage
-from invigilate.cli.plans import Plan, Target
-
-from .clients import show_command
+from .exits import ExitCode, Failure, usage
 from .journal import Event, Journal, JournalLostError
+from .plans import Plan, Target
 
 _VERSION = 3
 _MARK_DIGITS = 6
@@ -45,7 +43,7 @@ class State(Enum):
     UNKNOWN = "unknown"
     """It may have gone through, and must not be retried."""
     HELD = "held"
-    """It was not sent: its session suggests that the change was already made, perhaps by an earlier run."""
+    """It was not sent: what was read first suggests that the change was already made, perhaps by an earlier run."""
     CONFIRMED = "confirmed"
     """A person checked that it went through."""
     RELEASED = "released"
@@ -62,7 +60,7 @@ class Last(NamedTuple):
         state: what it says.
         line: the line of the row at that time.
         digest: a hash of what was sent.
-        target: the arguments of the path.
+        target: what it changes.
         mark: identifies this event, and no earlier or later one.
         settles: the mark of the unknown outcome that `CONFIRMED` or `RELEASED` settles.
     """
@@ -77,13 +75,6 @@ class Last(NamedTuple):
 
 class ResultFile:
     """A results file, for one process at a time. Nothing of the file is changed before the first event is written.
-
-    Args:
-        path: the file; its head is written with the first event.
-        operation: the operationId of the run.
-        base_url: the server of the run.
-        idempotent: whether a row may be sent twice.
-        writing: lock the file for writing.
 
     Raises:
         Failure: if it is of another operation or server, in use, or not a results file.
@@ -137,7 +128,8 @@ class ResultFile:
         """
         request = item.prepared.request
         plain = json.dumps([request.method, request.target, item.body()], sort_keys=True)
-        mark = hmac.new(self._salt.encode(), request.content or b"", hashlib.sha256).hexdigest()[:4]
+        whole = f"{sorted(request.headers.items())}".encode() + (request.content or b"")
+        mark = hmac.new(self._salt.encode(), whole, hashlib.sha256).hexdigest()[:4]
         return f"{hashlib.sha256(plain.encode()).hexdigest()[:40]}{mark}"
 
     def last(self, item: Plan) -> Last | None:
@@ -231,7 +223,7 @@ def lines_of(items: Sequence[Plan]) -> str:
 def look_at(items: Sequence[Plan]) -> Iterator[str]:
     """Return how to check what rows did, one by one for the first of them."""
     for item in items[:_SHOWN]:
-        yield f"next, line {item.line}: {show_command(item.target)}"
+        yield f"next, line {item.line}: {item.guard.look_at(item) or f'check what this did: {item}'}"
     if len(items) > _SHOWN:
         yield f"next: look at {lines_of(items[_SHOWN:])} in the same way"
 
@@ -243,8 +235,4 @@ def unproven(items: Sequence[Plan]) -> Iterator[str]:
         return
     yield from look_at(items)
     yield "then restore the file, or run the command again with a new one: --results FILE"
-    yield (
-        "with a new file, rows whose sessions already show the requested values are not sent; what a session does not "
-        "show, such as a charge, or a change that appears late, could be made twice; remove those rows from the CSV "
-        "file first"
-    )
+    yield items[0].guard.renewed

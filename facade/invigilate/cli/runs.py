@@ -11,12 +11,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from invigilate._policy import Outcome, classify
-from invigilate.cli.confirm import confirm
-from invigilate.cli.exits import ExitCode, Failure, code_of
-from invigilate.cli.output import note
-from invigilate.cli.plans import Plan, show_plans
-from invigilate.cli.printing import printed, show_outcomes
-from invigilate.cli.progress import progress
 from invigilate.errors import (
     APIConnectionError,
     APIError,
@@ -26,15 +20,20 @@ from invigilate.errors import (
     PermissionDeniedError,
     RateLimitError,
 )
+from invigilate_runtime import dump
 
-from .clients import base_url, proctoring
-from .guards import UNREADABLE, read_before, why_held
+from .exits import ExitCode, Failure, code_of
 from .journal import JournalLostError
+from .output import note
+from .plans import Plan, confirm, show_plans
+from .printing import printed, show_outcomes
+from .progress import progress
+from .registry import base_url, client_of
 from .results import ResultFile, State, lines_of, unproven
-from .unknowns import UNKNOWN, advice, interrupted, read_back, settle
+from .unknowns import UNKNOWN, advice, interrupted, read_back, settle, unreadable
 
 if TYPE_CHECKING:
-    from invigilate import SmarterProctoring
+    from invigilate._clients import SyncClient
 
 _DONE = (State.SUCCEEDED, State.CONFIRMED)
 _SHOWN = 5
@@ -45,13 +44,7 @@ _MOST_WAITS = 3
 
 
 class Run:
-    """The rows of a run.
-
-    Args:
-        plans: the rows, at least one.
-        path: the results file.
-        retry_refused: retry rows that the server refused.
-    """
+    """The rows of a run."""
 
     def __init__(self, plans: Sequence[Plan], path: Path, *, retry_refused: bool) -> None:
         self.plans = plans
@@ -61,24 +54,17 @@ class Run:
         self._again = "run the same command again to continue"
 
     def start(self, *, as_json: bool, dry_run: bool, yes: bool, confirmed: Sequence[str], retry: Sequence[str]) -> None:
-        """Send the rows, or show them.
-
-        Args:
-            as_json: print JSON.
-            dry_run: print what would be sent, and change nothing.
-            yes: do not ask.
-            confirmed: lines that went through, each with the mark of its unknown outcome.
-            retry: lines to send, likewise.
-
-        Raises:
-            Failure: with the exit code of the outcome.
-        """
+        """Send the rows, or show them."""
         if retry:
             # Once the row is sent, its mark is outdated.
             self._again = "run the same command again, without --retry, to continue"
         operation = self.operation
         with ResultFile(
-            self.path, operation.id, base_url(), idempotent=operation.idempotent, writing=not dry_run
+            self.path,
+            operation.id,
+            base_url(self.plans[0].describe),
+            idempotent=operation.idempotent,
+            writing=not dry_run,
         ) as results:
             results.check(self.plans)
             settle(self.plans, results, confirmed, retry)
@@ -122,7 +108,7 @@ class Run:
             results.write_decisions()
             self._end(results, None, ExitCode.OK)
             return
-        with proctoring() as client:
+        with client_of(self.plans[0].describe) as client:
             confirm(_first(waiting), f"Send {len(waiting)} {'row' if len(waiting) == 1 else 'rows'}", yes=yes)
             results.write_decisions()
             sender = Sender(client, results)
@@ -188,7 +174,9 @@ class Run:
         unknown, held = self.unknown(results), self.of(results, State.HELD)
         waits = [_are_unknown(unknown)] if unknown else []
         if held:
-            waits.append(f"{lines_of(held)}: held because of what the session shows; sent only with --retry")
+            waits.append(
+                f"{lines_of(held)}: held because of what {held[0].guard.subject} shows; sent only with --retry"
+            )
         return waits
 
     def _problems(self, results: ResultFile) -> list[str]:
@@ -216,8 +204,8 @@ def _first(waiting: Sequence[Plan]) -> Iterator[str]:
 
 
 def _target_names(plans: Sequence[Plan]) -> list[str]:
-    """Return what distinguishes the rows: the last argument of the path."""
-    return [plans[0].target[-1][0]]
+    """Return what distinguishes the rows beside their lines: the last argument of the path."""
+    return [name for name, _ in plans[0].target[-1:] if name != "line"]
 
 
 def _send_each(sender: Sender, waiting: Sequence[Plan]) -> None:
@@ -233,13 +221,13 @@ class Sender:
     """Sends rows one after the other, and records each step before the next one.
 
     Attributes:
-        outcomes: the outcome of each row.
+        outcomes: the outcome of each row, with the response to it, which only JSON has.
         stop: why no further row is sent, or `None`.
         code: the exit code of that.
         cause: an unexpected error that stopped it.
     """
 
-    def __init__(self, client: SmarterProctoring, results: ResultFile) -> None:
+    def __init__(self, client: SyncClient, results: ResultFile) -> None:
         self.outcomes: list[dict[str, Any]] = []
         self.stop: str | None = None
         self.code = ExitCode.OK
@@ -289,21 +277,21 @@ class Sender:
         by_word = self._results.state(item) is State.RELEASED
         for left in reversed(range(_MOST_WAITS)):
             try:
-                before = read_before(self._client, item)
+                before = item.guard.read_before(self._client, item)
             except RateLimitError as error:
                 if self._waited(item, error, left):
                     continue
                 return
             except APIError as error:
-                self._failed(item, error, UNREADABLE)
+                self._failed(item, error, unreadable(item))
                 return
-            reason = None if by_word else why_held(item, before)
+            reason = None if by_word else item.guard.why_held(item, before)
             if reason is not None:
                 self._put(item, State.HELD, None, reason)
                 return
             self._results.write(item, State.STARTED)
             try:
-                self._client.execute(item.call)
+                found = self._client.execute(item.call)
             except RateLimitError as error:
                 if self._waited(item, error, left):
                     continue
@@ -314,6 +302,7 @@ class Sender:
             else:
                 self._lost = 0
                 self._put(item, State.SUCCEEDED, None)
+                self.outcomes[-1]["response"] = dump(found)
             return
 
     def _waited(self, item: Plan, error: RateLimitError, left: int) -> bool:
@@ -330,7 +319,7 @@ class Sender:
         # Before it is read back, which takes time and can be interrupted.
         self._put(item, State.UNKNOWN, error)
         note(f"line {item.line}: {error.message}")
-        found, was_interrupted = read_back(self._client, error, before)
+        found, was_interrupted = read_back(self._client, item, error, before)
         if found is not None:
             note(f"line {item.line}: {found}")
             self.outcomes[-1]["read_back"] = found
@@ -340,7 +329,7 @@ class Sender:
             self.stop = "interrupted"
 
     def _failed(self, item: Plan, error: APIError, unread: str = "") -> None:
-        """Record what failed: the row, or reading its session first, in which case nothing was sent."""
+        """Record what failed: the row, or reading what it changes first, in which case nothing was sent."""
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self.stop, self.code = "the credentials were refused", code_of(error)
             self._put(item, _unless_retried(item, error, State.NOT_SENT), error, unread)
@@ -349,7 +338,7 @@ class Sender:
             self._put(item, _unless_retried(item, error, State.REFUSED), error, unread)
         elif unread:
             connected = not isinstance(error, APIConnectionError)
-            self.stop = "a session could not be read" if connected else "there is no connection"
+            self.stop = f"{item.guard.subject} could not be read" if connected else "there is no connection"
             self.code = code_of(error)
             self._put(item, State.NOT_SENT, error, unread)
         elif isinstance(error, APIStatusError):

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from invigilate._files import lock, private, sync_folder
-from invigilate.cli.exits import usage
-from invigilate.cli.output import note
+
+from .exits import usage
+from .output import note
 
 _CHECKSUM = ', "checksum": "'
 
@@ -216,14 +217,10 @@ def _open(path: Path, *, writing: bool, create: bool) -> FileIO | None:
     except OSError as error:
         if error.errno not in {errno.EPERM, errno.EISDIR, errno.ENXIO, errno.ENODEV}:
             raise
-        raise _irregular(path) from None
-
-
-def _irregular(path: Path) -> Exception:
-    return usage(
-        f"{path}: not a regular file, so it cannot hold results (a folder, symbolic link, pipe or device); nothing "
-        "was sent. Name another file with --results"
-    )
+        raise usage(
+            f"{path}: not a regular file, so it cannot hold results (a folder, symbolic link, pipe or device); nothing "
+            "was sent. Name another file with --results"
+        ) from None
 
 
 def _next(checksum: str, body: str) -> str:
