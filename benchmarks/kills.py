@@ -1,4 +1,4 @@
-"""Kills runs of `invigilate sessions schedule --csv` and takes their results files away, then looks at what was booked.
+"""Kills runs of `invigilate sessions schedule --from`, takes their results files away, and looks at what was booked.
 
     python benchmarks/kills.py [--runs N] [--seed N]
 
@@ -161,7 +161,7 @@ class Round:
 
     def _start(self, settings: dict[str, str], *, may_kill: bool) -> bool:
         """Start the command, and kill it if chance has it so."""
-        arguments = ["sessions", "schedule", "--csv", "rows.csv", "--yes", "--results", self.results.name]
+        arguments = ["sessions", "schedule", "--from", "rows.csv", "--yes", "--results", self.results.name]
         log = self.folder / "log"
         process = self.context.Process(
             target=in_process, args=(str(self.folder), settings, arguments, str(log)), daemon=True

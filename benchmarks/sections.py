@@ -15,6 +15,7 @@ from benchmarks import callers, import_time
 from benchmarks.content import encoded, page, rows
 from benchmarks.measure import ROOT, Table, Worker, in_turns
 from benchmarks.peers import Peer
+from benchmarks.scale import scale
 from benchmarks.server import Server
 
 BASE, SPEED = "invigilate", "invigilate[speed]"
@@ -272,5 +273,6 @@ SECTIONS = {
     "small": small,
     "connections": connections,
     "import": importing,
+    "scale": scale,
     "memory": memory,
 }
