@@ -7,6 +7,7 @@ specs, beside those of the facade and of the sandbox.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from invigilate import (
     SmarterProctoring,
 )
 from invigilate.sandbox import Sandbox
-from tests.support.documented import SPECS
-from tests.support.prism import Prism
+from tests.support.bound import arguments_of, method_of
+from tests.support.documented import SPECS, Documented, operations
+from tests.support.learner import BEFORE, required
+from tests.support.prism import Prism, forward_to_prism
+from tests.support.recorder import Answer, RecordedRequest, Recorder, forward_to
 
 APPOINTMENT, LATER = "2030-03-04T15:30:00.000Z", "2030-03-05T10:00:00.000Z"
 
@@ -137,6 +141,35 @@ def test_ispring(sandbox: Sandbox) -> None:
         assert client.job_training.list_criterion_group_results(checklist_id=sandbox.checklist_id)
         assert client.job_training.list_criterion_results(checklist_id=sandbox.checklist_id)
         assert sandbox.tokens_issued == 1
+
+
+def test_every_operation_of_ispring_with_its_example(sandbox: Sandbox) -> None:
+    forward = forward_to(sandbox.ispring_url)
+
+    def behind(request: RecordedRequest) -> Answer:
+        return forward(replace(request, target=request.target.replace("%255B%255D=", "%5B%5D=")))
+
+    def call(client: ISpringLearn, operation: Documented) -> Any:
+        called = required(operation, sandbox)
+        result = method_of(client, called)(**arguments_of(called))
+        return result.collect() if hasattr(result, "collect") else result
+
+    # The example of the token has credentials of its own; each call below fetches a token.
+    named = {each.id: each for each in operations("ispring-learn") if each.credential}
+    with (
+        Recorder(behind) as upstream,
+        Prism(SPECS["ispring-learn"], upstream.url) as prism,
+        Recorder(forward_to_prism(prism.url)) as front,
+    ):
+        for operation in named.values():
+            sandbox.reset()
+            with ISpringLearn(
+                client_id=sandbox.client_id, client_secret=sandbox.client_secret, base_url=front.url, max_retries=0
+            ) as client:
+                for earlier in BEFORE.get(operation.id, ()):
+                    call(client, named[earlier])
+                call(client, operation)
+            assert front.statuses[-1] == operation.status, operation
 
 
 def test_prism_makes_a_server_error_of_what_the_spec_does_not_allow(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -18,16 +18,17 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from invigilate.ispring import webhooks
 from invigilate_runtime import Response, dump
 from tests.support.bound import PACKAGES, arguments_of
-from tests.support.documented import ALL, METHODS, SPECS, Documented, load_document
+from tests.support.documented import ALL, METHODS, SPECS, Documented, load_document, operations
 
 # Below these keys stand names: a member called `example` is none.
 _NAMES = frozenset(
     {"properties", "schemas", "parameters", "responses", "headers", "content", "paths", "securitySchemes"}
 )
 _DOCUMENTS = {name: load_document(name) for name in SPECS}
-_CALLS = {(operation.spec, operation.id): operation for operation in ALL}
+_CALLS = {operation.key: operation for operation in ALL}
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,13 @@ def check_success(example: Example) -> None:
     for operation in found:
         decoded = MODULES[example.spec][operation.id].OPERATION.decode(canonical(example.value))
         # Were it the decoded JSON itself, coming out as it went in would prove nothing.
-        for value in decoded if isinstance(decoded, list) else [decoded]:
-            assert type(value).__name__ == (name or type(example.value).__name__)
+        for value, given in zip(items(decoded), items(example.value), strict=True):
+            assert type(value).__name__ == (name or type(given).__name__)
         assert canonical(dump(decoded)) == canonical(example.value)
+
+
+def items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def answering(example: Example) -> list[Documented]:
@@ -242,6 +247,17 @@ def check_header(example: Example) -> None:
     assert example.value.isprintable()
 
 
+def check_event(example: Example) -> None:
+    """The receiver reads each payload as the model of its type, whether it comes as an object or as a string."""
+    described = at(example.spec, example.place[:-1])["schema"]["properties"]["payloads"]["items"]
+    name = described.get("contentSchema", described)["$ref"].rsplit("/", 1)[-1]
+    given = [json.loads(each) if isinstance(each, str) else each for each in example.value["payloads"]]
+    for payloads in (example.value["payloads"], [json.dumps(each) for each in given]):
+        events = webhooks.parse(canonical({**example.value, "payloads": payloads}), {})
+        assert {(event.type, type(event.payload).__name__) for event in events} == {(example.place[1], name)}
+        assert canonical([dump(event.payload) for event in events]) == canonical(given)
+
+
 def kind(example: Example) -> str:
     """What is to be done with an example, from where it stands."""
     match example.place:
@@ -253,6 +269,8 @@ def kind(example: Example) -> str:
             return "success"
         case ("components", "responses", _, "content", _, "examples", _, "value"):
             return "error"
+        case ("webhooks", _, "post", "requestBody", "content", "application/json", "example"):
+            return "event"
         case ("components", "responses", _, "headers", _, "example"):
             return "header"
         case ("paths", _, _, "parameters", _, "example") | ("components", "parameters", _, "example"):
@@ -268,6 +286,7 @@ CHECKS = {
     "request": check_request,
     "success": check_success,
     "error": check_error,
+    "event": check_event,
     "header": check_header,
     "parameter": check_parameter,
     "member": check_member,
@@ -305,11 +324,10 @@ def test_there_are_examples_of_every_operation(spec: str) -> None:
         if kind(each) == "success" and each.place[0] != "paths"
         for operation in answering(each)
     }
-    for template, item in _DOCUMENTS[spec]["paths"].items():
-        for method in METHODS:
-            if method in item:
-                assert ("success", template, method) in places or item[method]["operationId"] in shared
-                assert ("request", template, method) in places or "requestBody" not in item[method]
+    for operation in operations(spec):
+        template, method = operation.template, operation.method.lower()
+        assert ("success", template, method) in places or operation.id in shared or operation.answer is None
+        assert ("request", template, method) in places or operation.media is None
 
 
 def test_an_example_of_another_order_would_not_pass() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.documented import ALL, SPECS, Documented, load_document
 
 _DOCUMENTS = {name: load_document(name) for name in SPECS}
-_CALLS = {operation.id: operation for operation in ALL}
+_CALLS = {operation.key: operation for operation in ALL}
 FLOW = ("provision", "updateExamAssignments", "listEnrollmentExamSessions", "scheduleExamSession", "getExamSession")
 
 
@@ -46,7 +46,7 @@ def evaluated(expression: str, operation: Documented) -> Any:
 
 @pytest.mark.parametrize(("operation", "name", "link"), LINKS, ids=lambda value: str(value)[:40])
 def test_a_link_supplies_each_path_parameter_of_its_target(operation: Documented, name: str, link: Any) -> None:
-    target = _CALLS[link["operationId"]]
+    target = _CALLS[operation.spec, link["operationId"]]
     values = {key: evaluated(expression, operation) for key, expression in link["parameters"].items()}
     # The SIDs of all examples are those of one flow.
     assert values == {each.name: each.value for each in target.of("path")}

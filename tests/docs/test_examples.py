@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.docs.blocks import ROOT
+
+WITH_TESTS = ("exam_platform", "directory_sync", "ispring_events")
 
 
 def example(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -19,16 +24,15 @@ def example(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_example_is_tested() -> None:
     examples = {path.name for path in (ROOT / "examples").iterdir() if not path.name.startswith(("_", "."))}
-    assert examples == {"quickstart.py", "report_to_csv.py", "exam_platform", "downstream-sdk"}
+    assert examples == {"quickstart.py", "report_to_csv.py", "downstream-sdk", *WITH_TESTS}
 
 
-def test_the_exam_platform_passes_its_own_tests(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", WITH_TESTS)
+def test_an_example_passes_its_own_tests(name: str, tmp_path: Path) -> None:
     # A copy, so that nothing of this repository is around it.
-    platform = shutil.copytree(
-        ROOT / "examples" / "exam_platform", tmp_path / "exam_platform", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    folder = shutil.copytree(ROOT / "examples" / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir=.", str(platform)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir=.", str(folder)],
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -36,8 +40,10 @@ def test_the_exam_platform_passes_its_own_tests(tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    tests = (platform / "tests" / "test_booking.py").read_text(encoding="utf-8").count("\ndef test_")
-    assert f"{tests} passed" in done.stdout
+    tests = sum(path.read_text(encoding="utf-8").count("\ndef test_") for path in folder.glob("tests/test_*.py"))
+    passed = re.search(r"(\d+) passed in", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) >= tests > 0
 
 
 def test_quickstart(served_sandbox: dict[str, Any]) -> None:

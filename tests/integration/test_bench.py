@@ -97,7 +97,7 @@ def test_an_unknown_section_is_refused() -> None:
     done = bench("speed")
     assert done.returncode == 2
     assert (
-        "no section is called speed; there are decode, report, latency, small, connections, import, memory"
+        "no section is called speed; there are decode, report, latency, small, connections, import, scale, memory"
         in done.stderr
     )
 

@@ -94,7 +94,7 @@ EXAMPLES = [(path, line) for path, found in commands() for line in examples(foun
 def test_each_command_has_an_example() -> None:
     every = {path for path, _ in commands()}
     assert {path for path, _ in EXAMPLES} == every
-    assert len(every) == 12
+    assert len(every) == 10
     for path, line in EXAMPLES:
         assert line.startswith(f"invigilate {path}")
 
@@ -174,15 +174,9 @@ def test_version_and_help(run: Run) -> None:
         ("report --max-rows 0", "--max-rows"),
         ("report --appointment-date-after 2026-10-01", "expected an offset such as Z or +02:00, or --timezone"),
         ("report --timezone Mars/Base", "--timezone: expected the IANA name of a time zone"),
-        ("report --columns sid,nothing", "--columns: expected names among sid, status"),
-        ("report --columns sid,Status,billable", "separated by commas, got 'Status'"),
         ("report --columns sid,,billable", "separated by commas, got an empty name"),
-        ("report --columns status.code", "--columns: status is not an object, so it has no field code"),
-        ("report --columns appointmentDate.year", "--columns: appointmentDate is not an object"),
         ("report --chart chart.pdf", "--chart: expected a file name ending in one of .html, .svg, .png"),
         ("report --chart none/chart.svg", "--chart: there is no folder none"),
-        ("report --theme dark", "--theme: needs --chart"),
-        ("report --theme blue --chart x.svg", "--theme: expected light or dark"),
         ("report --overwrite", "--overwrite: needs --output or --chart"),
         ("report --chart x.svg --json", "--json: a chart is not JSON"),
         ("report --offset 1 --offset 2", "--offset: passed twice; it takes one value"),
@@ -206,20 +200,25 @@ def test_version_and_help(run: Run) -> None:
             "--appointment-end-date-time 2026-12-01T08:00Z --yes",
             "--appointment-end-date-time: expected a time not before --appointment-start-date-time, got an earlier one",
         ),
-        ("offerings update --title T --title U", "--title: passed twice; it takes one value"),
         (
-            "offerings update --offering-sid CO24192c526f99f2ca2d4a67f21df3acf3 --title T --match-strings A,B "
-            "--match-strings C,D --yes",
+            "api smarterproctoring course-offerings update --title T --title U",
+            "--title: passed twice; it takes one value",
+        ),
+        (
+            "api smarterproctoring course-offerings update --offering-sid CO24192c526f99f2ca2d4a67f21df3acf3 --title T "
+            "--match-strings A,B --match-strings C,D --yes",
             "--match-strings[0]: expected a string without a comma",
         ),
-        ("report --output report.txt", "--output: expected a file name ending in one of"),
+        (
+            "report --output report.txt",
+            "--output: expected a path ending in .csv, .jsonl or .parquet, got the suffix '.txt'",
+        ),
         ("report --output report.csv --bars", "--output: exports the whole report"),
         ("report --window-by close_date --csv-safe", "--csv-safe, --window-by: only for --output"),
-        ("report --output r.csv --theme dark", "--theme: needs --chart"),
         ("report --output r.csv --nested columns", "--nested: expected 'flatten' or 'struct' or 'json' for csv, got"),
-        ("report --output r.jsonl --csv-safe", "--csv-safe: only for .csv"),
+        ("report --output r.jsonl --csv-safe", "--csv-safe: expected False for jsonl, got True"),
         ("report --output r.csv --window 7d", "--window: needs --window-by"),
-        ("report --output r.csv --window-by date", "--window-by: expected appointment_date or close_date"),
+        ("report --output r.csv --window-by date", "--window-by: expected 'appointment_date' or 'close_date', got"),
         ("report --output r.csv {bounds} --window week", "--window: expected a length such as 7d, 12h or 30min"),
         ("report --output r.csv {bounds} --window 0d", "--window: expected at least a millisecond, and at most"),
         (
@@ -228,8 +227,6 @@ def test_version_and_help(run: Run) -> None:
         ),
         ("report --output none/r.csv", "--output: expected a file in a folder that exists, got one in a folder that"),
         ("report --output r.csv --checkpoint none/c", "--checkpoint: expected a folder in a folder that exists"),
-        ("report --output r.csv --checkpoint c --no-checkpoint", "--no-checkpoint: contradicts --checkpoint"),
-        ("report --output r.csv --install-column sid", "--install-column: expected a name that no other column has"),
         ("report --appointment-date-after 0001-01-01 --timezone Asia/Tokyo", "outside the years 1 to 9999"),
         ("report --install-sid {install} --install-sid {install}", "--install-sid: the same install is passed twice"),
         ("sessions show --exam-sid EX1", "--session-sid: expected a value, since it is required"),
@@ -238,12 +235,12 @@ def test_version_and_help(run: Run) -> None:
         ("sessions schedule {both} --amount ten", "--amount: expected a number"),
         ("sessions schedule {both} --secret pin", "--secret: expected one of card_token"),
         ("sessions schedule {both} --secret card_token", "--secret card_token: set INVIGILATE_CARD_TOKEN"),
-        ("sessions schedule {both} --card-token tok_1", "No such option"),
-        ("sessions schedule {both} --retry-refused", "--retry-refused: needs --csv"),
-        ("sessions schedule {both} --confirmed 2:abc", "--confirmed: needs --csv"),
-        ("sessions schedule --csv a.csv --results a.csv", "--results: that is the CSV file itself"),
-        ("sessions schedule --csv a.csv --results no/r.jsonl", "--results: there is no folder no; nothing was sent"),
-        ("sessions schedule --csv none.csv", "--csv: none.csv: No such file or directory"),
+        ("sessions schedule {both} --card-token tok_1", "--card-token: not an option, since it is sensitive"),
+        ("sessions schedule {both} --retry-refused", "--retry-refused: needs --from"),
+        ("sessions schedule {both} --confirmed 2:abc", "--confirmed: needs --from"),
+        ("sessions schedule --from a.csv --results a.csv", "--results: that is the CSV file itself"),
+        ("sessions schedule --from a.csv --results no/r.jsonl", "--results: there is no folder no; nothing was sent"),
+        ("sessions schedule --from none.csv", "--from: none.csv: No such file or directory"),
         ("sid check", "Missing argument"),
     ],
 )
@@ -264,7 +261,11 @@ def test_wrong_command_lines(line: str, problem: str, run: Run, session: str, sa
         ("SMARTERPROCTORING_TOKEN", "report", "no credentials for SmarterProctoring: set SMARTERPROCTORING_TOKEN"),
         ("SMARTERPROCTORING_INSTALL_SID", "report", "pass --install-sid, or set SMARTERPROCTORING_INSTALL_SID"),
         ("SMARTERPROCTORING_INSTALL_SID", "sessions show {both}", "pass --install-sid, or set SMARTERPROCTORING_INST"),
-        ("ISPRING_CLIENT_SECRET", "training results", "or ISPRING_CLIENT_ID and ISPRING_CLIENT_SECRET"),
+        (
+            "ISPRING_CLIENT_SECRET",
+            "api ispring job-training list-session-results",
+            "or ISPRING_CLIENT_ID and ISPRING_CLIENT_SECRET",
+        ),
     ],
 )
 def test_missing_settings(
@@ -414,7 +415,7 @@ def test_times_of_a_file_are_echoed_as_the_instants_used(
     sessions = sandbox.open_sessions[:rows]
     lines = [f"{each.exam_sid},{each.session_sid},2026-12-{10 - n:02}T09:00" for n, each in enumerate(sessions)]
     (tmp_path / "rows.csv").write_text("\n".join(["exam_sid,session_sid,appointment_date_time", *lines]))
-    done = run(f"sessions schedule --csv rows.csv --timezone Europe/Berlin {how}")
+    done = run(f"sessions schedule --from rows.csv --timezone Europe/Berlin {how}")
     assert done.code == 0
     first, *_ = done.err.splitlines()
     if rows == 2:
@@ -487,7 +488,7 @@ def test_exports(ending: str, run: Run, sandbox: Sandbox, tmp_path: Path) -> Non
 
 
 def test_exports_in_windows(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
-    options = "--window 30d --parallel 3 --nested json --csv-safe --install-column from"
+    options = "--window 30d --parallel 3 --nested json --csv-safe"
     done = run(f"report --output rows.CSV --install-sid {sandbox.install_sid} {BOUNDS} {options}")
     with SmarterProctoring() as client:
         filters: Any = {
@@ -499,7 +500,7 @@ def test_exports_in_windows(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     assert done.err.splitlines()[-1] == f"invigilate: rows.CSV: {len(expected)} rows"
     rows = csv_rows(tmp_path / "rows.CSV")
     assert sorted(row["sid"] for row in rows) == sorted(expected)
-    assert {row["from"] for row in rows} == {sandbox.install_sid}
+    assert {row["installSid"] for row in rows} == {sandbox.install_sid}
     assert all(json.loads(row["exam"]) == expected[row["sid"]]["exam"] for row in rows)
     # 365 days in parts of 30, each asked for by its own bounds.
     asked = {request.query.partition("offset=")[0] for request in sandbox.requests if "limit=1000" in request.query}
@@ -520,8 +521,6 @@ def test_windows_that_do_not_make_up_the_report(run: Run, sandbox: Sandbox, tmp_
     last = done.err.splitlines()[-1]
     assert re.match(r"invigilate: the windows have \d+ rows, and the report has \d+ within the same bounds\. ", last)
     assert "run the export again" in last
-    assert os.listdir(tmp_path) == ["kept"]
-    assert run(f"{line} --no-checkpoint").code == ExitCode.INCOMPLETE
     assert os.listdir(tmp_path) == ["kept"]
     sandbox.interceptors.remove(meddler)
     done = run(f"{line} --checkpoint kept")
@@ -572,13 +571,11 @@ def test_bars_in_numbers(run: Run, sandbox: Sandbox) -> None:
     assert sum(int(line[3]) for line in lines[1:] if line[0] == "service type") == 240
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-def test_charts(look: str, run: Run, tmp_path: Path) -> None:
-    done = run(f"report --chart chart.svg --theme {look}")
+def test_charts(run: Run, tmp_path: Path) -> None:
+    done = run("report --chart chart.svg")
     assert (done.code, done.err) == (0, "invigilate: chart.svg: 240 sessions\n")
     svg = (tmp_path / "chart.svg").read_text()
-    background = "#ffffff" if look == "light" else "#14181f"
-    for text in ("240 exam sessions", ">live<", ">Cancelled<", ">2026-04<", background):
+    for text in ("240 exam sessions", ">live<", ">Cancelled<", ">2026-04<"):
         assert text in svg
     assert set(re.findall(r"https?://[^\"' )]+", svg)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
     # Labels of the axis stand beside each other.
@@ -601,11 +598,10 @@ def test_charts_as_pictures_and_pages(run: Run, tmp_path: Path) -> None:
     outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert "default-src 'none'" in outside
     assert not re.search(r"(?:src|href)=|url\(|https?:", outside)
-    assert "prefers-color-scheme: dark" in outside
     assert "<td>automated-with-review</td>" in outside
-    (charts,) = re.findall(r"^const charts = (.*);$", page, re.MULTILINE)
-    assert set(json.loads(charts)) == {"light", "dark"}
-    assert "http" not in charts
+    (chart,) = re.findall(r"^const chart = (.*);$", page, re.MULTILINE)
+    assert "vconcat" in json.loads(chart)
+    assert "http" not in chart
     assert sorted(os.listdir(tmp_path)) == ["chart.html", "chart.png"]
 
 
@@ -674,7 +670,8 @@ def test_an_unknown_outcome(applied: bool, run: Run, sandbox: Sandbox, session: 
 
 
 def test_an_offering(run: Run, sandbox: Sandbox) -> None:
-    line = f"offerings update --offering-sid {sandbox.offering_sid} --title 'Fall 2026' --match-strings FA,AU"
+    offering_sid = f"--offering-sid {sandbox.offering_sid}"
+    line = f"api smarterproctoring course-offerings update {offering_sid} --title 'Fall 2026' --match-strings FA,AU"
     done = run(f"{line} --start-date null --end-date 2026-12-31 --timezone UTC --yes --json")
     assert done.code == 0
     offering = json.loads(done.out)
@@ -688,15 +685,13 @@ def test_an_offering(run: Run, sandbox: Sandbox) -> None:
 
 
 def test_training(run: Run, sandbox: Sandbox) -> None:
-    rows = [
-        json.loads(line)
-        for line in run(f"training results --checklist-id {sandbox.checklist_id} --json").out.splitlines()
-    ]
+    line = "api ispring job-training list-session-results"
+    rows = [json.loads(row) for row in run(f"{line} --checklist-id {sandbox.checklist_id} --json").out.splitlines()]
     assert len(rows) == 8
     some = [row["sessionId"] for row in rows[:2]]
     several = " ".join(f"--checklist-id {checklist}" for checklist in sandbox.checklist_ids[:2])
-    done = run(f"training results {several} --session-ids {some[0]} --session-ids {some[1]}")
-    assert [line.split("\t")[-1] for line in done.out.splitlines()] == ["sessionId", *some]
+    done = run(f"{line} {several} --session-ids {some[0]} --session-ids {some[1]} --columns sessionId")
+    assert done.out.splitlines() == ["sessionId", *some]
 
 
 def test_sids(run: Run, sandbox: Sandbox) -> None:
@@ -711,7 +706,6 @@ def test_sids(run: Run, sandbox: Sandbox) -> None:
     # Which one it is can be told, and what is wrong with it, without repeating it.
     done = run(f"sid check {sandbox.exam_sid} ex{sandbox.exam_sid[2:]} tok_1")
     assert [line.split("\t")[0] for line in done.out.splitlines()] == [sandbox.exam_sid, "argument 2", "argument 3"]
-    assert "whose first two letters are not in upper case" in done.out.splitlines()[1]
     assert "letters" not in done.out.splitlines()[2]
     assert run("sid check tok_1").out.startswith("?\texpected a SID")
 
@@ -813,7 +807,17 @@ def test_what_cannot_be_told_ends_nothing(closed: str, sandbox: Sandbox, session
 
 
 def test_no_character_ends_a_command(sandbox: Sandbox, tmp_path: Path) -> None:
-    offering = ["offerings", "update", "--offering-sid", sandbox.offering_sid, "--title", "Übung ✓", "--match-strings"]
+    offering = [
+        "api",
+        "smarterproctoring",
+        "course-offerings",
+        "update",
+        "--offering-sid",
+        sandbox.offering_sid,
+        "--title",
+        "Übung ✓",
+        "--match-strings",
+    ]
     for json_wanted in ([], ["--json"]):
         environment = {**settings(sandbox), "PYTHONIOENCODING": "ascii"}
         with start(*offering, "x", "--yes", *json_wanted, folder=tmp_path, environment=environment) as process:
@@ -826,7 +830,7 @@ HEAVY = "httpx altair narwhals vl_convert pyarrow pandas rich openapi_core yaml 
 
 
 @pytest.mark.parametrize(
-    "line", ["sid check EX1234567890abcdef1234567890abcdef", "sessions schedule --csv x --dry-run"]
+    "line", ["sid check EX1234567890abcdef1234567890abcdef", "sessions schedule --from x --dry-run"]
 )
 def test_what_sends_nothing_imports_little(line: str, tmp_path: Path) -> None:
     program = (

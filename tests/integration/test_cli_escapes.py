@@ -76,9 +76,10 @@ def lines(sandbox: Sandbox, folder: Path) -> list[str]:
         f"sessions list --enrollment-sid {sandbox.enrollment_sid} --exam-sid {sandbox.exam_sid}",
         f"sessions schedule {session} --type automated --notes '\u202e' --dry-run",
         f"sessions schedule {session} --type automated --yes --debug",
-        "sessions schedule --csv rows.csv --yes",
-        "training results",
-        f"offerings update --offering-sid {sandbox.offering_sid} --title x --match-strings A --yes",
+        "sessions schedule --from rows.csv --yes",
+        "api ispring job-training list-session-results",
+        f"api smarterproctoring course-offerings update --offering-sid {sandbox.offering_sid} --title x "
+        "--match-strings A --yes",
     ]
 
 
@@ -103,7 +104,7 @@ def test_issue_8_point_7_nothing_dangerous_is_printed(
         done = run(line)
         assert DANGEROUS.findall(done.out + done.err) == [], line
         assert done.code != ExitCode.FAILED
-        if status is None and not any(word in line for word in ("dry-run", "--bars", "--csv")):
+        if status is None and not any(word in line for word in ("dry-run", "--bars", "--from")):
             assert r"\x1b" in done.out
             assert r"\x9b" in done.out
 
@@ -123,7 +124,7 @@ def test_issue_8_point_7_json_has_all_as_it_came(
     run: Run, sandbox: Sandbox, poisoner: Poisoner, tmp_path: Path
 ) -> None:
     for line in (f"{line} --json" for line in lines(sandbox, tmp_path)):
-        if any(word in line for word in ("dry-run", "--bars", "--columns", "--csv")):
+        if any(word in line for word in ("dry-run", "--bars", "--columns", "--from")):
             continue
         done = run(line)
         assert done.code == 0, done.err

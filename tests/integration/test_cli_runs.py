@@ -21,7 +21,7 @@ from tests.integration.test_cli import Done, Run, write_rows
 from tests.support.terminal import settings, start, terminal
 
 ROWS = 12
-SCHEDULE = "sessions schedule --csv rows.csv --yes"
+SCHEDULE = "sessions schedule --from rows.csv --yes"
 
 
 @pytest.fixture
@@ -80,10 +80,10 @@ def release(done: Done, line: int) -> str:
 
 
 def test_a_run_and_the_same_run_again(run: Run, sandbox: Sandbox, rows: Path, results: Path) -> None:
-    dry = run("sessions schedule --csv rows.csv --dry-run --json")
+    dry = run("sessions schedule --from rows.csv --dry-run --json")
     assert [json.loads(line)["line"] for line in dry.out.splitlines()] == list(range(2, ROWS + 2))
     assert not results.exists()
-    assert run("sessions schedule --csv rows.csv").code == ExitCode.NOT_CONFIRMED
+    assert run("sessions schedule --from rows.csv").code == ExitCode.NOT_CONFIRMED
     assert posts(sandbox) == 0
     done = run(SCHEDULE)
     assert (done.code, outcomes(done.out)) == (0, ["succeeded"] * ROWS)
@@ -324,7 +324,7 @@ def test_offerings_from_a_file(run: Run, sandbox: Sandbox, tmp_path: Path) -> No
     offerings = sorted({session.offering_sid for session in sandbox.open_sessions})
     path.write_text("offering_sid,title,match_strings\n" + "".join(f'{sid},Term,"A,B"\n' for sid in offerings))
     sandbox.faults.add("updateCourseOffering", faults.drop_response(times=1))
-    done = run("offerings update --csv offerings.csv --results done.jsonl --yes")
+    done = run("api smarterproctoring course-offerings update --from offerings.csv --results done.jsonl --yes")
     assert (done.code, outcomes(done.out)) == (0, ["succeeded"] * len(offerings))
     assert {request.operation_id for request in sandbox.requests} == {"updateCourseOffering"}
     assert (tmp_path / "done.jsonl").exists()

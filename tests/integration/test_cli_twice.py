@@ -28,7 +28,7 @@ from tests.support.terminal import start
 INSTALL, EXAM = f"AI{'a' * 32}", f"EX{'b' * 32}"
 WHEN, OTHER = "2026-12-01T09:00:00.000Z", "2026-12-02T09:00:00.000Z"
 ROWS = 5
-SCHEDULE = "sessions schedule --csv rows.csv --yes"
+SCHEDULE = "sessions schedule --from rows.csv --yes"
 
 
 def sid(number: int) -> str:
@@ -335,7 +335,7 @@ def test_ten_held_rows_need_one_option(change: str, booker: Booker, rows: Path, 
     lines = "".join(f"{EXAM},{sid(number)}\n" for number in range(10))
     rows.write_text(f"exam_sid,session_sid\n{lines}")
     options = "--cancellation-memo x" if change == "cancel" else f"--appointment-date-time {WHEN}"
-    line = f"sessions {change} --csv rows.csv --yes {options}"
+    line = f"sessions {change} --from rows.csv --yes {options}"
     done = run(line)
     assert (done.code, outcomes(done.out)) == (ExitCode.OUTCOME_UNKNOWN, ["held"] * 10)
     assert "lines 2-11: held because of what the session shows; sent only with --retry" in done.err
@@ -405,7 +405,7 @@ def test_issue_8_point_1_other_changes_from_a_file(change: str, booker: Booker, 
     lines = "".join(f"{EXAM},{sid(number)},{value}\n" for number in range(ROWS))
     (tmp_path / "changes.csv").write_text(f"exam_sid,session_sid,{head}\n{lines}")
     for number in range(3):
-        done = run(f"sessions {change} --csv changes.csv --yes --results {number}.jsonl")
+        done = run(f"sessions {change} --from changes.csv --yes --results {number}.jsonl")
         assert outcomes(done.out) == (["held"] if number else ["succeeded"]) * ROWS
     assert (len(booker.changes), booker.most()) == (ROWS, 1)
 
@@ -430,7 +430,7 @@ def test_issue_8_point_14_results_that_cannot_be_written(
         path.symlink_to("/dev/null")
     given = what if what.startswith("/") else str(path)
     for how in ("--yes", "--dry-run"):
-        line = f"sessions schedule --csv rows.csv --results {given} {how}"
+        line = f"sessions schedule --from rows.csv --results {given} {how}"
         with start(*shlex.split(line), folder=tmp_path, environment=environment) as process:
             out, err = process.communicate(timeout=20)
         assert (process.returncode, out) == (ExitCode.USAGE, "")
@@ -488,7 +488,7 @@ def test_issue_8_point_5_a_200_that_is_not_a_string_is_no_success_of_a_cancellat
     booker.sessions = {sid(n): {"sid": sid(n), "status": "Scheduled", "appointmentDate": OTHER} for n in range(2)}
     (tmp_path / "one.csv").write_text(f"exam_sid,session_sid,cancellation_memo\n{EXAM},{sid(0)},x\n")
     booker.answers = [answer, answer]
-    done = run("sessions cancel --csv one.csv --yes")
+    done = run("sessions cancel --from one.csv --yes")
     assert (done.code, outcomes(done.out)) == (ExitCode.OUTCOME_UNKNOWN, ["unknown"])
     written = (tmp_path / "one.csv.results.jsonl").read_text()
     assert '"event": "unknown"' in written

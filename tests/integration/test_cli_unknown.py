@@ -18,15 +18,15 @@ from typing import Any
 import pytest
 
 from invigilate.cli import ExitCode, main
-from invigilate.cli.smarterproctoring.results import ResultFile, State
+from invigilate.cli.results import ResultFile, State
 from invigilate.sandbox import Exchange, Phase, Sandbox, faults
 from tests.integration.test_cli import Done, Run, write_rows
 from tests.integration.test_cli_runs import events, outcomes, posts, release, wait_until
 from tests.support.terminal import COMMAND, settings, start, terminal
 
 ROWS = 3
-DRY = "sessions schedule --csv rows.csv --dry-run"
-SCHEDULE = "sessions schedule --csv rows.csv --yes"
+DRY = "sessions schedule --from rows.csv --dry-run"
+SCHEDULE = "sessions schedule --from rows.csv --yes"
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_session_is_read_before_so_that_a_lost_reply_has_a_verdict(
     where = f"--exam-sid {sandbox.exam_sid} --session-sid {sandbox.session_sid}"
     if many:
         (tmp_path / "one.csv").write_text(f"exam_sid,session_sid\n{sandbox.exam_sid},{sandbox.session_sid}\n")
-        where = "--csv one.csv"
+        where = "--from one.csv"
     line = f"sessions {change} {where} {options}"
     assert run(f"{line} --dry-run").code == 0
     assert kinds(sandbox) == []
@@ -151,7 +151,7 @@ def test_a_session_that_the_server_does_not_show_is_not_changed(
     where = f"--exam-sid {sandbox.exam_sid} --session-sid {sandbox.session_sid}"
     with sandbox.faults.during("getExamSession", faults.status(status=status)):
         one = run(f"sessions {change} {where} {options} --yes")
-        many = run(f"sessions {change} --csv rows.csv {options} --yes")
+        many = run(f"sessions {change} --from rows.csv {options} --yes")
     assert kinds(sandbox).count(operation) == 0
     assert (one.code, one.out) == (code, "")
     assert "nothing was sent, because the session could not be read first: " in one.err
@@ -314,7 +314,7 @@ def test_what_settles_nothing(
     lose(sandbox)
     mark = release(run(SCHEDULE), 2).partition(":")[2]
     before, sent = results.read_bytes(), posts(sandbox)
-    done = run(f"sessions schedule --csv rows.csv {how} {options.format(mark=mark)}")
+    done = run(f"sessions schedule --from rows.csv {how} {options.format(mark=mark)}")
     assert (done.code, done.out) == (ExitCode.USAGE, "")
     assert problem in done.err
     assert (results.read_bytes(), posts(sandbox)) == (before, sent)
@@ -347,7 +347,7 @@ def test_nothing_is_settled_without_a_yes(
     lose(sandbox)
     sandbox.faults.add("scheduleExamSession", faults.status(status=422, times=1))
     given = release(run(SCHEDULE), 2)
-    line = f"sessions schedule --csv rows.csv --retry-refused {option} {given}"
+    line = f"sessions schedule --from rows.csv --retry-refused {option} {given}"
     before, sent = results.read_bytes(), posts(sandbox)
     # Nobody can be asked here; and then somebody is, and says no.
     assert run(line).code == ExitCode.NOT_CONFIRMED
@@ -382,7 +382,7 @@ def test_confirmed_rows_need_no_question(run: Run, sandbox: Sandbox, rows: Path,
     unknown = run(SCHEDULE)
     assert unknown.code == ExitCode.OUTCOME_UNKNOWN
     for _ in range(2):
-        done = run(f"sessions schedule --csv rows.csv --confirmed {release(unknown, 2)}")
+        done = run(f"sessions schedule --from rows.csv --confirmed {release(unknown, 2)}")
         assert (done.code, done.out) == (0, "")
         assert [event["event"] for event in events(results)].count("confirmed") == 1
     assert run(SCHEDULE).code == 0
@@ -449,7 +449,7 @@ def test_ctrl_c_while_the_answer_is_printed(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("invigilate.cli.smarterproctoring.changes.show_result", interrupted)
+    monkeypatch.setattr("invigilate.cli.changes.show_result", interrupted)
     done = run(session)
     assert done.code == ExitCode.INTERRUPTED
     last = done.err.splitlines()[-1]
@@ -505,7 +505,7 @@ def test_a_file_of_others_is_left_alone(
 ) -> None:
     path = tmp_path / "notes.csv"
     path.write_text(content)
-    done = run(f"sessions schedule --csv rows.csv --results notes.csv {how}")
+    done = run(f"sessions schedule --from rows.csv --results notes.csv {how}")
     assert (done.code, path.read_text()) == (ExitCode.USAGE, content)
     assert "notes.csv: not a results file" in done.err
     assert posts(sandbox) == 0
@@ -626,7 +626,7 @@ def offerings(sandbox: Sandbox, tmp_path: Path) -> list[str]:
 def test_a_server_that_fails_is_asked_again_by_the_next_run(
     status: int, run: Run, sandbox: Sandbox, offerings: list[str], tmp_path: Path
 ) -> None:
-    line = "offerings update --csv offerings.csv --yes"
+    line = "api smarterproctoring course-offerings update --from offerings.csv --yes"
     # Once, with the repeats within the call: those of 302 are none.
     sandbox.faults.add("updateCourseOffering", faults.status(status=status, times=1 if status == 302 else 3))
     done = run(line)
@@ -641,7 +641,7 @@ def test_a_server_that_fails_is_asked_again_by_the_next_run(
 def test_a_server_that_always_fails_ends_the_run(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     text = "offering_sid,title,match_strings\n" + "".join(f"CO{number:032x},Term,A\n" for number in range(5))
     (tmp_path / "offerings.csv").write_text(text)
-    line = "offerings update --csv offerings.csv --yes"
+    line = "api smarterproctoring course-offerings update --from offerings.csv --yes"
     with sandbox.faults.during("updateCourseOffering", faults.html_520()):
         done = run(line)
     assert (done.code, outcomes(done.out)) == (ExitCode.REFUSED, ["failed"] * 3)
@@ -687,7 +687,7 @@ def test_issue_8_point_6_after_an_attempt_that_was_received_nothing_is_called_un
 ) -> None:
     """The first attempt may have been carried out, so that a refusal of the second does not say that nothing was."""
     (tmp_path / "offerings.csv").write_text(f"offering_sid,title,match_strings\n{offerings[0]},Term,A\n")
-    line = "offerings update --csv offerings.csv --yes"
+    line = "api smarterproctoring course-offerings update --from offerings.csv --yes"
     fault = faults.too_many_requests if last == 429 else functools.partial(faults.status, status=last)
     sandbox.faults.add("updateCourseOffering", faults.html_502(times=1, applied=True))
     sandbox.faults.add("updateCourseOffering", fault(times=2))
@@ -721,6 +721,6 @@ def test_issue_8_point_6_a_row_that_was_received_once_is_not_called_not_sent(
 ) -> None:
     sandbox.interceptors.append(ClosedAfterwards(sandbox))
     sandbox.faults.add("updateCourseOffering", faults.drop_response(times=1))
-    done = run("offerings update --csv offerings.csv --yes")
+    done = run("api smarterproctoring course-offerings update --from offerings.csv --yes")
     assert (done.code, outcomes(done.out)) == (ExitCode.NO_CONNECTION, ["failed"])
     assert [event["event"] for event in events(tmp_path / "offerings.csv.results.jsonl")] == ["started", "failed"]

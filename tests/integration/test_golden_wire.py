@@ -17,9 +17,11 @@ import httpx
 import pytest
 import yaml
 
+from invigilate._requests import prepare
+from invigilate.errors import InvalidArgumentError
 from invigilate_runtime import UNSET
 from tests.golden.generated.nasty_client import AuthenticatedClient
-from tests.golden.generated.nasty_client.api.class_ import create_token, import_, plant_tree, post_free
+from tests.golden.generated.nasty_client.api.class_ import create_token, import_, plant_tree, post_free, seal_box
 from tests.golden.generated.nasty_client.api.things import (
     delete_thing,
     get_grid,
@@ -28,6 +30,8 @@ from tests.golden.generated.nasty_client.api.things import (
     list_things,
     replace_thing,
 )
+from tests.golden.generated.nasty_client.models.box import Box
+from tests.golden.generated.nasty_client.models.box_lid import BoxLid
 from tests.golden.generated.nasty_client.models.cell import Cell
 from tests.golden.generated.nasty_client.models.create_token_body import CreateTokenBody
 from tests.golden.generated.nasty_client.models.delete_thing_body import DeleteThingBody
@@ -95,6 +99,13 @@ RICH_WIRE: dict[str, Any] = {
 NAMES = {item.wire_name: item.name for item in replace_thing.OPERATION.fields if item.location == "body"}
 TREE = Tree(label="root", parent=None, children=[Tree(label="twig", children=[])])
 
+BOX = Box(
+    pin="p1",
+    label="l",
+    inner=Box(pin="p2", label="m", boxes={"a": Box(pin="p3", label="n")}, codes={"b": "c1"}),
+    key="k",
+    lid=BoxLid(tight=True),
+)
 CASES = {
     "every query": Case(
         get_thing,
@@ -181,6 +192,20 @@ CASES = {
         "/tree",
         body={"root": {"label": "root", "parent": None, "children": [{"label": "twig", "children": []}]}},
     ),
+    "nested in itself": Case(
+        seal_box,
+        {"box_id": 5, "body": BOX},
+        {"box_id": 5, "pin": "p1", "label": "l", "inner": BOX.inner, "key": "k", "lid": BoxLid(tight=True)},
+        "PUT",
+        "/boxes/5",
+        body={
+            "pin": "p1",
+            "label": "l",
+            "inner": {"pin": "p2", "label": "m", "boxes": {"a": {"pin": "p3", "label": "n"}}, "codes": {"b": "c1"}},
+            "key": "k",
+            "lid": {"tight": True},
+        },
+    ),
     "a form": Case(
         create_token,
         {"body": CreateTokenBody("client_credentials", "a&b", client_secret="=+ ü", scope=["r", "w"])},
@@ -262,12 +287,13 @@ def test_an_empty_body_is_sent_where_one_is_required_or_passed() -> None:
     ("arguments", "reason"),
     [
         ({}, "^thing_id_path: a path argument is required$"),
-        ({"thing_id_path": ".."}, "^thing_id_path: expected an identifier"),
-        ({"thing_id_path": "."}, "^thing_id_path: expected an identifier"),
+        ({"thing_id_path": ".."}, "^thing_id_path: expected a string other than"),
+        ({"thing_id_path": "."}, "^thing_id_path: expected a string other than"),
         ({"thing_id_path": ""}, "got an empty string"),
-        ({"thing_id_path": "a/b"}, "^thing_id_path: expected an identifier"),
+        ({"thing_id_path": "a/b"}, "^thing_id_path: expected a string other than"),
         ({"thing_id_path": None}, "got None"),
-        ({"thing_id_path": ["a"]}, "got a value of type list"),
+        ({"thing_id_path": ["a", "b,c"]}, "got a string with a comma"),
+        ({"thing_id_path": [["a"]]}, "got a value of type list"),
         ({"thing_id_path": THING, "state": [None]}, "got None"),
         ({"thing_id_path": THING, "state": [["open"]]}, "got a value of type list"),
         ({"thing_id_path": THING, "value": {"a": 1}}, "got a value of type dict"),
@@ -292,3 +318,20 @@ def test_numbers_without_a_json_form_raise(number: float) -> None:
 def test_unset_inside_of_values_is_left_out() -> None:
     content = post_free.OPERATION.request({"free": {"a": UNSET, "b": [UNSET, 1]}, "anything": UNSET}).content
     assert json.loads(content or b"") == {"free": {"b": [1]}}
+
+
+def test_what_is_sensitive_is_masked_at_every_depth() -> None:
+    loose = {"a": [{"PIN": "p4", "other": "shown"}], "key": {"deep": "k2"}}
+    call = seal_box.describe(
+        box_id=5, pin="p1", label="l", inner=BOX.inner, notes=loose, either={"name": "shown"}, key="k1"
+    )
+    found = prepare(call, {}, check_sids=True)
+    assert set(found.secrets) == {"p1", "p2", "p3", "c1", "p4", "k1", "k2"}
+    for value in ("p1", "p2", "p3", "c1"):
+        assert value not in repr(BOX)
+
+
+def test_values_are_checked_at_every_depth() -> None:
+    wrong: Any = {"pin": "p", "label": "l", "boxes": {"a": {"pin": "p", "label": "l", "lid": {"tight": "very"}}}}
+    with pytest.raises(InvalidArgumentError, match=r"inner\.boxes\.a\.lid\.tight"):
+        prepare(seal_box.describe(box_id=5, pin="p", label="l", inner=wrong), {}, check_sids=True)

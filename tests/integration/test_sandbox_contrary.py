@@ -15,6 +15,7 @@ import pytest
 import invigilate.sandbox
 from invigilate import ISpringLearn, SmarterProctoring
 from invigilate.sandbox import INVENTED, PERMITTED, Sandbox
+from tests.support import learn_probes
 from tests.support.caller import Caller, Reply
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -270,7 +271,7 @@ PROBES: dict[str, Callable[[Caller], tuple[Reply, object]]] = {
         default_username, report_total, title_match, null_dates, largest_limit, page_links, offering_dates,
         account_check, empty_filter, missing_values, day_first, narrowed_checklists,
     )
-}  # fmt: skip
+} | learn_probes.PROBES  # fmt: skip
 
 
 def test_every_contrary_reading_has_a_probe() -> None:

@@ -57,7 +57,7 @@ def test_the_overview_has_all_that_a_client_needs(call: Caller, control: Control
         assert path.startswith("/_sandbox")
         if method == "GET":
             assert control.send(method, path.removeprefix("/_sandbox")).status == 200
-    assert len(overview["endpoints"]) == 10
+    assert len(overview["endpoints"]) == 19
 
 
 def test_the_ledger_and_the_requests(call: Caller, control: Control) -> None:
@@ -224,7 +224,8 @@ def test_the_requests_of_the_page_work_and_are_all(call: Caller, control: Contro
         assert program == "curl"
         reply = control.send(method, path, data, **headers)
         assert reply.status in (200, 201, 204), (line, reply.body)
-        shown.append(f"{method} /_sandbox{path}".replace(session.session_sid, "{session_sid}").replace("/1", "/{id}"))
+        variables = {session.session_sid: "{session_sid}", "1": "{id}", "2": "{times}", "3": "{times}", "50": "{users}"}
+        shown.append(f"{method} /_sandbox" + "/".join(variables.get(part, part) for part in path.split("/")))
     assert sorted(shown) == sorted(control.send("GET").json["endpoints"])
     assert sorted(re.findall(r"^\| `(\w+ /_sandbox\S*)` \|", page, re.MULTILINE)) == sorted(shown)
     assert call.sandbox.ledger == []

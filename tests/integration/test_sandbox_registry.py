@@ -213,7 +213,7 @@ def test_pages_by_cursor(sandbox: Sandbox) -> None:
                 break
             token = page["nextPageToken"]
         assert len({row["id"] for row in rows}) == len(rows) == 25
-        assert client.get("/events", params={"pageToken": "other"}).json()["items"] == []
+        assert client.get("/events", params={"pageToken": "other"}).status_code == 400
 
 
 def test_a_response_built_from_its_schema(client: httpx.Client) -> None:

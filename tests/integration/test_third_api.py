@@ -76,8 +76,9 @@ def test_no_other_file_is_touched(copied: tuple[Path, dict[str, str]]) -> None:
     after = state(tree)
     changed = {name for name in before if after.get(name) != before[name]}
     added = {name for name in after if name not in before}
-    # Tables of the two pages are rendered from the registry and the specs.
-    assert changed == {"facade/invigilate/apis.toml", "README.md", "CONTRIBUTING.md"}
+    # Tables of these pages are rendered from the registry and the specs.
+    pages = {"README.md", "CONTRIBUTING.md", "openapi/README.md", "docs/calls.md", "docs/sandbox.md"}
+    assert changed == {"facade/invigilate/apis.toml", *pages}
     folders = ("openapi/harbor.yaml", "facade/invigilate/harbor/", "generated/harbor_client/")
     assert all(name.startswith(folders) for name in added)
     assert all(any(name.startswith(folder) for name in added) for folder in folders)
@@ -144,20 +145,45 @@ def test_the_sandbox_answers_for_it(tree: Path) -> None:
 
 
 def test_it_appears_in_the_command_line(tree: Path) -> None:
-    assert "berths.reserve" in run(tree, "-m", "invigilate.cli", "apis")
-    shown = run(tree, "-m", "invigilate.cli", "call", "harbor", "--help")
-    assert "berths.list" in shown
-    plan = run(
-        tree, "-m", "invigilate.cli", "call", "harbor", "berths.reserve", "--ship", "Argo", "--dry-run", "--json",
-        HARBOR_TOKEN="a-token",
-    )  # fmt: skip
+    assert "harbor berths reserve" in run(tree, "-m", "invigilate.cli", "apis")
+    shown = run(tree, "-m", "invigilate.cli", "api", "harbor", "--help")
+    assert "Places for ships." in shown
+    assert "Reserve a berth." in run(tree, "-m", "invigilate.cli", "api", "harbor", "berths", "--help")
+    reserve = ("-m", "invigilate.cli", "api", "harbor", "berths", "reserve")
+    plan = run(tree, *reserve, "--ship", "Argo", "--dry-run", "--json", HARBOR_TOKEN="a-token")
     assert json.loads(plan)["path"] == "/v1/berths"
 
 
+def test_a_file_of_its_changes_runs_from_the_command_line(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "ships.csv").write_text("ship\nArgo\nBeagle\n")
+    program = """
+    import os
+    import subprocess
+    import sys
+
+    from invigilate.sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        environment = {**os.environ, **sandbox.environment}
+        for _ in range(2):
+            command = [sys.executable, "-m", "invigilate.cli", "api", "harbor", "berths", "reserve", *sys.argv[1:]]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            print(done.returncode, done.stdout.split(), done.stderr.splitlines()[-1])
+    """
+    (tree / "program.py").write_text(textwrap.dedent(program), encoding="utf-8")
+    printed = run(tree, "program.py", "--from", str(tmp_path / "ships.csv"), "--yes").splitlines()
+    (tree / "program.py").unlink()
+    assert printed == [
+        "0 ['line', 'outcome', 'message', '2', 'succeeded', '3', 'succeeded'] invigilate: 2 rows: 2 to send",
+        "0 [] invigilate: 2 rows: 2 done",
+    ]
+
+
 def test_it_appears_in_the_tables_of_the_documentation(tree: Path) -> None:
-    readme = (tree / "README.md").read_text(encoding="utf-8")
-    assert "harbor.berths.list()" in readme
-    assert "https://harbor.invalid/reserve-berth" in readme
+    assert "docs/calls.md#harborberths" in (tree / "README.md").read_text(encoding="utf-8")
+    page = (tree / "docs" / "calls.md").read_text(encoding="utf-8")
+    assert "### harbor.berths" in page
+    assert "https://harbor.invalid/reserve-berth" in page
 
 
 def test_it_appears_in_the_public_surface(tree: Path) -> None:

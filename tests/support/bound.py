@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -27,9 +28,14 @@ PACKAGES: dict[str, Any] = {"smarterproctoring": smarterproctoring_client, "ispr
 
 def reachable(client: object) -> dict[str, tuple[str, str]]:
     """Resource and method of each operation that a client, or its class, offers, by operationId."""
+    return _reachable(client if isinstance(client, type) else type(client))
+
+
+@functools.cache
+def _reachable(kind: type[Any]) -> dict[str, tuple[str, str]]:
     return {
         generated_module(member).OPERATION.id: (name, method)
-        for cls in (client if isinstance(client, type) else type(client)).__mro__
+        for cls in kind.__mro__
         for name, lazy in vars(cls).items()
         if isinstance(lazy, Lazy)
         for method, member in vars(lazy.resource).items()

@@ -82,19 +82,18 @@ class DeadProxy:
         self._thread.join(5)
 
 
-def show(page: Path, profile: Path, proxy: DeadProxy, *, dark: bool = False) -> Shown:
+def show(page: Path, profile: Path, proxy: DeadProxy) -> Shown:
     """Open a page.
 
     Args:
         page: the file.
         profile: an empty folder for the browser.
         proxy: where all that it asks the network for goes.
-        dark: whether the system is set to dark.
     """
     command = [
         find_browser(), "--headless", "--no-sandbox", "--disable-gpu", *_QUIET, f"--user-data-dir={profile}",
         f"--proxy-server={proxy.url}", "--enable-logging=stderr",
-        f"--blink-settings=preferredColorScheme={int(not dark)}", "--virtual-time-budget=5000", "--dump-dom",
+        "--virtual-time-budget=5000", "--dump-dom",
         page.resolve().as_uri(),
     ]  # fmt: skip
     done = subprocess.run(

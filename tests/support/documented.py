@@ -5,9 +5,10 @@ It shares no code with the generator and with the facade, so that a mistake of t
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +34,9 @@ class Parameter:
     place: str
     required: bool
     value: Any
+    schema: Any = field(default=None, repr=False, compare=False)
+    sample: bool = False
+    """Whether the value is documented, and not made up from the schema."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,11 @@ class Documented:
         members: documented schemas of the body's members, by name.
         needed: names of the members that must be there.
         fewest: how many members there must be at least.
-        answer: example of the success.
+        answer: example of the success; None where it has no content.
+        status: status of the success.
         errors: examples of the listed errors, by status; ranges such as 4XX are not among them.
         credential: header that carries the token, and what stands before the token; None where none is sent.
+        document: the spec as a whole.
     """
 
     spec: str
@@ -66,11 +72,18 @@ class Documented:
     needed: tuple[str, ...]
     fewest: int
     answer: Any
+    status: int
     errors: Mapping[int, Any]
     credential: tuple[str, str] | None
+    document: Any = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What no other operation has: the same operationId may be in both specs."""
+        return self.spec, self.id
 
     def of(self, place: str) -> list[Parameter]:
         """The parameters of a place, in documented order."""
@@ -86,11 +99,14 @@ class Documented:
 
     @property
     def query(self) -> str:
-        """The query as it has to be on the wire: in documented order, arrays as repeated keys."""
+        """The query as it has to be on the wire, in documented order; arrays repeat keys, objects are `name[key]`."""
         pairs: list[str] = []
         for parameter in self.of("query"):
-            values = parameter.value if isinstance(parameter.value, list) else [parameter.value]
-            pairs += [f"{quote(parameter.name, safe='')}={quote(_text(value), safe='')}" for value in values]
+            name, value = parameter.name, parameter.value
+            # The only objects are in the style deepObject.
+            keyed = [(f"{name}[{key}]", each) for key, each in value.items()] if isinstance(value, dict) else None
+            for key, each in keyed or [(name, each) for each in (value if isinstance(value, list) else [value])]:
+                pairs.append(f"{quote(key, safe='')}={quote(_text(each), safe='')}")
         return "&".join(pairs)
 
     @property
@@ -108,7 +124,9 @@ class Documented:
         if self.media is None:
             return self
         missing = {
-            name: _value(schema, f"{self.id}.{name}") for name, schema in self.members.items() if name not in self.body
+            name: _value(self.document, schema, f"{self.id}.{name}")
+            for name, schema in self.members.items()
+            if name not in self.body
         }
         return replace(self, body={**self.body, **missing})
 
@@ -122,8 +140,9 @@ class Documented:
         return replace(self, body=body, parameters=tuple(each for each in self.parameters if each.required))
 
 
+@functools.cache
 def load_document(spec: str) -> Any:
-    """A spec, read in a tenth of the time of `yaml.safe_load`."""
+    """A spec, read once. Not to be changed."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(SPECS[spec].read_text(encoding="utf-8"), loader)
 
@@ -143,15 +162,15 @@ def _operations(spec: str, document: Any) -> Iterator[Documented]:
 def _operation(spec: str, document: Any, template: str, method: str, item: Any) -> Documented:
     operation = item[method]
     name = operation["operationId"]
-    parameters = [_resolved(document, each) for each in (*item.get("parameters", ()), *operation.get("parameters", ()))]
+    parameters = [resolved(document, each) for each in (*item.get("parameters", ()), *operation.get("parameters", ()))]
     media, body, schema = None, None, {}
     if "requestBody" in operation:
-        content = _resolved(document, operation["requestBody"])["content"]
+        content = resolved(document, operation["requestBody"])["content"]
         assert len(content) == 1, f"{name}: one content type of the body is expected"
         media, described = next(iter(content.items()))
-        schema = _resolved(document, described["schema"])
+        schema = resolved(document, described["schema"])
         body = _example(described, name)
-    success, errors = _answers(document, operation, name)
+    success, status, errors = _answers(document, operation, name)
     return Documented(
         spec=spec,
         id=name,
@@ -160,35 +179,50 @@ def _operation(spec: str, document: Any, template: str, method: str, item: Any) 
         parameters=tuple(_parameter(document, each, name) for each in parameters),
         media=media,
         body=body,
-        members={key: _resolved(document, value) for key, value in schema.get("properties", {}).items()},
+        members={key: resolved(document, value) for key, value in schema.get("properties", {}).items()},
         needed=tuple(schema.get("required", ())),
         fewest=schema.get("minProperties", 0),
         answer=success,
+        status=status,
         errors=errors,
         credential=_credential(document, operation),
+        document=document,
     )
 
 
 def _parameter(document: Any, parameter: Any, operation: str) -> Parameter:
-    schema = _resolved(document, parameter["schema"])
-    value = parameter["example"] if "example" in parameter else _value(schema, f"{operation}.{parameter['name']}")
-    return Parameter(parameter["name"], parameter["in"], parameter.get("required", False), value)
+    schema = resolved(document, parameter["schema"])
+    where = f"{operation}.{parameter['name']}"
+    value = parameter["example"] if "example" in parameter else _value(document, schema, where)
+    if parameter["in"] == "path" and value == UGLY:
+        value = UGLY.replace("/", "")  # which a path cannot hold
+    return Parameter(
+        parameter["name"],
+        parameter["in"],
+        parameter.get("required", False),
+        value,
+        schema,
+        value in [parameter.get("example"), *schema.get("examples", ())],
+    )
 
 
-def _answers(document: Any, operation: Any, name: str) -> tuple[Any, dict[int, Any]]:
+def _answers(document: Any, operation: Any, name: str) -> tuple[Any, int, dict[int, Any]]:
     success: list[Any] = []
+    statuses: list[int] = []
     errors: dict[int, Any] = {}
     for status, response in operation["responses"].items():
-        content = _resolved(document, response).get("content", {})
+        content = resolved(document, response).get("content", {})
         example = _example(content["application/json"], f"{name}, answer {status}") if content else None
         if status == "default" or status.startswith("2"):
             success.append(example)
+            statuses += [] if status == "default" else [int(status)]
         elif status not in {"4XX", "5XX"}:
             errors[int(status)] = example
     # A documented `default` may have its inferred status beside it.
     assert success, f"{name}: a documented success is expected"
     assert all(each == success[0] for each in success), f"{name}: one success is expected, not several"
-    return success[0], errors
+    assert len(statuses) == 1, f"{name}: one status of the success is expected"
+    return success[0], statuses[0], errors
 
 
 def _credential(document: Any, operation: Any) -> tuple[str, str] | None:
@@ -204,7 +238,8 @@ def _credential(document: Any, operation: Any) -> tuple[str, str] | None:
     return "Authorization", "Bearer "
 
 
-def _resolved(document: Any, node: Any) -> Any:
+def resolved(document: Any, node: Any) -> Any:
+    """A node of a spec without its reference."""
     while "$ref" in node:
         target = document
         for part in node["$ref"].removeprefix("#/").split("/"):
@@ -212,7 +247,7 @@ def _resolved(document: Any, node: Any) -> Any:
         node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
     if "anyOf" in node:
         # Each of the forms will do; the examples of the first are those of the whole.
-        node = {**_resolved(document, node["anyOf"][0]), **node}
+        node = {**resolved(document, node["anyOf"][0]), **node}
     return node
 
 
@@ -223,15 +258,28 @@ def _example(described: Any, where: str) -> Any:
     return described["example"]
 
 
-def _value(schema: Any, where: str) -> Any:
-    if schema.get("examples"):
-        return schema["examples"][0]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    if schema.get("type") == "string" and "pattern" not in schema:
-        return UGLY
-    if schema.get("type") == "array" and schema["items"].get("type") == "string":
-        return [_value(schema["items"], where)]
+_FORMATS = {
+    "uuid": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    "date": "2026-11-26",
+    "date-time": "2026-11-26T09:30:00.000Z",
+}
+_PLAIN = {"boolean": True, "integer": 7, "number": 7.5}
+
+
+def _value(document: Any, schema: Any, where: str) -> Any:
+    schema = resolved(document, schema)
+    for name in ("examples", "enum"):
+        if schema.get(name):
+            return schema[name][0]
+    type_ = schema["type"][0] if isinstance(schema.get("type"), list) else schema.get("type")
+    if type_ == "string" and "pattern" not in schema:
+        return _FORMATS.get(schema.get("format", ""), UGLY)
+    if type_ in _PLAIN:
+        return schema.get("minimum", _PLAIN[type_])
+    if type_ == "array":
+        return [_value(document, schema["items"], where)]
+    if type_ == "object":
+        return {key: _value(document, each, f"{where}.{key}") for key, each in schema.get("properties", {}).items()}
     raise AssertionError(f"{where}: there is no example to call it with")
 
 

@@ -9,10 +9,13 @@ import signal
 import socket
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, Self
+
+from tests.support.recorder import Answerer, forward_to
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PRISM = REPOSITORY / "scripts" / "node" / "node_modules" / ".bin" / "prism"
@@ -114,6 +117,15 @@ class Prism:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def forward_to_prism(url: str) -> Answerer:
+    """As `forward_to`, with the brackets of names such as `ids[]` escaped twice.
+
+    Prism looks for such a parameter by its escaped name, so that the parameter would be missing, or not be checked.
+    """
+    forward = forward_to(url)
+    return lambda request: forward(replace(request, target=request.target.replace("%5B%5D=", "%255B%255D=")))
 
 
 def _free_port() -> int:

@@ -274,17 +274,17 @@ class Rooms(Resource[M]):
     """A resource of a downstream SDK."""
 
     with_raw_response: RawView[Rooms[SyncRaw], Rooms[AsyncRaw]] = RawView()
-    list = operation(rooms)
-    occupants = operation(occupants)
+    list = operation(lambda: rooms)
+    seats = operation(lambda: occupants)
 
 
 async def downstream(sync: Rooms[Sync], later: Rooms[Async]) -> None:
     assert_type(sync.list(install_sid="AI1"), list[int])
     assert_type(await later.list(install_sid="AI1", size=3), list[int])
     assert_type(sync.with_raw_response.list(install_sid="AI1"), RawResponse[list[int]])
-    assert_type(sync.occupants(room="a"), Pager[str])
-    assert_type(later.occupants(room="a"), AsyncPager[str])
-    assert_type(await later.with_raw_response.occupants(room="a"), RawResponse[Page[str]])
+    assert_type(sync.seats(room="a"), Pager[str])
+    assert_type(later.seats(room="a"), AsyncPager[str])
+    assert_type(await later.with_raw_response.seats(room="a"), RawResponse[Page[str]])
 
 
 def small(text: str, error: OutcomeUnknownError, limit: RateLimitError, sid_error: InvalidSidError) -> None:

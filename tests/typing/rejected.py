@@ -151,7 +151,7 @@ def wrong_clients(learner: ISpringLearn, later: AsyncISpringLearn) -> None:
     AsyncISpringLearn(timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     learner.for_install("a")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     later.exam_sessions  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-    learner.reports  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    learner.exams  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
 
 def wrong_rows(c: SmarterProctoring) -> None:

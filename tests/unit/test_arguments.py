@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import assume, given
@@ -395,8 +396,8 @@ def test_the_account_goes_out_as_a_header() -> None:
     [
         "..",
         ".",
-        "...",
-        ".hidden",
+        "..;a",
+        ";a",
         "",
         "/",
         "a/b",
@@ -405,21 +406,17 @@ def test_the_account_goes_out_as_a_header() -> None:
         "%2f",
         "a%2fb",
         "a\\b",
-        "a?b=c",
-        "a#b",
-        "a;b",
-        "a b",
+        "%252e%252e",
         "a\n",
         "\na",
         "a\r",
         "a\0",
-        "a\u2028",
-        "\u00e9",
+        "a\u0085",
         "\uff0e\uff0e",
+        "%ef%bc%8e",
+        "\u2025",
         "\u2024\u2024",
-        "a@b",
-        "a:b",
-        "{examSid}",
+        "a\uff0fb",
         "\ud800",
     ],
 )
@@ -441,7 +438,8 @@ def test_whatever_passes_without_checks_stays_in_its_segment(text: str) -> None:
     except InvalidArgumentError:
         assert server.sent == []
     else:
-        assert server.sent[0].url.split("/")[3:] == ["v1", "installs", INSTALL, "exams", text, "sessions", SESSION]
+        segment = quote(text, safe=",")
+        assert server.sent[0].url.split("/")[3:] == ["v1", "installs", INSTALL, "exams", segment, "sessions", SESSION]
 
 
 def test_without_checks_any_identifier_goes_out() -> None:

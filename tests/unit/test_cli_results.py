@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from invigilate.cli import smarterproctoring
 from invigilate.cli.exits import ExitCode, Failure
+from invigilate.cli.journal import JournalLostError
 from invigilate.cli.plans import Plan, plan
-from invigilate.cli.smarterproctoring.journal import JournalLostError
-from invigilate.cli.smarterproctoring.results import ResultFile, State, lines_of
+from invigilate.cli.results import ResultFile, State, lines_of
 from invigilate.smarterproctoring.resources import CourseOfferings, ExamSessions
+
+_ = smarterproctoring  # its guards say what identifies a row
 
 INSTALL = "AI" + "0" * 32
 EXAM = "EX" + "1" * 32
@@ -375,7 +378,7 @@ def test_each_event_has_a_mark_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
             return cls(2026, 9, 21, 8, tzinfo=tz)
 
     # All within a millisecond.
-    monkeypatch.setattr("invigilate.cli.smarterproctoring.results.datetime", Clock)
+    monkeypatch.setattr("invigilate.cli.results.datetime", Clock)
     path, item = tmp_path / "r.jsonl", booking()
     marks: list[str] = []
     with opened(path, item) as results:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from invigilate.cli import smarterproctoring
 from invigilate.cli.exits import ExitCode, Failure
-from invigilate.cli.smarterproctoring.rows import read_plans
-from invigilate.smarterproctoring.resources import CourseOfferings, ExamSessions
+from invigilate.cli.rows import read_plans
+from invigilate.smarterproctoring.resources import CourseOfferings, ExamSessions, Provisioning
+
+_ = smarterproctoring  # its guards say what identifies a row
 
 SCHEDULE = ExamSessions.schedule.describe
 INSTALL = {"install_sid": "AI" + "0" * 32}
@@ -76,8 +80,8 @@ def test_null_clears_what_can_be_null(tmp_path: Path) -> None:
         (HEAD.replace(",", ";") + row(1), "line 1: column 1 has an unknown name .*; columns are separated by commas"),
         (HEAD.replace("type_", "exam_sid") + row(1), "line 1: the column exam_sid appears twice"),
         (HEAD.replace("type_", "install_sid") + row(1), "install_sid is both a column and passed as --install-sid"),
-        ("exam_sid\n".encode("utf-16"), "line 1: not UTF-8"),
-        (HEAD.encode() + row(1).encode() * 3000 + "é,,,,\n".encode("latin-1"), "line 3002: not UTF-8"),
+        ("exam_sid\n".encode("utf-16"), "rows.csv: not UTF-8"),
+        (HEAD.encode() + row(1).encode() * 3000 + "é,,,,\n".encode("latin-1"), "rows.csv: not UTF-8"),
     ],
 )  # fmt: skip
 def test_what_is_refused(tmp_path: Path, text: str | bytes, problem: str) -> None:
@@ -168,6 +172,34 @@ def test_all_rows_that_are_wrong_are_counted(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="No such file"):
         read_plans(tmp_path / "none.csv", SCHEDULE, INSTALL, None)
+
+
+NESTED = "course.ids.external,course.title,course.code,user.ids.external,user.email\n"
+COURSE = {"ids": {"external": "c"}, "title": "Anatomy", "code": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{NESTED}c,Anatomy,null,u,ada@example.com\n",
+        "course,user.ids,user.email\n"
+        '"{""ids"": {""external"": ""c""}, ""title"": ""Anatomy"", ""code"": null}","{""external"": ""u""}",'
+        "ada@example.com\n",
+    ],
+    ids=["dots", "JSON"],
+)
+def test_columns_lead_into_objects(text: str, tmp_path: Path) -> None:
+    (item,) = read(tmp_path, text, describe=Provisioning.provision.describe)
+    user = {"ids": {"external": "u"}, "email": "ada@example.com"}
+    assert json.loads(item.prepared.request.content) == {"course": COURSE, "user": user}
+    assert item.body()["user"] == {"ids": {"external": "u"}, "email": "***"}
+    assert item.target == (("line", "2"),)
+
+
+def test_a_cell_that_is_left_empty_leaves_its_object_as_it_is(tmp_path: Path) -> None:
+    text = f"{NESTED}c,Anatomy,,,\n"
+    (item,) = read(tmp_path, text, describe=Provisioning.provision.describe)
+    assert json.loads(item.prepared.request.content) == {"course": {"ids": {"external": "c"}, "title": "Anatomy"}}
 
 
 def test_without_an_install(tmp_path: Path) -> None:

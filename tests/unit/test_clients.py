@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import ssl
+from collections.abc import Callable
 from enum import Enum, IntEnum
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -17,6 +19,7 @@ from invigilate import (
     AsyncISpringLearn,
     AsyncPager,
     AsyncSmarterProctoring,
+    BadRequestError,
     ConfigurationError,
     InternalServerError,
     InvalidArgumentError,
@@ -34,6 +37,7 @@ from smarterproctoring_client.api.exam_sessions import schedule_exam_session
 from smarterproctoring_client.api.installs import get_install_settings
 from smarterproctoring_client.api.reports import get_service_distribution
 from smarterproctoring_client.models import CourseOffering, ExamSession
+from tests.golden.generated.nasty_client.api.wire import upload_files
 from tests.support.fakes import (
     EXAM,
     INSTALL,
@@ -434,7 +438,7 @@ def test_the_documented_options(kind: type[Any]) -> None:
         assert options == {"environment": None, **shared}
     else:
         assert positional == ["access_token"]
-        assert options == {"client_id": None, "client_secret": None, "account_url": None, **shared}
+        assert options == {"client_id": None, "client_secret": None, "account_url": None, "region": None, **shared}
 
 
 # Raw responses
@@ -715,8 +719,8 @@ def test_a_function_that_is_bound_twice_keeps_its_own_name() -> None:
     mode = TypeVar("mode")
 
     class Rooms(Resource[mode]):
-        settings = operation(get_install_settings.describe)
-        again = operation(get_install_settings.describe)
+        settings = operation(lambda: get_install_settings.describe)
+        again = operation(lambda: get_install_settings.describe)
 
     assert get_install_settings.describe.__name__ == "describe"
     assert Rooms.settings.describe.__qualname__.endswith("Rooms.settings")
@@ -771,3 +775,71 @@ def test_a_decorated_constructor_of_a_subclass_stays_decorated() -> None:
 
     assert Own("t").base_url
     assert seen == ["called"]
+
+
+# iSpring Learn
+
+
+@pytest.mark.parametrize(
+    "region", ["ispringlearn.com", "ispring.com", "ispringlearn.eu", "ispring.eu", "ispringlearn.ru"]
+)
+def test_a_region_selects_the_host(region: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISPRING_BASE_URL", "https://other.example")
+    assert ISpringLearn("token", region=region).base_url == f"https://api-learn.{region}"
+
+
+def test_a_wrong_region_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"region: expected one of 'ispringlearn\.com', "):
+        ISpringLearn("token", region="eu")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="region: contradicts `base_url`"):
+        ISpringLearn("token", region="ispring.com", base_url="https://other.example")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_refused_filter_is_named(mode: Mode) -> None:
+    one = ["3fa85f64-5717-4562-b3fc-2c963f66afa6"]
+    refusal = Reply(400, {"code": 400, "message": "Unknown"})
+
+    def message(use: Callable[[Any], Any], *replies: Reply, **options: Any) -> str:
+        with pytest.raises(BadRequestError) as caught:
+            perform(mode, Script(*replies), use, api="ispring", **(options or {"access_token": TOKEN}))
+        return caught.value.message
+
+    hint = "; one unknown ID in `departments` can fail the whole request"
+    plain = "400 Bad Request: Unknown"
+    assert message(lambda client: client.users.list_all(departments=one), refusal) == plain + hint
+    # Not of a request without a filter, of a filter by login, of an update, or of the request for a token.
+    assert message(lambda client: client.users.list_all(), refusal) == plain
+    assert message(lambda client: client.users.list_all(logins=["ada"]), refusal) == plain
+    assert message(lambda client: client.groups.update_members(group_id=one[0], user_ids=one), refusal) == plain
+    credentials = {"client_id": "id", "client_secret": SECRET}
+    assert hint not in message(lambda client: client.users.list_all(departments=one), refusal, **credentials)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_empty_state_can_be_set_and_an_empty_filter_cannot(mode: Mode) -> None:
+    group = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+    server = Script(Reply(200, b""))
+    options = {"api": "ispring", "access_token": TOKEN}
+    perform(mode, server, lambda client: client.groups.update_members(group_id=group, user_ids=[]), **options)
+    perform(mode, server, lambda client: client.departments.update(department_id=group, code=""), **options)
+    assert [sent.json() for sent in server.sent] == [{"userIds": []}, {"code": ""}]
+    with pytest.raises(InvalidArgumentError, match=r"session_ids: .* got an empty list\. It would match everything"):
+        perform(mode, server, lambda client: client.job_training.list_session_results(session_ids=[]), **options)
+    assert len(server.sent) == 2
+
+
+def test_the_docstring_of_an_operation_is_that_of_the_call() -> None:
+    bound = ISpringLearn("token").users.list
+    assert bound.__doc__ == ISpringLearn.users.list.__doc__
+    assert str(bound.__doc__).startswith("List users.")
+    assert str(type(ISpringLearn.users.list).__doc__).startswith("An operation of a resource")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_file_is_read_once_however_often_its_call_is_sent(mode: Mode) -> None:
+    server = Script(Reply(204, b""))
+    call = upload_files.describe(file=io.BytesIO(b"DATA"))
+    for _ in range(2):
+        perform(mode, server, lambda client: client.execute(call))
+    assert [b"DATA" in sent.content for sent in server.sent] == [True, True]

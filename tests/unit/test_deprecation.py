@@ -40,9 +40,11 @@ def renamed() -> Any:
         sys.path.remove(str(EXAMPLE / "src"))
 
     class Rooms(northfield.Rooms):  # type: ignore[misc]
-        find = operation(deprecated("use list instead of find, which is removed in 1.2")(rooms.list_rooms.describe))
+        find = operation(
+            lambda: deprecated("use list instead of find, which is removed in 1.2")(rooms.list_rooms.describe)
+        )
         reserve_seat = operation(
-            renamed_argument("room", "room_sid", removed_in="1.2")(rooms.reserve_seat.describe),
+            lambda: renamed_argument("room", "room_sid", removed_in="1.2")(rooms.reserve_seat.describe)
         )
 
         @deprecated("use list().first() instead of any_room, which is removed in 1.2")

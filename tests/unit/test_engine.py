@@ -23,8 +23,10 @@ from invigilate import (
     APITimeoutError,
     AsyncSmarterProctoring,
     BadRequestError,
+    ConfigurationError,
     InternalServerError,
     InvigilateError,
+    NotFoundError,
     OutcomeUnknownError,
     RateLimitError,
     ResponseDecodeError,
@@ -301,8 +303,8 @@ def test_an_undecodable_success_is_an_unknown_outcome_unless_idempotent(body: An
 
 
 NO_STRINGS: list[Any] = [
-    b"<html>Please sign in</html>", {"error": {"code": "AUTHENTICATIONFAILED"}}, b"", b" ", None, 5, True, [],
-    b"Successful", b'"Succ', b"\xff",
+    b"<html>Please sign in</html>", {"error": {"code": "AUTHENTICATIONFAILED"}}, b"", b" ", None, True, [],
+    b"Success ful", b'"Succ', b"\xff",
 ]  # fmt: skip
 
 
@@ -404,6 +406,42 @@ def test_a_refused_request_that_is_not_idempotent_is_plain_and_sent_once(call: A
     if status == 429:
         assert type(caught.value) is RateLimitError
         assert "retry after 3 s" in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_change_that_a_lost_attempt_may_have_made_is_named(mode: Mode, waits: list[float]) -> None:
+    def delete(client: Any) -> Any:
+        return client.departments.delete(department_id="3fa85f64-5717-4562-b3fc-2c963f66afa6")
+
+    note = "; an earlier attempt may have been applied, which would explain it"
+    for first, expected in ((Lost(httpx.ReadError("x")), note), (Reply(503), note), (Reply(429), "")):
+        server = Script(first, Reply(404, {"code": 404, "message": "Unknown"}))
+        with pytest.raises(NotFoundError) as caught:
+            perform(mode, server, delete, api="ispring", access_token=TOKEN)
+        assert caught.value.message == f"404 Not Found: Unknown{expected}"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("call", NOT_IDEMPOTENT)
+def test_a_refused_request_that_is_not_idempotent_is_retried_on_request(
+    call: Any, mode: Mode, waits: list[float]
+) -> None:
+    limited = Reply(429, headers={"Retry-After": "3"})
+    server = Script(limited, limited, DONE if call is reschedule else GOOD)
+    perform(mode, server, lambda client: call(client.with_options(retry_refused=True)))
+    assert len(server.sent) == 3
+    assert waits == [3.0, 3.0]
+    # Nothing else is: neither other refusals nor what may have been applied.
+    for reply in (Reply(409), Reply(503), Reply(408)):
+        server = Script(limited, reply, GOOD)
+        with pytest.raises(APIError):
+            perform(mode, server, lambda client: call(client.with_options(retry_refused=True)))
+        assert len(server.sent) == 2
+
+
+def test_retrying_refused_requests_is_a_yes_or_no() -> None:
+    with pytest.raises(ConfigurationError, match="retry_refused: expected True or False"):
+        proctoring(Script(GOOD)).with_options(retry_refused=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", MODES)

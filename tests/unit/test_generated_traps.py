@@ -185,11 +185,11 @@ def test_decimals_that_json_cannot_carry_raise(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["..", ".", "", "../..", "a/b", "..%2f", "a?b", "a#b", "ü", " ", "\\..\\", "{sessionSid}", "..;"]
+    "bad", ["..", ".", "", "../..", "a/b", "..%2f", "%2e%2E", "\\..\\", "..;", ";", "a\0", "\uff0e", "a\uff0fb"]
 )
 def test_identifiers_stay_in_their_segment(bad: str) -> None:
     client = answering(500)
-    with pytest.raises(ValueError, match=r"^exam_sid: expected an identifier of letters"):
+    with pytest.raises(ValueError, match=r"^exam_sid: expected a string other than"):
         reschedule_exam_session.sync(INSTALL, bad, SESSION, client=client, body=RescheduleExamSessionBody())
 
 

@@ -389,11 +389,14 @@ def test_sensitive_values_are_found_wherever_they_are_nested() -> None:
         ("/v1/cards/4242424242424242", "/v1/cards/..."),
         ("/v1/%41%42", "/v1/..."),
         ("/v1/exams/" + EXAM.upper(), "/v1/exams/..."),
+        ("/user/3fa85f64-5717-4562-b3fc-2c963f66afa6/scheduled_termination",) * 2,
+        ("/user/3fa85f64571745-62b3fc-2c963f66afa6", "/user/..."),
+        ("/invitation/opensesame", "/invitation/..."),
         ("/", "/"),
     ],
 )
-def test_the_path_of_an_error_shows_words_and_sids_only(path: str, shown: str) -> None:
-    assert shown_path(path) == shown
+def test_the_path_of_an_error_shows_words_and_identifiers_only(path: str, shown: str) -> None:
+    assert shown_path(path, ["opensesame"]) == shown
 
 
 def test_secrets_of_raw_requests_are_masked_as_they_are_sent() -> None:

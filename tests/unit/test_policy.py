@@ -35,7 +35,8 @@ def test_what_no_status_says() -> None:
 
 def test_the_whole_table() -> None:
     kinds = [(None, True), (None, False), *((status, True) for status in STATUSES if not 200 <= status <= 299)]
-    for safe, (status, sent), attempt, retries, after, left in itertools.product(
+    for safe, refused, (status, sent), attempt, retries, after, left in itertools.product(
+        (True, False),
         (True, False),
         kinds,
         (1, 2, 3),
@@ -53,16 +54,17 @@ def test_the_whole_table() -> None:
             retry_after=after,
             time_left=left,
             jitter=0.5,
+            retry_refused=refused,
         )
         wait = after if after is not None else min(8.0, 0.5 * 2 ** (attempt - 1)) * 0.5
         expected = (
-            (safe or outcome is Outcome.NOT_SENT)
+            (safe or outcome is Outcome.NOT_SENT or (refused and status == 429))
             and (status is None or status in RETRIED)
             and attempt <= retries
             and (after is None or after <= 60)
             and (left is None or wait < left)
         )
-        where = (safe, status, sent, attempt, retries, after, left)
+        where = (safe, refused, status, sent, attempt, retries, after, left)
         assert decision.retry is expected, where
         assert decision.wait == (wait if expected else 0.0), where
         assert bool(decision.reason) is not expected, where

@@ -265,6 +265,22 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
         lambda n: get(n)["parameters"][3]["schema"].update(maximum=500),
         ("changed", "parameter", "client.books.get(limit=)", False, "still are"),
     ),
+    "a longest string": (
+        lambda n: get(n)["parameters"][1]["schema"].update(maxLength=9),
+        ("changed", "parameter", "client.books.get(book_sid=)", True, "rejected"),
+    ),
+    "a length that nobody checks": (
+        lambda n: properties(n, "Book")["title"].update(maxLength=5),
+        ("changed", "field", "Book.title", False, "responses are not checked"),
+    ),
+    "an exclusive limit": (
+        lambda n: get(n)["parameters"][3]["schema"].update(exclusiveMaximum=50),
+        ("changed", "parameter", "client.books.get(limit=)", True, "rejected"),
+    ),
+    "a multiple": (
+        lambda n: get(n)["parameters"][3]["schema"].update(multipleOf=5),
+        ("changed", "parameter", "client.books.get(limit=)", True, "rejected"),
+    ),
     "another documented default": (
         lambda n: get(n)["parameters"][3]["schema"].update(default=25),
         ("changed", "parameter", "client.books.get(limit=)", False, "not sent unless set"),
@@ -372,8 +388,8 @@ CASES: dict[str, tuple[Callable[[Node], object], Expected]] = {
         ("added", "specification", "getBook: response 404", False, "for their status"),
     ),
     "what nothing depends on": (
-        lambda n: properties(n, "Book")["title"].update(maxLength=5),
-        ("added", "specification", "Book: title.maxLength", False, "no effect"),
+        lambda n: properties(n, "Book")["title"].update(contentEncoding="base64"),
+        ("added", "specification", "Book: title.contentEncoding", False, "no effect"),
     ),
 }
 
@@ -391,6 +407,12 @@ def test_a_change_of_the_specification(case: str) -> None:
 
 def secured(node: Node) -> None:
     node["security"] = [{"key": []}]
+    node["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+
+
+def whole(node: Node, schema: Node) -> None:
+    """The body is of this schema, which has no fields."""
+    node["paths"]["/books"]["post"]["requestBody"]["content"] = {"application/json": {"schema": schema}}
 
 
 def flat(node: Node) -> None:
@@ -414,6 +436,26 @@ HEADLINES: dict[str, tuple[Callable[[Node], object], Callable[[Node], object], s
         lambda n: None,
         lambda n: get(n)["parameters"][2].update({"in": "header"}),
         "`client.books.get(kind=)` is now sent as a header (was sent in the query)",
+    ),
+    "style": (
+        lambda n: get(n)["parameters"][2].update(schema={"type": "array", "items": {"type": "string"}}),
+        lambda n: get(n)["parameters"][2].update(explode=False),
+        "`client.books.get(kind=)` is now joined with commas (was written as usual)",
+    ),
+    "length": (
+        lambda n: get(n)["parameters"][1]["schema"].update(minLength=2),
+        lambda n: get(n)["parameters"][1]["schema"].update(minLength=1),
+        "`client.books.get(book_sid=)` is now minLength `1` (was minLength `2`)",
+    ),
+    "the whole body": (
+        lambda n: whole(n, {"type": "array", "minItems": 2, "items": {"type": "string"}}),
+        lambda n: whole(n, {"type": "array", "items": {"type": "string"}}),
+        "`client.books.list(body=)` is no longer minItems `2`",
+    ),
+    "multiple": (
+        lambda n: get(n)["parameters"][3]["schema"].update(multipleOf=10),
+        lambda n: get(n)["parameters"][3]["schema"].update(multipleOf=5),
+        "`client.books.get(limit=)` is now multipleOf `5` (was multipleOf `10`)",
     ),
     "documented name": (
         lambda n: None,
@@ -463,6 +505,21 @@ def test_how_a_change_is_told(case: str) -> None:
     assert "`" not in f"{change.to_dict()['was']}{change.to_dict()['now']}"
     section = versions.changelog([change])
     assert ("Documentation only" in section) is (case == "status")
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (lambda n: get(n)["responses"].update({"204": {"description": "gone"}}), "is now Book or null (was Book)"),
+        (
+            lambda n: get(n)["responses"]["200"].update(content={"application/pdf": {}}),
+            "is now bytes (was Book)",
+        ),
+        (lambda n: get(n)["responses"]["200"].update(content={"text/csv": {}}), "is now text (was Book)"),
+    ],
+)
+def test_other_types_of_a_success(edit: Callable[[Node], object], expected: str) -> None:
+    assert f"client.books.get() {expected}" in {versions.headline(change) for change in specified(edit)}
 
 
 def shared_time(node: Node) -> None:

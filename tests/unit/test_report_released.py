@@ -233,15 +233,15 @@ def test_without_git_no_version_is_released(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_facade_that_cannot_be_imported(tree: Path, tmp_path: Path) -> None:
-    """As long as a call is bound to what is gone: nothing is told of it that is not so, and nothing is run."""
+    """As long as a resource is bound to what is gone: nothing is told of it that is not so, and nothing is run."""
     record(tree, tmp_path / "kept")
     resources = tree / "facade/invigilate/smarterproctoring/resources.py"
-    edit(resources, "installs.get_install_settings.describe", "installs.get_settings_of_install.describe")
+    edit(resources, "    installs,\n", "    institutions as installs,\n")
     report = make(tree, read(tmp_path / "kept"))
     assert report.changes == ()
     assert report.notes == ("not run, since the facade cannot be imported",)
     assert report.unimportable is not None
-    assert "has no attribute 'get_settings_of_install'" in report.unimportable
+    assert "cannot import name 'institutions'" in report.unimportable
     done = run(tree, "report", str(tmp_path / "kept"))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("The facade cannot be imported (")
@@ -340,6 +340,7 @@ def test_the_json_form_is_the_contract(tree: Path) -> None:
         "breaking": False,
         "changes": [],
         "changelog": "",
+        "specification": "",
         "unimportable": None,
     }
 

@@ -65,12 +65,12 @@ def deprecation(name: str) -> tuple[str, str]:
     return first, f"from invigilate._deprecation import {name}\n{first}"
 
 
-GET = "    get = operation(exam_sessions.get_exam_session.describe)\n"
+GET = "    get = operation(lambda: exam_sessions.get_exam_session.describe)\n"
 
 # An edit, and what comes of it: kind, name, whether it breaks callers.
 CASES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, bool]]]] = {
     "a call that is deprecated": (
-        replaced(RESOURCES, IMPORT, (GET, GET.replace("(exam", f'(deprecated("{USE}")(exam').replace("ibe)", "ibe))"))),
+        replaced(RESOURCES, IMPORT, (GET, GET.replace(" exam", f' deprecated("{USE}")(exam').replace("ibe)", "ibe))"))),
         {("deprecated", "client.exam_sessions.get", False)},
     ),
     "a call that takes an old name of an argument": (
@@ -79,7 +79,7 @@ CASES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, bool]]]] = {
             IMPORT,
             (
                 GET,
-                GET.replace("(exam", '(renamed_argument("session", "session_sid", removed_in="0.5")(exam').replace(
+                GET.replace(" exam", ' renamed_argument("session", "session_sid", removed_in="0.5")(exam').replace(
                     "ibe)", "ibe))"
                 ),
             ),
