@@ -17,7 +17,8 @@ _REGION = re.compile(r"(<!-- rendered: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTA
 
 def pages() -> list[Path]:
     """The pages that may contain regions."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    named = ("README.md", "CONTRIBUTING.md", "openapi/README.md")
+    return [*(ROOT / name for name in named), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def render(text: str) -> str:
@@ -33,9 +34,9 @@ def main() -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="scripts/render-docs",
-        description="Render the regions of README.md, CONTRIBUTING.md and docs/ between '<!-- rendered: NAME -->' and "
-        "'<!-- end -->': calls, errors, retries, verdicts, the sandbox's inventions, behaviors and faults, and what an "
-        "operation costs.",
+        description="Render the regions of README.md, CONTRIBUTING.md, openapi/README.md and docs/ between "
+        "'<!-- rendered: NAME -->' and '<!-- end -->': calls, coverage, errors, retries, verdicts, the sandbox's "
+        "state, inventions, behaviors and faults, and what an operation costs.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; print a diff and fail if a page differs")
     check = parser.parse_args().check

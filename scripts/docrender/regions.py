@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from invigilate import Lazy, Operation, errors, parse_timestamp
+from invigilate import errors, parse_timestamp
 from invigilate._apis import API, APIS
 from invigilate._policy import (
     LONGEST_RETRY_AFTER,
@@ -22,35 +22,14 @@ from invigilate._policy import (
 )
 from invigilate.errors import error_class
 from invigilate.sandbox import BEHAVIOURS, FAULTS, INVENTED, PERMITTED
+from invigilate.sandbox.documents import load
 from invigilate.sandbox.faults import TYPES, Fault
 from invigilate.sandbox.faults.command import options
+from invigilate.sandbox.listing import BEHAVIOR
+from invigilate.sandbox.registry import shipped
 from invigilate.smarterproctoring.verdicts import CANCEL, RESCHEDULE, SCHEDULE, judge
 
-
-def calls() -> str:
-    """The table of calls, from the clients themselves."""
-    lines = ["| call | request | returns | idempotent |", "|---|---|---|---|"]
-    for client, resource, name, bound in _operations():
-        operation = bound.describe.__globals__["OPERATION"]
-        annotated = str(bound.describe.__annotations__["return"])
-        returned = annotated.replace("PagedCall[", "Pager[") if "PagedCall[" in annotated else annotated[5:-1]
-        lines.append(
-            f"| [`{client}.{resource}.{name}()`]({operation.documentation}) | `{operation.method} {operation.path}` "
-            f"| `{returned}` | {'yes' if operation.idempotent else 'no'} |"
-        )
-    return "\n".join(lines)
-
-
-def _operations() -> Iterator[tuple[str, str, str, Any]]:
-    """The operations of all clients: the variable that holds the client, resource, name, and what is bound."""
-    for index, api in enumerate(APIS):
-        client = getattr(import_module(f"invigilate.{api.key}"), api.clients[0])
-        for cls in client.__mro__:
-            for resource, holder in vars(cls).items():
-                if isinstance(holder, Lazy):
-                    for name, bound in vars(holder.resource).items():
-                        if isinstance(bound, Operation):
-                            yield api.key if index else "client", resource, name, bound
+from .calls import calls, coverage, resources
 
 
 def environment() -> str:
@@ -259,16 +238,31 @@ def behaviours() -> str:
     return "\n".join(lines)
 
 
+def stateful() -> str:
+    """Which operations have state in the sandbox, and which return examples, from its own functions."""
+    lines = ["| area | with state | examples |", "|---|---|---|"]
+    for entry in shipped():
+        document, areas = load(entry), dict[str, tuple[list[str], list[str]]]()
+        for each in document.operations:
+            tags = document.operation(each).get("tags") or ["other"]
+            has_state, examples = areas.setdefault(tags[0], ([], []))
+            (has_state if each.operation_id in BEHAVIOR.get(entry.key, ()) else examples).append(
+                f"`{each.operation_id}`"
+            )
+        lines += [f"| {entry.title}: {area} | {', '.join(a)} | {', '.join(b)} |" for area, (a, b) in areas.items()]
+    return "\n".join(lines)
+
+
 def thinness() -> str:
     """The handwritten lines of the facade that each resource and each operation costs, counted in its source."""
-    lines = ["| resource | lines for the resource | lines for each operation |", "|---|---|---|"]
+    lines = ["| resource | lines for the resource | operations | lines for them |", "|---|---|---|---|"]
     counts: Counter[int] = Counter()
     for api in APIS:
         for resource in _resources(api):
             operations = _bindings(resource)
             counts.update(operations.values())
-            cost = ", ".join(f"`{name}` {count}" for name, count in operations.items())
-            lines.append(f"| `{resource.name}` | {_own_lines(api, resource)} | {cost} |")
+            cost = f"{_own_lines(api, resource)} | {len(operations)} | {sum(operations.values())}"
+            lines.append(f"| `{resource.name}`, {api.title} | {cost} |")
     lines += ["", "; ".join(f"{count} operations cost {number} each" for number, count in counts.items()) + "."]
     return "\n".join(lines)
 
@@ -307,6 +301,8 @@ def _handwritten(node: ast.stmt) -> int:
 
 REGIONS: dict[str, Callable[[], str]] = {
     "calls": calls,
+    "resources": resources,
+    "coverage": coverage,
     "environment": environment,
     "errors": error_tree,
     "policy": policy,
@@ -316,6 +312,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "verdicts": verdicts,
     "faults": fault_table,
     "behaviours": behaviours,
+    "stateful": stateful,
     "thinness": thinness,
 }
 """The function that renders each region."""

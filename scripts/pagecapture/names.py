@@ -22,8 +22,8 @@ _SENSITIVE = frozenset(
     (
         "authentication", "birth", "birthday", "birthdate", "card", "credential", "credentials", "dob", "email",
         "emails", "fax", "iban", "identity", "jwt", "latitude", "login", "logins", "longitude", "mail", "mobile",
-        "passcode", "passphrase", "password", "passport", "phone", "pin", "postal", "postcode", "redirect", "secret", "signature", "ssn",
-        "street", "token", "username", "voucher", "zip",
+        "passcode", "passphrase", "password", "passport", "phone", "pin", "postal", "postcode", "redirect", "secret",
+        "signature", "ssn", "street", "token", "username", "voucher", "zip",
     )
 )
 # fmt: on

@@ -69,7 +69,7 @@ def _broken_run(folder: Path) -> str:
                 writer.writerow([session.exam_sid, session.session_sid, "automated", f"2026-12-01T{hour:02}:00"])
         # The second booking is made, and its response is lost at a proxy.
         sandbox.faults.add("scheduleExamSession", faults.html_502(applied=True, after=1, times=1))
-        command = "sessions schedule --csv bookings.csv --timezone Europe/Berlin --yes"
+        command = "sessions schedule --from bookings.csv --timezone Europe/Berlin --yes"
         second = sandbox.open_sessions[1]
         scenes = [
             Scene(command, code=8),
