@@ -190,6 +190,8 @@ class Document(Schemas):
             return None, False, []
         body, _ = self.resolve(node["requestBody"])
         media, schema = choose(body["content"])
+        if media in {FORM, MULTIPART} and any((node or {}).get("encoding") for node in body["content"].values()):
+            raise SpecError(f"{where}: encoding of the fields of {media} is not supported")
         required = bool(body.get("required"))
         if not has_fields(media):
             text = media.startswith("text/")

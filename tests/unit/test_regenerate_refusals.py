@@ -96,6 +96,16 @@ def body(media: str, schema: Node) -> Callable[[Node], None]:
     return change
 
 
+def encoded(media: str) -> Callable[[Node], None]:
+    """The fields of the body have an encoding of their own."""
+
+    def change(document: Node) -> None:
+        content = {"schema": OBJECT, "encoding": {"a": {"contentType": "image/png"}}}
+        operation(document)["requestBody"]["content"] = {media: content}
+
+    return change
+
+
 def answers(responses: Node) -> Callable[[Node], None]:
     return lambda document: operation(document).update(responses=responses)
 
@@ -207,6 +217,14 @@ REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
     "a form of any members": (
         body("application/x-www-form-urlencoded", {"type": "object"}),
         "the body must be an object with documented properties",
+    ),
+    "an encoding of a form": (
+        encoded("application/x-www-form-urlencoded"),
+        "encoding of the fields of application/x-www-form-urlencoded is not supported",
+    ),
+    "an encoding of an upload": (
+        encoded("multipart/form-data"),
+        "encoding of the fields of multipart/form-data is not supported",
     ),
     "a file in JSON": (body("application/json", FILE), "binary content is supported in multipart/form-data only (a)"),
     "a file in a form": (
