@@ -121,6 +121,8 @@ class Pagination(NamedTuple):
         total: the field with the number of all rows, if there is one.
         next: the field that announces another page: anything, or the token of the next page. Where it is documented
             under several names, all of them, separated by ` | `.
+        columns: the documented fields of a row, in documented order, and the types of the columns that exports have for
+            them: `string`, `boolean`, `integer`, `number`, `timestamp` and `json`.
     """
 
     type: Literal["offset", "cursor"]
@@ -129,6 +131,7 @@ class Pagination(NamedTuple):
     limit: str | None = None
     total: str | None = None
     next: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 class Operation(NamedTuple, Generic[T]):

@@ -153,7 +153,7 @@ def _pagination(
     named_fields = {name for value in fields.values() for name in value.split(" | ")}
     if not named_fields <= set(documented) or (page == "cursor" and "cursor" not in fields):
         raise SpecError(f"{where}: fields must be fields of the response")
-    options = {
+    options: dict[str, Any] = {
         "type": declared["type"],
         "rows": rows.wire_name,
         "parameter": arguments[parameters[page]],
@@ -161,8 +161,19 @@ def _pagination(
         "total": fields.get(total),
         "next": fields.get(following),
     }
+    columns = tuple((fact.wire_name, _column(fact)) for fact in (rows.items.fields if rows.items else ()))
+    options["columns"] = columns or None
     source = ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
     return f"Pagination({source})", rows.items
+
+
+def _column(fact: Fact) -> str:
+    """Return the type of the column that exports have for a field of a row."""
+    if fact.enum and not all(isinstance(value, str) for value in fact.enum):
+        return "json"
+    known = {"date": "string", "uuid": "string", "comma": "string"}
+    type_ = known.get(fact.type, fact.type)
+    return type_ if type_ in {"string", "integer", "number", "boolean", "timestamp"} else "json"
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,11 @@ class ServiceDistributionRow:
             allowed.
         workflow_module: The module that runs the session. Inferred: known from a sample only, so null is allowed.
         appointment_date: Start of the appointment, as a string. Inferred: known from a sample only, so null is
-            allowed.
+            allowed; that it is a time follows from its name.
         date_closed: When the session was closed, as a string. Inferred: known from a sample only, so null is
-            allowed.
+            allowed; that it is a time follows from its name.
         date_cancelled: When the session was canceled, as a string. Inferred: known from a sample only, so null is
-            allowed.
+            allowed; that it is a time follows from its name.
         exam: The exam. Its fields are undocumented. Inferred: known from a sample only, so null is allowed;
             fields undocumented.
         course: The course. Its fields are undocumented. Inferred: known from a sample only, so null is allowed;

@@ -50,7 +50,12 @@ OPERATION: Operation[AssignmentsPage] = Operation(
         Field("ungraded", "ungraded", "query", "integer", enum=(0, 1)),
     ),
     pagination=Pagination(
-        type="cursor", rows="assignments", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="assignments",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(("assignmentId", "string"), ("title", "string"), ("instructorId", "string"), ("courseFields", "json")),
     ),
 )
 

@@ -120,7 +120,23 @@ OPERATION: Operation[ContentItemsInformationPage] = Operation(
         ),
     ),
     pagination=Pagination(
-        type="cursor", rows="contentItems", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="contentItems",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("contentItemId", "string"),
+            ("title", "string"),
+            ("subtitle", "string"),
+            ("description", "string"),
+            ("userId", "string"),
+            ("addedDate", "timestamp"),
+            ("viewUrl", "string"),
+            ("type", "string"),
+            ("contentItemType", "string"),
+            ("courseFields", "json"),
+        ),
     ),
 )
 

@@ -52,7 +52,21 @@ OPERATION: Operation[CoursesModulesPage] = Operation(
         Field("course_ids", "courseIds[]", "query", "array", items=Field("", "", "", "uuid")),
     ),
     pagination=Pagination(
-        type="cursor", rows="modules", parameter="page_token", limit="page_size", next="nextPageToken | nextPageToekn"
+        type="cursor",
+        rows="modules",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken | nextPageToekn",
+        columns=(
+            ("moduleId", "string"),
+            ("contentItemId", "string"),
+            ("courseId", "string"),
+            ("title", "string"),
+            ("description", "string"),
+            ("authorId", "string"),
+            ("addedDate", "timestamp"),
+            ("viewUrl", "string"),
+        ),
     ),
 )
 

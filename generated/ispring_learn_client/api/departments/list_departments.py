@@ -49,7 +49,19 @@ OPERATION: Operation[DepartmentsPage] = Operation(
         Field("page_token", "pageToken", "query", "string"),
     ),
     pagination=Pagination(
-        type="cursor", rows="departments", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="departments",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("departmentId", "string"),
+            ("name", "string"),
+            ("parentDepartmentId", "string"),
+            ("code", "string"),
+            ("subordination", "json"),
+            ("coSubordination", "json"),
+        ),
     ),
 )
 

@@ -54,7 +54,22 @@ OPERATION: Operation[EnrollmentsPage] = Operation(
         Field("enrollment_ids", "enrollmentIds[]", "query", "array", items=Field("", "", "", "uuid")),
     ),
     pagination=Pagination(
-        type="cursor", rows="enrollments", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="enrollments",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("enrollmentId", "string"),
+            ("courseId", "string"),
+            ("learnerId", "string"),
+            ("accessDate", "string"),
+            ("dueDate", "string"),
+            ("expirationDate", "string"),
+            ("shouldLockAfterDueDate", "boolean"),
+            ("certificate", "json"),
+            ("enrollmentTypeGroup", "json"),
+        ),
     ),
 )
 

@@ -56,7 +56,22 @@ OPERATION: Operation[EnrollmentsPage] = Operation(
     ),
     media="application/json",
     pagination=Pagination(
-        type="cursor", rows="enrollments", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="enrollments",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("enrollmentId", "string"),
+            ("courseId", "string"),
+            ("learnerId", "string"),
+            ("accessDate", "string"),
+            ("dueDate", "string"),
+            ("expirationDate", "string"),
+            ("shouldLockAfterDueDate", "boolean"),
+            ("certificate", "json"),
+            ("enrollmentTypeGroup", "json"),
+        ),
     ),
 )
 

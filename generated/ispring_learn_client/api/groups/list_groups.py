@@ -49,7 +49,12 @@ OPERATION: Operation[GroupsPage] = Operation(
         Field("page_token", "pageToken", "query", "string"),
     ),
     pagination=Pagination(
-        type="cursor", rows="groups", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="groups",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(("groupId", "string"), ("name", "string"), ("isSmart", "boolean")),
     ),
 )
 

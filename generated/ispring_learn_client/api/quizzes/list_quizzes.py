@@ -54,7 +54,17 @@ OPERATION: Operation[QuizzesPage] = Operation(
         Field("parent_course_ids", "parentCourseIds[]", "query", "array", items=Field("", "", "", "uuid")),
     ),
     pagination=Pagination(
-        type="cursor", rows="results", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="results",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("quizId", "string"),
+            ("quizTitle", "string"),
+            ("contentItemId", "string"),
+            ("parentCourseIds", "json"),
+        ),
     ),
 )
 

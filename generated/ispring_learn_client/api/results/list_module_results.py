@@ -107,7 +107,30 @@ OPERATION: Operation[LearnersModulesResultsResponse] = Operation(
         Field("user_statuses", "userStatuses", "query", "integer", enum=(1, 3, 5)),
     ),
     pagination=Pagination(
-        type="cursor", rows="results", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="results",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("userId", "string"),
+            ("courseId", "string"),
+            ("moduleId", "string"),
+            ("moduleTitle", "string"),
+            ("courseItemId", "string"),
+            ("enrollmentId", "string"),
+            ("accessDate", "timestamp"),
+            ("dueDate", "timestamp"),
+            ("expirationDate", "timestamp"),
+            ("completionDate", "timestamp"),
+            ("timeSpent", "integer"),
+            ("completionStatus", "string"),
+            ("awardedScore", "number"),
+            ("passingScore", "number"),
+            ("progress", "number"),
+            ("isOverdue", "boolean"),
+            ("viewsCount", "integer"),
+        ),
     ),
 )
 

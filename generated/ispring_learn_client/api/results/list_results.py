@@ -104,7 +104,29 @@ OPERATION: Operation[LearnersResultsResponse] = Operation(
         Field("user_statuses", "userStatuses[]", "query", "array", items=Field("", "", "", "integer", enum=(1, 3, 5))),
     ),
     pagination=Pagination(
-        type="cursor", rows="results", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="results",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("userId", "string"),
+            ("courseId", "string"),
+            ("courseTitle", "string"),
+            ("enrollmentId", "string"),
+            ("accessDate", "timestamp"),
+            ("dueDate", "timestamp"),
+            ("expirationDate", "timestamp"),
+            ("completionDate", "timestamp"),
+            ("duration", "integer"),
+            ("timeSpent", "integer"),
+            ("completionStatus", "string"),
+            ("awardedScore", "number"),
+            ("passingScore", "number"),
+            ("progress", "number"),
+            ("isOverdue", "boolean"),
+            ("viewsCount", "integer"),
+        ),
     ),
 )
 

@@ -56,7 +56,29 @@ OPERATION: Operation[UsersPageV2] = Operation(
         Field("user_ids", "userIds[]", "query", "array", items=Field("", "", "", "uuid")),
     ),
     pagination=Pagination(
-        type="cursor", rows="userProfiles", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="userProfiles",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("userId", "string"),
+            ("role", "string"),
+            ("roleId", "string"),
+            ("departmentId", "string"),
+            ("status", "json"),
+            ("fields", "json"),
+            ("addedDate", "string"),
+            ("lastLoginDate", "string"),
+            ("manageableDepartmentIds", "json"),
+            ("userRoles", "json"),
+            ("groups", "json"),
+            ("subordination", "json"),
+            ("coSubordination", "json"),
+            ("workLeaveStatus", "json"),
+            ("securityPolicyAcceptanceDate", "timestamp"),
+            ("privacyPolicyConsentAcceptanceDate", "timestamp"),
+        ),
     ),
 )
 

@@ -55,7 +55,29 @@ OPERATION: Operation[UsersPage] = Operation(
         Field("emails", "emails[]", "query", "array", sensitive=True, items=Field("", "", "", "string")),
     ),
     pagination=Pagination(
-        type="cursor", rows="userProfiles", parameter="page_token", limit="page_size", next="nextPageToken"
+        type="cursor",
+        rows="userProfiles",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(
+            ("userId", "string"),
+            ("role", "string"),
+            ("roleId", "string"),
+            ("departmentId", "string"),
+            ("status", "json"),
+            ("fields", "json"),
+            ("addedDate", "string"),
+            ("lastLoginDate", "string"),
+            ("manageableDepartmentIds", "json"),
+            ("userRoles", "json"),
+            ("groups", "json"),
+            ("subordination", "json"),
+            ("coSubordination", "json"),
+            ("workLeaveStatus", "json"),
+            ("securityPolicyAcceptanceDate", "timestamp"),
+            ("personalDataConsentAcceptanceDate", "timestamp"),
+        ),
     ),
 )
 

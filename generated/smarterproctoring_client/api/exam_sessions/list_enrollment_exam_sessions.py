@@ -93,7 +93,22 @@ OPERATION: Operation[EnrollmentExamSessionPage] = Operation(
         ),
         Field("include_active", "includeActive", "query", "boolean"),
     ),
-    pagination=Pagination(type="offset", rows="results", parameter="offset", limit="limit", total="total", next="next"),
+    pagination=Pagination(
+        type="offset",
+        rows="results",
+        parameter="offset",
+        limit="limit",
+        total="total",
+        next="next",
+        columns=(
+            ("sid", "string"),
+            ("status", "string"),
+            ("sessionType", "string"),
+            ("appointmentDate", "string"),
+            ("createdDate", "string"),
+            ("editDate", "string"),
+        ),
+    ),
 )
 
 

@@ -116,7 +116,30 @@ OPERATION: Operation[ServiceDistributionPage] = Operation(
         ),
         Field("sort_order", "sortOrder", "query", "string", enum=("ASC", "DESC")),
     ),
-    pagination=Pagination(type="offset", rows="results", parameter="offset", limit="limit", total="total", next="next"),
+    pagination=Pagination(
+        type="offset",
+        rows="results",
+        parameter="offset",
+        limit="limit",
+        total="total",
+        next="next",
+        columns=(
+            ("sid", "string"),
+            ("status", "string"),
+            ("statusReason", "string"),
+            ("billable", "boolean"),
+            ("schedulingModule", "string"),
+            ("workflowModule", "string"),
+            ("appointmentDate", "timestamp"),
+            ("dateClosed", "timestamp"),
+            ("dateCancelled", "timestamp"),
+            ("exam", "json"),
+            ("course", "json"),
+            ("user", "json"),
+            ("courseOffering", "json"),
+            ("serviceType", "string"),
+        ),
+    ),
 )
 
 

@@ -52,7 +52,14 @@ OPERATION: Operation[RoomPage] = Operation(
         Field("offset", "offset", "query", "integer", minimum=0),
         Field("limit", "limit", "query", "integer", minimum=1),
     ),
-    pagination=Pagination(type="offset", rows="results", parameter="offset", limit="limit", total="total"),
+    pagination=Pagination(
+        type="offset",
+        rows="results",
+        parameter="offset",
+        limit="limit",
+        total="total",
+        columns=(("sid", "string"), ("name", "string"), ("building", "string"), ("seats", "integer")),
+    ),
 )
 
 

@@ -50,7 +50,14 @@ OPERATION: Operation[LeafPage] = Operation(
         Field("page_token", "pageToken", "query", "string"),
         Field("page_size", "pageSize", "query", "integer", minimum=1),
     ),
-    pagination=Pagination(type="cursor", rows="items", parameter="page_token", limit="page_size", next="nextPageToken"),
+    pagination=Pagination(
+        type="cursor",
+        rows="items",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(("tree", "json"), ("colour", "string")),
+    ),
 )
 
 

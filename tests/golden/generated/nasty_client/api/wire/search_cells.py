@@ -52,7 +52,14 @@ OPERATION: Operation[SearchCellsResponse200] = Operation(
         Field("since", "since", "body", "date"),
     ),
     media="application/json",
-    pagination=Pagination(type="cursor", rows="cells", parameter="page_token", limit="page_size", next="nextPageToken"),
+    pagination=Pagination(
+        type="cursor",
+        rows="cells",
+        parameter="page_token",
+        limit="page_size",
+        next="nextPageToken",
+        columns=(("x", "integer"), ("y", "integer")),
+    ),
 )
 
 
