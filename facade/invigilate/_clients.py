@@ -203,7 +203,9 @@ class BaseClient:
 
             return STRATEGIES[pagination.type](pagination, start, incomplete), fetch
 
-        return cls(begin)
+        pager = cls(begin)
+        pager.client, pager.call = self, call
+        return pager
 
 
 class SyncClient(BaseClient, Sync):

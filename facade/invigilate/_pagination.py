@@ -9,7 +9,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from invigilate_runtime import PagedCall, Pagination
 
@@ -274,7 +274,9 @@ def _plain(value: Any) -> Any:
 
 
 def sids_of(rows: list[Any]) -> list[str]:
-    """Return the SIDs of rows that have one, which are models or dicts."""
+    """Return the SIDs of rows that have one: models, dicts, or a list of raw rows that knows them."""
+    if hasattr(rows, "sids"):
+        return list(cast("Any", rows).sids)
     found = (row.get("sid") if row.__class__ is dict else getattr(row, "sid", None) for row in rows)
     return [sid for sid in found if isinstance(sid, str)]
 

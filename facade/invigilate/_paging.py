@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, Generic, Self, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
+
+from invigilate_runtime import PagedCall
 
 from ._identifiers import describe_value
 from ._pagination import Page, Progress
 from ._tracebacks import sealed
 from ._values import run_now
 from .errors import APIStatusError, InvalidArgumentError, ReportWarning
+
+if TYPE_CHECKING:
+    import os
+
+    from .export.results import ExportOptions, ExportResult
 
 R = TypeVar("R")
 
@@ -22,8 +30,15 @@ Begin = Callable[[], tuple[Progress, Callable[[Any], Coroutine[Any, Any, Any]]]]
 
 
 class BasePager(Generic[R]):
-    """What both pagers share."""
+    """What both pagers share.
 
+    Attributes:
+        client: the client that sends its requests.
+        call: the call of its first page.
+    """
+
+    client: Any
+    call: PagedCall[R]
     _threads: bool
 
     def __init__(self, begin: Begin) -> None:
@@ -115,6 +130,23 @@ class Pager(BasePager[R]):
     def collect(self) -> list[R]:
         """Read all rows into a list."""
         return list(self)
+
+    def export(self, path: str | os.PathLike[str], **options: Unpack[ExportOptions]) -> ExportResult:
+        """Write all rows to a `.csv`, `.jsonl` or `.parquet` file; see `invigilate.export.export`."""
+        return cast("ExportResult", import_module("invigilate.export").export(self, path, **options))
+
+    def record_batches(self) -> Any:
+        """Return a `pyarrow.RecordBatchReader` of all rows; see `invigilate.export.record_batches`."""
+        return import_module("invigilate.export").record_batches(self)
+
+    def to_arrow(self) -> Any:
+        """Read all rows into a `pyarrow.Table`, which pandas, polars and DuckDB accept."""
+        return self.record_batches().read_all()
+
+    def to_duckdb(self, connection: Any = None) -> Any:
+        """Read all rows into a relation of a DuckDB connection, by default the one of the module."""
+        table = self.to_arrow()  # first, since it reports a missing extra
+        return (connection or import_module("duckdb")).from_arrow(table)
 
 
 class AsyncPager(BasePager[R]):

@@ -171,11 +171,13 @@ class Credentials:
         renewable: whether another token can be obtained when the server refuses one.
         header: the header that carries the token, and the prefix before it.
         hidden: what else must not be shown: passwords of proxies.
+        account: what names the account and is not secret, if anything does.
     """
 
     renewable = False
     header = ("Authorization", "Bearer ")
     hidden: tuple[str, ...] = ()
+    account: str | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

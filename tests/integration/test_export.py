@@ -1,254 +1,235 @@
-"""Exports of the report of the sandbox, in every format."""
+"""Exports from the sandbox, over real sockets."""
 
 from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime, timedelta
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import anyio
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from invigilate import AuthenticationError, BadRequestError, PermissionDeniedError, ReportWarning, parse_timestamp
-from invigilate.export import ExportArgumentError, ExportProgress, export_report
+from invigilate import (
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    IncompleteResultError,
+    InternalServerError,
+    PermissionDeniedError,
+    ReportWarning,
+)
+from invigilate.export import ExportError, ExportProgress, ExportResult, export, record_batches
 from invigilate.sandbox import Sandbox, faults
-from tests.support.exporting import BY_DATE, Meddler, client_of, csv_rows, json_lines, rows_of
+from tests.support.exporting import (
+    FORMATS,
+    PARTS,
+    Meddler,
+    client_of,
+    csv_rows,
+    json_lines,
+    learn_client_of,
+    names,
+    parts_of_year,
+)
 
 REPORT = "getServiceDistribution"
-FORMATS = ("csv", "jsonl", "parquet")
 
 
-def test_json_lines_are_the_rows_as_received(tmp_path: Path) -> None:
-    with Sandbox() as sandbox, client_of(sandbox) as client:
-        result = export_report(client, tmp_path / "report.jsonl")
-        rows = [row.to_dict() for row in rows_of(client)]
-    assert json_lines(tmp_path / "report.jsonl") == rows
-    assert list(json_lines(tmp_path / "report.jsonl")[0]) == list(rows[0])
-    assert (result.rows, result.total, result.windows, result.warnings) == (240, 240, 1, ())
-    assert (result.path, result.resumed_rows, dict(result.misfits)) == (tmp_path / "report.jsonl", 0, {})
-
-
-def test_csv_has_the_documented_columns_and_those_of_keys(tmp_path: Path) -> None:
-    path = tmp_path / "report.csv"
-    with Sandbox() as sandbox, client_of(sandbox) as client:
-        export_report(client, path)
-        rows = [row.to_dict() for row in rows_of(client)]
-    found = csv_rows(path)
-    assert list(found[0]) == [
-        "sid", "status", "statusReason", "billable", "schedulingModule", "workflowModule",
-        "appointmentDate", "dateClosed", "dateCancelled", "exam.sid", "exam.title",
-        "course.sid", "course.title", "course.code", "user.sid", "user.firstName", "user.lastName", "user.email",
-        "courseOffering.sid", "courseOffering.title", "serviceType", "additional",
-    ]  # fmt: skip
-    for line, row in zip(found, rows, strict=True):
-        flat = {key: value for key, value in row.items() if not isinstance(value, dict)}
-        for name, value in row.items():
-            if isinstance(value, dict):
-                flat.update({f"{name}.{key}": item for key, item in value.items()})
-        flat["billable"] = "true" if flat["billable"] else "false"
-        assert line == {name: value or "" for name, value in flat.items()} | {"additional": ""}
-    content = path.read_bytes()
-    assert content.count(b"\r\n") == content.count(b"\n") == 241
-    assert not content.startswith(b"\xef\xbb\xbf")
-
-
-@pytest.mark.parametrize("nested", ["struct", "json"])
-def test_csv_with_objects_as_json(tmp_path: Path, nested: Any) -> None:
-    with Sandbox() as sandbox, client_of(sandbox) as client:
-        export_report(client, tmp_path / "report.csv", nested=nested)
-        row = client.reports.service_distribution(limit=1).first()
-    found = csv_rows(tmp_path / "report.csv")[0]
-    assert row is not None
-    assert len(found) == 15
-    assert json.loads(found["exam"]) == row.exam
-
-
-def test_parquet_has_times_booleans_and_structs(tmp_path: Path) -> None:
-    with Sandbox() as sandbox, client_of(sandbox) as client:
-        export_report(client, tmp_path / "report.parquet")
-        export_report(client, tmp_path / "flat.parquet", nested="flatten")
-        export_report(client, tmp_path / "json.parquet", nested="json")
-        rows = [row.to_dict() for row in rows_of(client)]
-    table = pq.read_table(tmp_path / "report.parquet")
-    assert table.schema.field("appointmentDate").type == pa.timestamp("us", "UTC")
-    assert table.schema.field("billable").type == pa.bool_()
-    assert pa.types.is_struct(table.schema.field("exam").type)
-    found = table.to_pylist()
-    for line, row in zip(found, rows, strict=True):
-        for name in ("appointmentDate", "dateClosed", "dateCancelled"):
-            row[name] = None if row[name] is None else parse_timestamp(row[name])
-        assert line == row | {"additional": None}
-    flat = pq.read_table(tmp_path / "flat.parquet")
-    assert flat.column_names == list(csv_header(tmp_path, found))
-    assert flat["user.email"].to_pylist() == [row["user"]["email"] for row in rows]
-    as_json = pq.read_table(tmp_path / "json.parquet")
-    assert as_json.schema.field("exam").type == pa.string()
-
-
-def csv_header(folder: Path, rows: list[dict[str, Any]]) -> list[str]:
-    """The columns of rows, with one for each key of nested objects."""
-    names: list[str] = []
-    for name, value in rows[0].items():
-        names += [f"{name}.{key}" for key in value] if isinstance(value, dict) else [name]
-    return names
+def column(path: Path, name: str) -> list[Any]:
+    """A column of a file of any format."""
+    if path.suffix == ".parquet":
+        return list(pq.read_table(path)[name].to_pylist())
+    rows: list[Any] = csv_rows(path) if path.suffix == ".csv" else json_lines(path)
+    return [row.get(name) for row in rows]
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_windows_add_up_to_the_report(tmp_path: Path, form: Any) -> None:
-    with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
-        whole = export_report(client, tmp_path / f"whole.{form}", filters=BY_DATE)
-        windows = export_report(
-            client,
-            tmp_path / f"windows.{form}",
-            filters=BY_DATE,
-            window_by="appointment_date",
-            window=timedelta(days=10),
-        )
-        automatic = export_report(client, tmp_path / f"auto.{form}", filters=BY_DATE, window_by="appointment_date")
-    assert whole.rows == windows.rows == automatic.rows > 300
-    assert (whole.windows, windows.windows, automatic.windows) == (1, 37, 4)
-    assert windows.total == windows.rows
-    # Sorted by the same date, so the files differ only in rows with equal dates.
-    contents = [
-        sorted((tmp_path / f"{name}.{form}").read_bytes().split(b"\n")) for name in ("whole", "windows", "auto")
-    ]
-    if form != "parquet":
-        assert contents[0] == contents[1] == contents[2]
+def test_a_report(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"report.{form}"
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        result: ExportResult = client.reports.service_distribution().export(path)
+        rows = [row.to_dict() for row in client.reports.service_distribution()]
+        table = client.reports.service_distribution().to_arrow()
+        assert sandbox.defects == []
+    assert (result.path, result.rows, result.total, result.parts) == (path, 240, 240, 1)
+    assert (result.warnings, result.resumed_rows, dict(result.misfits)) == ((), 0, {})
+    assert column(path, "sid") == table["sid"].to_pylist() == [row["sid"] for row in rows]
+    if form == "jsonl":
+        assert json_lines(path) == rows
+    elif form == "csv":
+        assert list(csv_rows(path)[0]) == [*rows[0], "additional"]
+        assert [json.loads(cell) for cell in column(path, "user")] == [row["user"] for row in rows]
+        assert column(path, "appointmentDate") == [row["appointmentDate"] or "" for row in rows]
     else:
-        dates = [
-            pq.read_table(tmp_path / f"{name}.parquet")["appointmentDate"] for name in ("whole", "windows", "auto")
-        ]
-        assert dates[0].equals(dates[1])
-        assert dates[0].equals(dates[2])
+        found = pq.read_table(path)
+        assert found.cast(table.schema).equals(table)
+        assert found.schema.field("appointmentDate").type == pa.timestamp("us", "UTC")
+        assert found["billable"].to_pylist() == [row["billable"] for row in rows]
+    assert names(tmp_path) == [path.name]
 
 
-def test_windows_by_the_date_of_closing(tmp_path: Path) -> None:
-    bounds = {"close_date_after": "2026-01-01T00:00:00Z", "close_date_before": "2026-09-01T00:00:00Z"}
-    with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
-        result = export_report(
-            client, tmp_path / "r.jsonl", filters=bounds, window_by="close_date", window=timedelta(days=7)
-        )
-        expected = {row.sid for row in rows_of(client, **bounds, limit=1000)}
-    assert {row["sid"] for row in json_lines(tmp_path / "r.jsonl")} == expected
-    assert result.rows == len(expected) > 100
-
-
-def test_descending_windows_keep_the_order(tmp_path: Path) -> None:
-    with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
-        export_report(
-            client,
-            tmp_path / "r.jsonl",
-            filters={**BY_DATE, "sort_order": "DESC"},
-            window_by="appointment_date",
-            window=timedelta(days=30),
-        )
-    dates = [row["appointmentDate"] for row in json_lines(tmp_path / "r.jsonl")]
-    assert dates == sorted(dates, reverse=True)
-    assert len(dates) > 300
-
-
-@pytest.mark.parametrize("windows", [{}, {"window_by": "appointment_date", "window": timedelta(days=60)}])
 @pytest.mark.parametrize("form", FORMATS)
-def test_several_installs_with_a_column_of_installs(tmp_path: Path, form: Any, windows: Any) -> None:
+def test_several_sources_have_a_column_of_labels(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"report.{form}"
     with Sandbox() as sandbox, client_of(sandbox) as client:
         installs = [sandbox.other_install_sid, sandbox.install_sid]
-        result = export_report(client, path, installs=installs, install_column="install", filters=BY_DATE, **windows)
-        counts = [len(rows_of(client.for_install(each), **BY_DATE)) for each in installs]
+        views = {sid: client.for_install(sid) for sid in installs}
+        counts = [len(view.reports.service_distribution().collect()) for view in views.values()]
+        # Each label has a pager, or a list of them.
+        source: dict[str, Any] = {sid: view.reports.service_distribution() for sid, view in views.items()}
+        result = export(source, path, label="installSid")
+        source["again"] = parts_of_year(client)
+        table = record_batches(source, label="installSid").read_all()
+    labels = [installs[0]] * counts[0] + [installs[1]] * counts[1]
+    assert column(path, "installSid") == labels
+    assert (result.rows, result.total, result.parts) == (sum(counts), sum(counts), 2)
+    assert table["installSid"].to_pylist() == [*labels, *["again"] * 174]
     if form == "csv":
-        names = [row["install"] for row in csv_rows(path)]
-        assert path.read_text().startswith("install,sid,")
-    elif form == "jsonl":
-        names = [row["install"] for row in json_lines(path)]
-        assert next(iter(json_lines(path)[0])) == "install"
-    else:
-        names = pq.read_table(path)["install"].to_pylist()
-    assert names == [installs[0]] * counts[0] + [installs[1]] * counts[1]
-    assert result.rows == sum(counts)
+        assert path.read_text().startswith("installSid,sid,")
+    assert table.schema.names[0] == "installSid"
 
 
-def test_larger_pages_are_requested_and_a_cap_is_accepted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_label_that_is_a_field_of_a_row_raises(tmp_path: Path, form: str) -> None:
+    def page(page: dict[str, Any], query: dict[str, str]) -> None:
+        page["results"][-1]["from"] = "elsewhere"
+
     with Sandbox() as sandbox, client_of(sandbox) as client:
-        export_report(client, tmp_path / "one.jsonl")
+        sandbox.interceptors.append(Meddler(page=page))
+        source = {"a": client.reports.service_distribution()}
+        with pytest.raises(ExportError, match=r"^a: a row has a field 'from' of its own; pass another label"):
+            export(source, tmp_path / f"r.{form}", label="from")
+        for label in ("sid", "SID", "additional"):
+            with pytest.raises(ExportError, match="label: expected a name that no other column has"):
+                export(source, tmp_path / f"r.{form}", label=label)
+        assert names(tmp_path) == []
+        assert export({"a": client.reports.service_distribution()}, tmp_path / f"r.{form}").rows == 240
+
+
+def test_values_of_other_types_and_undocumented_fields_are_kept(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        for fault in (faults.wrong_types(), faults.extra_fields(), faults.nulls()):
+            with sandbox.faults.during(REPORT, fault):
+                pager = client.reports.service_distribution()
+                expected = [row.to_dict() for row in pager]
+                results = {form: pager.export(tmp_path / f"r.{form}", overwrite=True) for form in FORMATS}
+            assert json_lines(tmp_path / "r.jsonl") == expected
+            assert results["csv"].misfits.keys() <= results["parquet"].misfits.keys()
+            # Times are strings in CSV.
+            wrong = isinstance(fault, type(faults.wrong_types()))
+            assert bool(results["csv"].misfits) is wrong
+            lines = pq.read_table(tmp_path / "r.parquet").to_pylist()
+            for row, line, cells in zip(expected, lines, csv_rows(tmp_path / "r.csv"), strict=True):
+                more = json.loads(line["additional"] or "{}")
+                assert json.loads(cells["additional"] or "{}").keys() <= more.keys()
+                for name, value in row.items():
+                    assert name in more or name in line
+                    assert value is None or more.get(name) == value or line[name] is not None
+
+
+def test_pages_are_as_large_as_the_server_accepts(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        pager = client.reports.service_distribution()
+        export(pager, tmp_path / "one.jsonl")
         assert [request.query for request in sandbox.requests] == ["limit=1000"]
-        sandbox.faults.add(REPORT, faults.cap_limit(limit=60))
-        export_report(client, tmp_path / "capped.jsonl")
+        with sandbox.faults.during(REPORT, faults.cap_limit(limit=60)):
+            export(pager, tmp_path / "capped.jsonl")
         assert len(sandbox.requests) == 1 + 4
-        export_report(client, tmp_path / "own.jsonl", page_size=None)
-        assert "limit" not in list(sandbox.requests)[5].query
-    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "capped.jsonl").read_bytes()
-    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "own.jsonl").read_bytes()
+        export(client.reports.service_distribution(limit=100), tmp_path / "own.jsonl")
+        assert list(sandbox.requests)[5].query == "limit=100"
+        # The call itself is unchanged.
+        assert "limit" not in pager.call.arguments
+    contents = {(tmp_path / f"{name}.jsonl").read_bytes() for name in ("one", "capped", "own")}
+    assert len(contents) == 1
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 @pytest.mark.parametrize(("most", "asked"), [(300, 200), (100, 100), (0, None)])
 def test_refused_pages_become_smaller(tmp_path: Path, status: int, most: int, asked: int | None) -> None:
-    def refuse(query: dict[str, str]) -> int | None:
-        return status if int(query.get("limit", 0)) > most and query["limit"] != "1" else None
-
     with Sandbox() as sandbox, client_of(sandbox) as client:
-        sandbox.interceptors.append(Meddler(refuse=refuse))
-        result = export_report(
-            client, tmp_path / "r.csv", filters=BY_DATE, window_by="appointment_date", window=timedelta(days=60)
-        )
-        last = list(sandbox.requests)[-2].query
-    assert result.rows == len(csv_rows(tmp_path / "r.csv")) > 100
-    assert (f"limit={asked}" in last) if asked else ("limit" not in last)
+        sandbox.interceptors.append(Meddler(refuse=lambda query: status if int(query.get("limit", 0)) > most else None))
+        result = export(parts_of_year(client), tmp_path / "r.csv")
+        queries = [request.query for request in sandbox.requests]
+    sizes = [1000, 500, 200, 100]
+    refused = sizes[: sizes.index(asked)] if asked else sizes
+    assert result.rows == len(csv_rows(tmp_path / "r.csv")) == 174
+    # Later parts request what was accepted.
+    limits = [dict(parse_qsl(query)).get("limit") for query in queries]
+    assert limits == [str(size) for size in refused] + [str(asked) if asked else None] * (len(limits) - len(refused))
 
 
-def test_a_request_refused_for_another_reason_raises(tmp_path: Path) -> None:
-    with Sandbox() as sandbox, client_of(sandbox) as client:
-        sandbox.interceptors.append(Meddler(refuse=lambda _: 400))
+def test_only_a_first_page_is_requested_again_with_another_size(tmp_path: Path) -> None:
+    with Sandbox(report_rows=2500) as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Meddler(refuse=lambda query: 400 if query.get("offset") == "1000" else None))
         with pytest.raises(BadRequestError):
-            export_report(client, tmp_path / "r.csv")
-    # Nothing was read, so no checkpoint is kept.
-    assert list(tmp_path.iterdir()) == []
+            export(client.reports.service_distribution().prefetch(1), tmp_path / "r.csv")
+        assert all("limit=1000" in request.query for request in sandbox.requests)
+        # A size of the caller is not changed.
+        sandbox.interceptors[0] = Meddler(refuse=lambda query: 400 if int(query["limit"]) > 100 else None)
+        before = len(sandbox.requests)
+        with pytest.raises(BadRequestError):
+            export(client.reports.service_distribution(limit=500), tmp_path / "r.csv")
+        assert len(sandbox.requests) == before + 1
+    assert names(tmp_path) == []
 
 
-def test_wrong_credentials_leave_nothing(tmp_path: Path) -> None:
-    with Sandbox() as sandbox, client_of(sandbox, token="wrong") as client:
-        with pytest.raises((PermissionDeniedError, AuthenticationError)):
-            export_report(client, tmp_path / "r.csv")
-        with pytest.raises((PermissionDeniedError, AuthenticationError)):
-            export_report(client, tmp_path / "r.csv", filters=BY_DATE, window_by="appointment_date")
-    assert list(tmp_path.iterdir()) == []
+def test_a_documented_maximum_is_the_largest_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        pager = client.reports.service_distribution()
+        operation = pager.call.operation
+        for maximum, sent in ((150, [150, 100]), (5000, [5000, 1000])):
+            fields = tuple(f._replace(maximum=maximum) if f.name == "limit" else f for f in operation.fields)
+            monkeypatch.setattr(pager.call, "operation", operation._replace(fields=fields))
+            refused = str(sent[0])
+
+            def refuse(query: dict[str, str], refused: str = refused) -> int | None:
+                return 400 if query["limit"] == refused else None
+
+            sandbox.interceptors[:] = [Meddler(refuse=refuse)]
+            before = len(sandbox.requests)
+            assert export(pager, tmp_path / "r.csv", overwrite=True).rows == 240
+            found = [request.query for request in list(sandbox.requests)[before:]]
+            assert [f"limit={size}" for size in sent] == [query.split("&")[-1] for query in found[:2]]
 
 
-def test_pages_in_flight_are_bounded_over_all_windows(tmp_path: Path) -> None:
-    guard, now, most = threading.Lock(), 0, 0
+@pytest.mark.parametrize("form", FORMATS)
+def test_errors_are_those_of_the_api_and_leave_nothing(tmp_path: Path, form: str) -> None:
+    def fail(error: Any, match: str | None = None, **options: Any) -> None:
+        with client_of(sandbox, max_retries=0, **options) as client:
+            pager = client.reports.service_distribution(limit=50)
+            with pytest.raises(error, match=match):
+                export(pager, tmp_path / f"r.{form}")
+            with pytest.raises(error, match=match):
+                record_batches(pager).read_all()
+        assert names(tmp_path) == []
 
-    class Watch:
-        def connected(self, api: str) -> None:
-            pass
+    with Sandbox() as sandbox:
+        fail((PermissionDeniedError, AuthenticationError), token="wrong")
+        with sandbox.faults.during(REPORT, faults.status(status=500, after=2)):
+            fail(InternalServerError, "500")
+            sandbox.faults.clear()
+        with sandbox.faults.during(REPORT, faults.empty_page(after=2)):
+            fail(IncompleteResultError, "is empty, but the total is 240")
+        with sandbox.faults.during(REPORT, faults.stall(seconds=20)):
+            fail(APITimeoutError, deadline=0.3)
 
-        def reached(self, phase: Any, exchange: Any) -> None:
-            nonlocal now, most
-            with guard:
-                if phase.name == "RECEIVED":
-                    now += 1
-                    most = max(most, now)
-                elif phase.name == "OVER":
-                    now -= 1
-            if phase.name == "APPLIED":
-                exchange.connection.wait(0.01)
 
-    with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
-        sandbox.interceptors.append(Watch())
-        export_report(
-            client,
-            tmp_path / "r.csv",
-            filters=BY_DATE,
-            window_by="appointment_date",
-            window=timedelta(days=60),
-            page_size=5,
-            prefetch=6,
-            parallel=3,
-        )
-    assert 3 < most <= 6
+def test_a_deadline_covers_all_pages(tmp_path: Path) -> None:
+    def slow(page: dict[str, Any], query: dict[str, str]) -> None:
+        time.sleep(0.1)
+
+    with Sandbox() as sandbox, client_of(sandbox, deadline=0.5) as client:
+        sandbox.interceptors.append(Meddler(page=slow))
+        started = time.monotonic()
+        with pytest.raises(APITimeoutError):
+            export(client.reports.service_distribution(limit=5).prefetch(1), tmp_path / "r.csv")
+        assert time.monotonic() - started < 3
+    assert names(tmp_path) == []
 
 
 def test_progress_is_reported_in_the_thread_of_the_caller(tmp_path: Path) -> None:
@@ -260,90 +241,147 @@ def test_progress_is_reported_in_the_thread_of_the_caller(tmp_path: Path) -> Non
         threads.add(threading.get_ident())
 
     with Sandbox(report_rows=500) as sandbox, client_of(sandbox) as client:
-        result = export_report(
-            client,
-            tmp_path / "r.csv",
-            filters=BY_DATE,
-            window_by="appointment_date",
-            window=timedelta(days=30),
-            on_progress=on_progress,
-        )
+        sandbox.interceptors.append(Meddler(page=lambda *_: time.sleep(0.02)))
+        result = export(parts_of_year(client, limit=10), tmp_path / "r.csv", on_progress=on_progress)
     assert threads == {threading.get_ident()}
-    assert (reports[0].phase, reports[0].rows, reports[0].total, reports[0].windows) == ("reading", 0, result.rows, 13)
     reading = [each for each in reports if each.phase == "reading"]
-    assert (reading[-1].rows, reading[-1].windows_done) == (result.rows, 13)
+    assert [each.rows for each in reading] == sorted(each.rows for each in reading)
+    assert (reading[-1].rows, reading[-1].total) == (result.rows, result.rows)
+    assert (reading[-1].parts_done, reading[-1].parts) == (PARTS, PARTS)
+    assert reading[-1].pages >= result.rows // 10
     assert reading[-1].rows_per_second is not None
     assert reading[-1].seconds_left == 0
-    assert (reports[-1].phase, reports[-1].rows, reports[-1].total) == ("writing", result.rows, result.rows)
-    assert [each.rows for each in reading] == sorted(each.rows for each in reading)
+    # Until the last part has begun, the total is unknown.
+    assert reading[0].total is None
+    assert (reports[-1].phase, reports[-1].rows) == ("writing", result.rows)
 
 
-def test_an_exception_in_on_progress_ends_the_export(tmp_path: Path) -> None:
+def test_ctrl_c_ends_an_export_and_keeps_complete_parts(tmp_path: Path) -> None:
     def on_progress(progress: ExportProgress) -> None:
-        raise KeyboardInterrupt
+        if progress.parts_done == 3:
+            raise KeyboardInterrupt
 
-    with Sandbox() as sandbox, client_of(sandbox) as client, pytest.raises(KeyboardInterrupt):
-        export_report(client, tmp_path / "r.csv", on_progress=on_progress)
-    assert not (tmp_path / "r.csv").exists()
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        with pytest.raises(KeyboardInterrupt):
+            export(parts_of_year(client), tmp_path / "r.csv", on_progress=on_progress)
+        assert names(tmp_path) == ["r.csv.checkpoint"]
+        before = len(sandbox.requests)
+        result = export(parts_of_year(client), tmp_path / "r.csv")
+        assert len(sandbox.requests) - before == PARTS - 3
+    assert 0 < result.resumed_rows < result.rows == 174
 
 
-def test_warnings_of_paging_are_in_the_result(tmp_path: Path) -> None:
+def test_rows_that_change_while_they_are_read_are_in_the_warnings(tmp_path: Path) -> None:
     with Sandbox() as sandbox, client_of(sandbox) as client:
         sandbox.faults.add(REPORT, faults.pages_shift(rows=1, most=2))
+        pager = client.reports.service_distribution(limit=50).prefetch(1)
         with pytest.warns(ReportWarning):
-            result = export_report(
-                client, tmp_path / "r.jsonl", page_size=50, installs=[sandbox.install_sid], prefetch=1
-            )
+            result = export({"a": pager}, tmp_path / "r.jsonl")
     assert len(result.warnings) >= 2
-    assert all(warning.startswith(f"install {sandbox.install_sid}: ") for warning in result.warnings)
-    assert "the total changed from 240 to 241" in result.warnings[0]
-    # Rows stay as received.
+    assert result.warnings[0].startswith("a: at row 50, the total changed from 240 to 241; rows may be missing")
     assert result.rows == len(json_lines(tmp_path / "r.jsonl")) == 242
 
 
-def test_in_asyncio_it_runs_in_a_thread(tmp_path: Path) -> None:
-    from invigilate import AsyncSmarterProctoring
+def test_pages_in_flight_are_those_of_the_pager(tmp_path: Path) -> None:
+    guard, now, most = threading.Lock(), 0, 0
 
+    class Watch:
+        def connected(self, api: str) -> None:
+            pass
+
+        def reached(self, phase: Any, exchange: Any) -> None:
+            nonlocal now, most
+            with guard:
+                now += {"RECEIVED": 1, "OVER": -1}.get(phase.name, 0)
+                most = max(most, now)
+            if phase.name == "APPLIED":
+                exchange.connection.wait(0.02)
+
+    with Sandbox(report_rows=300) as sandbox, client_of(sandbox) as client:
+        sandbox.interceptors.append(Watch())
+        for pages in (1, 3):
+            most = 0
+            export(client.reports.service_distribution(limit=5).prefetch(pages), tmp_path / f"{pages}.jsonl")
+            assert pages <= most <= pages + 1
+
+
+def test_record_batches_are_lazy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("invigilate.export.tables._BATCH", 1000)
+    with Sandbox(report_rows=5000) as sandbox, client_of(sandbox, max_retries=0) as client:
+        reader = record_batches(client.reports.service_distribution(limit=1000).prefetch(1))
+        assert len(sandbox.requests) == 0
+        assert reader.read_next_batch().num_rows == 1000
+        assert len(sandbox.requests) <= 3
+        with sandbox.faults.during(REPORT, faults.status(status=403)), pytest.raises(PermissionDeniedError):
+            reader.read_all()
+
+
+def test_raw_pages_of_an_operation_that_is_not_captured(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, client_of(sandbox) as client:
+        path = f"/v1/installs/{sandbox.install_sid}/reports/serviceDistribution"
+        pager = client.paginate(path, params={"limit": 100})
+        for form in FORMATS:
+            assert pager.export(tmp_path / f"r.{form}").rows == 240
+        rows = pager.collect()
+        # Without documented columns, all is additional.
+        assert pager.to_arrow().column_names == ["additional"]
+    assert json_lines(tmp_path / "r.jsonl") == rows
+    assert [json.loads(cell) for cell in column(tmp_path / "r.csv", "additional")] == rows
+    assert [json.loads(cell) for cell in column(tmp_path / "r.parquet", "additional")] == rows
+
+
+def test_cursors_of_either_api_method(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, learn_client_of(sandbox) as client:
+        sandbox.populate(250)
+        pagers: list[Any] = [
+            client.enrollments.list(page_size=60),
+            client.enrollments.search(page_size=60),
+            client.users.list(),
+        ]
+        for number, pager in enumerate(pagers):
+            path = tmp_path / f"{number}.jsonl"
+            result = pager.export(path)
+            rows = [row.to_dict() for row in pager]
+            assert result.rows == len(rows) > 250
+            assert result.total is None
+            assert json_lines(path) == rows
+        assert [request.method for request in sandbox.requests if request.path.endswith("/enrollments")].count(
+            "POST"
+        ) >= 8
+        assert (tmp_path / "0.jsonl").read_bytes() == (tmp_path / "1.jsonl").read_bytes()
+        assert sandbox.defects == []
+
+
+def test_in_asyncio_it_runs_in_a_thread(tmp_path: Path) -> None:
     async def main() -> int:
-        async with AsyncSmarterProctoring("x", sandbox.install_sid, base_url=sandbox.smarterproctoring_url) as other:
-            with pytest.raises(ExportArgumentError, match="in a thread"):
-                export_report(other, tmp_path / "r.csv")  # type: ignore[arg-type]
         with client_of(sandbox) as client:
-            result = await anyio.to_thread.run_sync(lambda: export_report(client, tmp_path / "r.csv"))
+            pager = client.reports.service_distribution()
+            result = await anyio.to_thread.run_sync(lambda: export(pager, tmp_path / "r.csv"))
         return result.rows
 
     with Sandbox() as sandbox:
         assert anyio.run(main) == 240
 
 
-def test_values_of_other_types_and_undocumented_fields_are_kept(tmp_path: Path) -> None:
-    with Sandbox() as sandbox, client_of(sandbox) as client:
-        sandbox.faults.add(REPORT, faults.wrong_types())
-        expected = [row.to_dict() for row in rows_of(client, limit=1000)]
-        for form in FORMATS:
-            result = export_report(client, tmp_path / f"wrong.{form}")
-        assert result.misfits["sid"] == 240
-        sandbox.faults.clear()
-        sandbox.faults.add(REPORT, faults.extra_fields())
-        more = rows_of(client, limit=1000)
-        for form in FORMATS:
-            export_report(client, tmp_path / f"more.{form}")
-    assert json_lines(tmp_path / "wrong.jsonl") == expected
-    table = pq.read_table(tmp_path / "wrong.parquet").to_pylist()
-    for line, row in zip(table, expected, strict=True):
-        kept = {name: value for name, value in line.items() if value is not None and name != "additional"}
-        for name in ("exam", "course", "user", "courseOffering"):
-            # No row has an object there, so these are columns of JSON.
-            kept[name] = json.loads(kept[name])
-        for name, value in kept.items():
-            if isinstance(value, datetime):
-                kept[name] = value.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-        together = kept | json.loads(line["additional"] or "{}")
-        assert together == {name: value for name, value in row.items() if value is not None}
-    assert [row.to_dict() for row in more] == json_lines(tmp_path / "more.jsonl")
-    assert more[0].additional_properties
-    for each, cells, line in zip(
-        more, csv_rows(tmp_path / "more.csv"), pq.read_table(tmp_path / "more.parquet").to_pylist(), strict=True
-    ):
-        assert json.loads(cells["additional"]) == each.additional_properties
-        assert json.loads(line["additional"]) == each.additional_properties
+@pytest.mark.parametrize(
+    "name", ["r[0-9]?*.csv", 'it\'s "mine"; --.parquet', "Größe {a}$b.csv", "a\nb.parquet", "~.jsonl"]
+)
+def test_any_path(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "it's [*] ?"
+    folder.mkdir()
+    (folder / "r0x.csv.checkpoint").mkdir()
+    (folder / "r0x.csv.checkpoint" / "rows.jsonl").write_text('{"sid": "decoy"}\n')
+    with Sandbox(report_rows=20) as sandbox, client_of(sandbox) as client:
+        assert client.reports.service_distribution().export(folder / name, csv_safe=name.endswith("csv")).rows == 20
+    assert len(column(folder / name, "sid")) == 20
+    assert "decoy" not in column(folder / name, "sid")
+    assert names(folder) == sorted([name, "r0x.csv.checkpoint"])
+
+
+def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Sandbox(report_rows=20) as sandbox, client_of(sandbox) as client:
+        for name in ("r.parquet", "-", "s3:x.csv"):
+            form: Any = "csv" if name == "-" else None
+            assert client.reports.service_distribution().export(name, format=form).rows == 20
+    assert names(tmp_path) == ["-", "r.parquet", "s3:x.csv"]

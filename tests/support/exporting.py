@@ -6,23 +6,26 @@ import contextlib
 import csv
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from invigilate import APIError, SmarterProctoring, parse_timestamp
-from invigilate.export import export_report
+from invigilate import APIError, ISpringLearn, SmarterProctoring, parse_timestamp
+from invigilate.export import export
 
 if TYPE_CHECKING:
     # Importing it is slow, and processes that export do not need it.
     from invigilate.sandbox import Exchange, Phase, Sandbox
 
-YEAR = {"appointment_date_after": "2026-01-01T00:00:00Z", "appointment_date_before": "2027-01-01T00:00:00Z"}
-"""Bounds that a part of the report of the sandbox is in."""
-BY_DATE = {**YEAR, "sort_keys": ["appointmentDate"]}
-WINDOWS: dict[str, Any] = {"filters": BY_DATE, "window_by": "appointment_date", "window": timedelta(days=60)}
-"""Arguments of an export of seven windows, 174 rows of the sandbox's 240."""
+FORMATS = ("jsonl", "csv", "parquet")
+YEAR: dict[str, Any] = {
+    "appointment_date_after": "2026-01-01T00:00:00Z",
+    "appointment_date_before": "2027-01-01T00:00:00Z",
+}
+"""Bounds of 174 of the 240 rows of a sandbox."""
+PARTS = 7
 
 
 @contextlib.contextmanager
@@ -33,20 +36,39 @@ def client_of(sandbox: Sandbox, **options: Any) -> Iterator[SmarterProctoring]:
         yield client
 
 
-def rows_of(client: SmarterProctoring, **filters: Any) -> list[Any]:
-    """Read all rows of a report with a pager."""
-    return client.reports.service_distribution(**filters).collect()
+@contextlib.contextmanager
+def learn_client_of(sandbox: Sandbox, **options: Any) -> Iterator[ISpringLearn]:
+    """Connect to iSpring Learn in a sandbox."""
+    own = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret, "base_url": sandbox.ispring_url}
+    with ISpringLearn(**{**own, **options}) as client:
+        yield client
+
+
+def parts_of_year(client: SmarterProctoring, **filters: Any) -> list[Any]:
+    """Pagers for spans of 60 days, which together have the rows of a year."""
+    bounds = [datetime(2026, 1, 1, tzinfo=UTC) + number * timedelta(days=60) for number in range(PARTS)]
+    bounds.append(datetime(2027, 1, 1, tzinfo=UTC))
+    return [
+        client.reports.service_distribution(appointment_date_after=after, appointment_date_before=before, **filters)
+        for after, before in pairwise(bounds)
+    ]
 
 
 def csv_rows(path: Path) -> list[dict[str, str]]:
     """Read the rows of a CSV file."""
+    csv.field_size_limit(1 << 30)
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file, strict=True))
 
 
-def json_lines(path: Path) -> list[dict[str, Any]]:
+def json_lines(path: Path) -> list[Any]:
     """Read the rows of a JSON Lines file."""
     return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
+
+
+def names(folder: Path) -> list[str]:
+    """List the names of the files of a folder."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 class Meddler:
@@ -65,9 +87,7 @@ class Meddler:
         page: Callable[[dict[str, Any], dict[str, str]], None] | None = None,
         refuse: Callable[[dict[str, str]], int | None] | None = None,
     ) -> None:
-        self._query = query
-        self._page = page
-        self._refuse = refuse
+        self._query, self._page, self._refuse = query, page, refuse
         self._queries: dict[int, dict[str, str]] = {}
 
     def connected(self, api: str) -> None:
@@ -82,11 +102,9 @@ class Meddler:
             self._queries[id(exchange)] = dict(query)
             if self._refuse is not None and (status := self._refuse(query)):
                 exchange.response = Response.json({"code": "INVALIDINPUT", "message": "limit"}, status)
-            if self._query is not None:
-                pairs = [pair for pair in parse_qsl(exchange.query) if pair[0] not in query or pair[0] == "sortKeys"]
+            elif self._query is not None:
                 self._query(query)
-                query.pop("sortKeys", None)
-                exchange.query = urlencode([*pairs, *query.items()])
+                exchange.query = urlencode(query)
         elif phase is Phase.APPLIED and self._page is not None and exchange.response is not None:
             page = json.loads(exchange.response.body)
             if "results" in page:
@@ -97,13 +115,15 @@ class Meddler:
 
 
 def break_off(sandbox: Sandbox, client: SmarterProctoring, path: Path, after: int = 4, **arguments: Any) -> None:
-    """Let an export fail after some requests."""
+    """Let an export of several parts fail after some of them."""
     import pytest
 
     from invigilate.sandbox import faults
 
+    filters = arguments.pop("filters", {})
+    source = parts_of_year(client.with_options(max_retries=0), **filters)
     with sandbox.faults.during("getServiceDistribution", faults.unavailable(after=after)), pytest.raises(APIError):
-        export_report(client.with_options(max_retries=0), path, **{**WINDOWS, "parallel": 1, **arguments})
+        export(source, path, **arguments)
 
 
 def moved(time: str, by: timedelta) -> str:

@@ -1,23 +1,32 @@
-"""Export the service distribution report to CSV, JSON Lines, Parquet and pyarrow tables.
+"""Export the rows of any paged operation to files, Arrow and DuckDB.
 
 ```python
 from invigilate import SmarterProctoring
-from invigilate.export import export_report
 
 with SmarterProctoring() as client:
-    result = export_report(client, "report.csv", filters={"statuses": ["Closed"]})
+    result = client.reports.service_distribution(statuses=["Closed"]).export("report.csv")
     print(result.rows)
 ```
 
-CSV and JSON Lines need no other library; Parquet and tables need the extra `export`:
-`pip install "invigilate[export]"`.
+JSON Lines need no other library; the rest needs the extra `export`: `pip install "invigilate[export]"`.
 """
 
 from __future__ import annotations
 
 from .errors import ExportArgumentError, ExportError
-from .report import export_report
+from .files import export
+from .planning import Window, windows
 from .results import ExportProgress, ExportResult
-from .tables import to_table
+from .tables import arrow_schema, record_batches
 
-__all__ = ["ExportArgumentError", "ExportError", "ExportProgress", "ExportResult", "export_report", "to_table"]
+__all__ = [
+    "ExportArgumentError",
+    "ExportError",
+    "ExportProgress",
+    "ExportResult",
+    "Window",
+    "arrow_schema",
+    "export",
+    "record_batches",
+    "windows",
+]

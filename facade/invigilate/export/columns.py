@@ -1,245 +1,214 @@
-"""The columns of an export: which exist, in which order, and which values fit them.
+"""The columns of tables, and how rows of JSON become columns: DuckDB does it, with a schema that is always the same.
 
-The documented fields come from the generated model, in documented order, so they are the same for every export. The
-keys of nested objects are not documented; they are collected while rows are read.
+The documented fields of an operation are the columns, and `additional` is the last one. A row with another field, or
+with a value that does not fit its column, is rewritten before DuckDB reads it: what has no place goes to `additional`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
-from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from types import GenericAlias
+from typing import Annotated, Any, cast
 
-import attrs
-
-from invigilate_runtime import UNSET
-from smarterproctoring_client.models import ServiceDistributionRow
+from .errors import ExportError
+from .raw import to_json
 
 ADDITIONAL = "additional"
 """The last column: a JSON object of everything that has no column, or does not fit its column."""
-MAX_KEYS = 100
-"""Keys of one nested object that become columns; later ones go to `additional`."""
 
-Nested = Literal["flatten", "struct", "json"]
-
-_INT64 = 1 << 63
-
-
-class ColumnType(Enum):
-    """The type of the values of a column."""
-
-    STRING = auto()
-    BOOLEAN = auto()
-    INTEGER = auto()
-    NUMBER = auto()
-    TIMESTAMP = auto()
-    OBJECT = auto()
-    JSON = auto()
+_DUCKDB = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "json": "JSON"}
+# An escape may be half of a surrogate pair: not a character, so no engine accepts it.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# What spreadsheets take for the start of a formula: also after blanks, and in full width.
+_FORMULA = r"^([\t\r\n]|[\s\pZ\x00-\x1f\x{feff}]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}])"
 
 
-_TYPES = {
-    "bool": ColumnType.BOOLEAN,
-    "int": ColumnType.INTEGER,
-    "float": ColumnType.NUMBER,
-    "str": ColumnType.STRING,
-    "dict[str, Any]": ColumnType.OBJECT,
-}
+def imported(name: str) -> Any:
+    """Import a library of the extra.
 
-
-class RowField(NamedTuple):
-    """A documented field of a row.
-
-    Attributes:
-        name: the documented name.
-        attribute: the attribute of the generated model.
-        type: its documented type.
+    Raises:
+        ExportError: if it is not installed.
     """
-
-    name: str
-    attribute: str
-    type: ColumnType
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A documented field as a file shows it.
-
-    Attributes:
-        field: the documented name.
-        type: the type of its values.
-        keys: of an object that is shown key by key, those that have columns, and their types.
-    """
-
-    field: str
-    type: ColumnType
-    keys: tuple[tuple[str, ColumnType], ...] = ()
-
-
-def _times(row: ServiceDistributionRow) -> tuple[object, ...]:
-    """Return the fields that hold times, which the documentation only calls strings."""
-    return row.appointment_date, row.date_closed, row.date_cancelled
-
-
-def _documented() -> tuple[RowField, ...]:
-    fields = [each for each in attrs.fields(ServiceDistributionRow) if each.init]
-    attributes: dict[str, Any] = {each.name: each.name for each in fields}
-    # A row in which each field holds the name of its attribute.
-    named = ServiceDistributionRow(**attributes)
-    times = _times(named)
-    types = {each.name: ColumnType.TIMESTAMP if each.name in times else _type(str(each.type)) for each in fields}
-    return tuple(RowField(name, attribute, types[attribute]) for name, attribute in named.to_dict().items())
-
-
-def _type(annotation: str) -> ColumnType:
-    types = [_TYPES.get(part, ColumnType.JSON) for part in annotation.split(" | ") if part not in {"None", "Unset"}]
-    return types[0] if len(types) == 1 else ColumnType.JSON
-
-
-FIELDS = _documented()
-"""The documented fields, in documented order."""
-OBJECTS = tuple(field.name for field in FIELDS if field.type is ColumnType.OBJECT)
-
-_NAMES = tuple(field.name for field in FIELDS)
-_values = attrgetter(*(field.attribute for field in FIELDS))
-
-
-def fields_of(row: ServiceDistributionRow) -> dict[str, Any]:
-    """Return the fields of a row by documented name: documented ones first, missing ones left out."""
-    values = _values(row)
-    fields: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
-    if UNSET in values:
-        fields = {name: value for name, value in fields.items() if value is not UNSET}
-    fields.update(row.additional_properties)
-    return fields
-
-
-class SeenKeys(dict[str, dict[str, int]]):
-    """The keys of nested objects seen so far, with the types of their values: object -> key -> bits."""
-
-    _BITS = {str: 1, float: 2, int: 4, bool: 8, dict: 16, list: 16, type(None): 0}  # noqa: RUF012
-
-    def observe(self, fields: Mapping[str, Any]) -> None:
-        """Add the keys of a row."""
-        bits = self._BITS
-        for name in OBJECTS:
-            value = fields.get(name)
-            if value.__class__ is dict and value:
-                known = self.setdefault(name, {})
-                for key, item in value.items():
-                    if key in known:
-                        known[key] |= bits.get(item.__class__, 16)
-                    elif len(known) < MAX_KEYS and _has_utf8(key):
-                        known[key] = bits.get(item.__class__, 16)
-
-    def merge(self, other: Mapping[str, Mapping[str, int]]) -> None:
-        """Add keys seen elsewhere, after those seen here."""
-        for name in OBJECTS:
-            for key, bits in other.get(name, {}).items():
-                known = self.setdefault(name, {})
-                if key in known:
-                    known[key] |= bits
-                elif len(known) < MAX_KEYS:
-                    known[key] = bits
-
-    def of(self, name: str) -> tuple[tuple[str, ColumnType], ...]:
-        """Return the keys of an object in the order in which they were seen, with their types."""
-        return tuple((key, _widest(bits)) for key, bits in self.get(name, {}).items())
-
-
-def _has_utf8(string: str) -> bool:
-    """Return whether UTF-8 can represent a string; it cannot if there is a lone surrogate."""
-    if string.isascii():
-        return True
     try:
-        string.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return import_module(name)
+    except ImportError:
+        raise ExportError('tables, CSV and Parquet need an extra: pip install "invigilate[export]"') from None
 
 
-def _widest(bits: int) -> ColumnType:
-    """Return the widest type seen, so that it does not depend on the order of rows."""
-    for bit, type_ in (
-        (1, ColumnType.STRING),
-        (2, ColumnType.NUMBER),
-        (4, ColumnType.INTEGER),
-        (8, ColumnType.BOOLEAN),
-        (16, ColumnType.JSON),
-    ):
-        if bits & bit:
-            return type_
-    return ColumnType.STRING
-
-
-def layout(seen: SeenKeys, nested: Nested) -> tuple[Column, ...]:
-    """Return the columns of the documented fields.
+class Columns:
+    """The columns of the rows of an operation.
 
     Args:
-        seen: the keys of nested objects.
-        nested: whether their keys become columns (`flatten`), or they stay objects (`struct`) or become JSON (`json`).
-    """
-    return tuple(_column(field, seen, nested) for field in FIELDS)
-
-
-def _column(field: RowField, seen: SeenKeys, nested: Nested) -> Column:
-    if field.type is not ColumnType.OBJECT:
-        return Column(field.name, field.type)
-    if nested == "json":
-        return Column(field.name, ColumnType.JSON)
-    keys = seen.of(field.name)
-    # A file format may not support objects without keys.
-    return Column(field.name, ColumnType.OBJECT if keys or nested == "flatten" else ColumnType.JSON, keys)
-
-
-def fits(value: Any, type_: ColumnType) -> bool:
-    """Return whether a value that is not null goes into a column of strings, booleans or numbers unchanged."""
-    found = value.__class__
-    if type_ is ColumnType.STRING:
-        return found is str and _has_utf8(value)
-    if type_ is ColumnType.BOOLEAN:
-        return found is bool
-    if type_ is ColumnType.INTEGER:
-        return found is int and -_INT64 <= value < _INT64
-    if type_ is ColumnType.NUMBER:
-        return found is float or (found is int and abs(value) <= 1 << 53)
-    return type_ is ColumnType.JSON
-
-
-class Additional:
-    """The last column of a number of rows.
+        documented: the types of its fields, by name, as in `Pagination.columns`.
+        label: the name of the first column, which shows where a row comes from; `None` for no such column.
+        times: whether times become timestamps; otherwise they stay strings, as received.
 
     Attributes:
         misfits: how many values did not fit their column, by field.
     """
 
-    def __init__(self, misfits: dict[str, int]) -> None:
-        self.misfits = misfits
-        self._rows: dict[int, dict[str, Any]] = {}
+    def __init__(self, documented: Iterable[tuple[str, str]], label: str | None = None, *, times: bool = True) -> None:
+        fields = ({} if label is None else {label: "string"}) | dict(documented)
+        # DuckDB ignores case in names: of two that differ in nothing else, the second has no column of its own.
+        first = {name.casefold(): name for name in [*reversed(fields), ADDITIONAL]}
+        self._fields = {name: type_ for name, type_ in fields.items() if first[name.casefold()] == name}
+        # Nor has one with a character that a decoder cannot have in a name.
+        self._fields = {name: type_ for name, type_ in self._fields.items() if not {*name} & {*'"\\'}}
+        if not times:
+            self._fields = {name: "string" if type_ == "timestamp" else type_ for name, type_ in self._fields.items()}
+        self.types: dict[str, str] = {**self._fields, ADDITIONAL: "string"}
+        self.label = label
+        self.misfits: dict[str, int] = {}
 
-    def put(self, name: str, row: int, value: Any) -> None:
-        """Add a field whose value does not fit its column."""
+    def fit(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Return rows that have only these columns, each with a value that fits; most rows are returned as they are."""
+        page = b"[" + b",".join(rows) + b"]"
+        if b"\\u" not in page and _decodes(self._strict[1], page):
+            return rows
+        return [row if self._fits(self._strict[0], row) else self._rewritten(row) for row in map(bytes, rows)]
+
+    def _fits(self, decoder: Any, content: bytes) -> bool:
+        return _decodes(decoder, content) and (not _SURROGATE.search(content) or _has_utf8(content))
+
+    def _rewritten(self, row: bytes) -> bytes:
+        try:
+            msgspec = imported("msgspec")
+            fields: dict[str, Any] = msgspec.json.decode(row, type=GenericAlias(dict, (str, msgspec.Raw)))
+        except Exception:  # a row that is not an object
+            self._count("")
+            return to_json({ADDITIONAL: row.decode("utf-8", "replace")})
+        kept: list[bytes] = []
+        additional: list[bytes] = []
+        for name, raw in fields.items():
+            value = bytes(raw)
+            fits = name in self._decoders and self._fits(self._decoders[name], value)
+            if name in self._decoders and not fits:
+                self._count(name)
+            (kept if fits else additional).append(to_json(name) + b":" + value)
+        if additional:
+            rest = b"{" + b",".join(additional) + b"}"
+            kept.append(to_json(ADDITIONAL) + b":" + to_json(rest.decode()))
+        return b"{" + b",".join(kept) + b"}"
+
+    def _count(self, name: str) -> None:
         self.misfits[name] = self.misfits.get(name, 0) + 1
-        self._rows.setdefault(row, {})[name] = value
 
-    def put_key(self, name: str, key: str, row: int, value: Any) -> None:
-        """Add a key of a nested object that has no column, or whose value does not fit it."""
-        path = f"{name}.{key}"
-        self.misfits[path] = self.misfits.get(path, 0) + 1
-        self._rows.setdefault(row, {}).setdefault(name, {})[key] = value
+    @cached_property
+    def _types(self) -> dict[str, Any]:
+        msgspec, constrained = imported("msgspec"), cast("Any", Annotated)
+        whole = msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)
+        exact = msgspec.Meta(gt=-(1 << 53), lt=1 << 53)  # beyond, a double would change an integer
+        known: dict[str, Any] = {
+            "string": str | None,
+            "boolean": bool | None,
+            "integer": constrained[int, whole] | None,
+            "number": constrained[float, exact] | None,
+            "timestamp": constrained[datetime, msgspec.Meta(tz=True)] | None,
+            "json": msgspec.Raw,
+        }
+        return {name: known[type_] for name, type_ in self._fields.items()}
 
-    def of(self, row: int, undocumented: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the object for a row: its undocumented fields, and what was added."""
-        return {**undocumented, **self._rows.get(row, {})}
+    @cached_property
+    def _strict(self) -> tuple[Any, Any]:
+        """The decoders of a row and of a list of rows that have only these columns."""
+        msgspec = imported("msgspec")
+        names = {f"f{index}": name for index, name in enumerate(self._types)}
+        fields = [(key, self._types[name] | msgspec.UnsetType, msgspec.UNSET) for key, name in names.items()]
+        row = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, gc=False)
+        return msgspec.json.Decoder(row), msgspec.json.Decoder(GenericAlias(list, row))
+
+    @cached_property
+    def _decoders(self) -> dict[str, Any]:
+        """The decoders of single values."""
+        msgspec = imported("msgspec")
+        types = {name: Any if type_ is msgspec.Raw else type_ for name, type_ in self._types.items()}
+        return {name: msgspec.json.Decoder(type_) for name, type_ in types.items()}
+
+    def schema(self) -> Any:
+        """Return the schema of its tables."""
+        pa = imported("pyarrow")
+        types = {
+            "boolean": pa.bool_(),
+            "integer": pa.int64(),
+            "number": pa.float64(),
+            "timestamp": pa.timestamp("us", "UTC"),
+        }
+        return pa.schema([(name, types.get(type_, pa.string())) for name, type_ in self.types.items()])
+
+    def _select(self, rows: str, *, safe: bool = False) -> str:
+        shown = [_shown(_name(name), type_, safe=safe) for name, type_ in self.types.items()]
+        return f"SELECT {', '.join(shown)} FROM {rows}"
+
+    @property
+    def _structure(self) -> str:
+        # Times are strings here: DuckDB must not refuse one in lower case, which RFC 3339 allows.
+        return json.dumps({name: _DUCKDB.get(type_, "VARCHAR") for name, type_ in self.types.items()})
+
+    def select_file(self, path: Path, largest: int, *, safe: bool = False) -> str:
+        """Return the query for rows in a file of JSON Lines.
+
+        Args:
+            path: the file.
+            largest: size of its largest row, in bytes.
+            safe: put an apostrophe before strings that spreadsheets would take for formulas.
+        """
+        exact = quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))  # its name is not a pattern
+        lines = f"read_ndjson_objects({exact}, maximum_object_size={max(largest + 1, 1 << 24)})"
+        return self._select(self._parsed("json", lines), safe=safe)
+
+    def _parsed(self, row: str, rows: str) -> str:
+        # Not with the columns of read_json: it fails if a row has a field twice.
+        return f"(SELECT unnest(from_json({row}, {quoted(self._structure)})) FROM {rows})"
+
+    @cached_property
+    def connection(self) -> Any:
+        """A DuckDB in memory, for one thread, which reads and writes nothing but what is passed to it."""
+        config = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        connection = imported("duckdb").connect(config=config)
+        connection.execute("SET TimeZone='UTC'")
+        return connection
+
+    def table(self, rows: Sequence[bytes]) -> Any:
+        """Return rows that fit, as a table."""
+        pa = imported("pyarrow")
+        found = self.connection.from_arrow(pa.table({"row": pa.array(rows, pa.string())}))
+        return found.query("rows", self._select(self._parsed("row", "rows"))).to_arrow_table().cast(self.schema())
 
 
-def header(columns: Iterable[Column], install_column: str | None, nested: Nested) -> list[str]:
-    """Return the names of all columns of a file."""
-    names = [install_column] if install_column is not None else []
-    for column in columns:
-        if column.type is ColumnType.OBJECT and nested == "flatten":
-            names += [f"{column.field}.{key}" for key, _ in column.keys]
-        else:
-            names.append(column.field)
-    return [*names, ADDITIONAL]
+def _decodes(decoder: Any, content: bytes) -> bool:
+    try:
+        decoder.decode(content)
+    except Exception:  # of msgspec: malformed, or of another type
+        return False
+    return True
+
+
+def _has_utf8(content: bytes) -> bool:
+    try:
+        json.dumps(json.loads(content), ensure_ascii=False).encode()
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(name: str, type_: str, *, safe: bool) -> str:
+    if type_ == "timestamp":
+        return f"CAST(upper({name}) AS TIMESTAMPTZ) AS {name}"
+    if not safe or type_ != "string":
+        return name
+    return f"CASE WHEN regexp_matches({name}, {quoted(_FORMULA)}) THEN '''' || {name} ELSE {name} END AS {name}"
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted(text: str) -> str:
+    """Return a string as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"

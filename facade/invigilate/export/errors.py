@@ -14,8 +14,3 @@ class ExportError(InvigilateError):
 
 class ExportArgumentError(InvalidArgumentError, ExportError):
     """An argument of an export is wrong; nothing was sent and no file was changed."""
-
-
-def missing_pyarrow() -> ExportError:
-    """Create the error for an environment without pyarrow."""
-    return ExportError('Parquet and tables need pyarrow: pip install "invigilate[export]"')

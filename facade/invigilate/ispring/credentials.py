@@ -49,6 +49,7 @@ class ClientCredentials(Credentials):
 
     def __init__(self, client_id: str, client_secret: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._client_id, self._client_secret = client_id, client_secret
+        self.account = client_id
         self._clock = clock
         self._issued: Issued | None = None
         self._failures = 0
