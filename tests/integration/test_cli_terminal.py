@@ -121,15 +121,14 @@ def test_no_colours_when_nobody_wants_them(sandbox: Sandbox, tmp_path: Path) -> 
 
 def test_progress_is_shown_on_a_terminal_only(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.add("getServiceDistribution", faults.stall(seconds=0.1))
-    arguments = ["report", "--output", "rows.csv", "--page-size", "200", "--prefetch", "2"]
+    arguments = ["report", "--bars", "--page-size", "200", "--prefetch", "2"]
     with open_terminal(sandbox, tmp_path, *arguments) as shown:
         assert shown.end() == 0
     assert re.search(r"[\d,]+ of 2,000 rows", shown.raw)
     assert re.search(r"[\d,]+ rows/s", shown.raw)
     assert re.search(r"\d:\d\d", shown.raw)
-    assert re.search(r"writing [\d,]+ of 2,000 rows", shown.raw)
     # It is gone in the end.
-    assert shown.text == "invigilate: rows.csv: 2,000 rows"
+    assert shown.text.startswith("2,000 sessions")
 
 
 def test_json_stays_json_on_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -217,38 +216,6 @@ def test_ctrl_c_in_a_report(sandbox: Sandbox, tmp_path: Path) -> None:
         shown.press_ctrl_c()
         assert shown.end() == ExitCode.INTERRUPTED
     assert shown.text == "invigilate: interrupted"
-
-
-BOUNDS = ["--appointment-date-after", "2026-01-01T00:00Z", "--appointment-date-before", "2027-01-01T00:00Z"]
-PARTS = ["--window-by", "appointment_date", "--window", "60d", "--parallel", "1", *BOUNDS]
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (
-            [],
-            "nothing was read completely, so nothing is kept; "
-            "with --window-by, windows that were read completely are kept",
-        ),
-        (PARTS, "what was read is kept in rows.csv.checkpoint, and the same command continues from it"),
-        ([*PARTS, "--checkpoint", "kept"], "what was read is kept in kept, and the same command continues from it"),
-    ],
-)
-def test_ctrl_c_in_an_export(options: list[str], said: str, sandbox: Sandbox, tmp_path: Path) -> None:
-    arguments = ["report", "--output", "rows.csv", "--page-size", "100", "--prefetch", "1", *options]
-    with (
-        sandbox.faults.during("getServiceDistribution", faults.stall(seconds=20, after=6)),
-        open_terminal(sandbox, tmp_path, *arguments, columns=200) as shown,
-    ):
-        wait_for_request(sandbox)
-        shown.press_ctrl_c()
-        assert shown.end() == ExitCode.INTERRUPTED
-    assert shown.text.splitlines()[-1] == f"invigilate: interrupted; {said}"
-    with open_terminal(sandbox, tmp_path, *arguments, columns=200) as shown:
-        assert shown.end() == 0
-    assert re.search(r"invigilate: rows.csv: [\d,]+ rows", shown.text)
-    assert ("of them read by an earlier run" in shown.text) is said.startswith("what was read is kept")
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D"])

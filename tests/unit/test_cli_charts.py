@@ -9,14 +9,13 @@ import pytest
 
 from invigilate.cli.smarterproctoring.charts import STATUSES, specification, write_chart
 from invigilate.cli.smarterproctoring.tally import Tally, places, sessions
-from smarterproctoring_client.models import ServiceDistributionRow
 
 
 def tally(*statuses: str) -> Tally:
     counted = Tally()
     for number, status in enumerate(statuses):
         time = f"2026-10-{number + 1:02}T09:00:00Z"
-        counted.add(ServiceDistributionRow(status=status, service_type="live", appointment_date=time))
+        counted.add({"status": status, "serviceType": "live", "appointmentDate": time})
     return counted
 
 

@@ -36,9 +36,14 @@ def register(app: typer.Typer) -> None:
         "Sends nothing.",
         examples=["invigilate apis", "invigilate apis --json"],
     )
-    group = new_group(app, "api", "Run any operation of an API: `invigilate api API RESOURCE OPERATION`.")
+    add_apis(app, "api", "Run any operation of an API: `invigilate api API RESOURCE OPERATION`.", Resources)
+
+
+def add_apis(app: typer.Typer, name: str, help: str, resources: type[Resources]) -> None:
+    """Add a group with the resources of each API."""
+    group = new_group(app, name, help)
     for api in _apis.APIS:
-        kind = type("_ResourcesOfOneAPI", (_Resources,), {"api": api})
+        kind = type("_ResourcesOfOneAPI", (resources,), {"api": api})
         group.add_typer(typer.Typer(name=api.key, cls=kind, help=f"Operations of {api.title}.", no_args_is_help=True))
 
 
@@ -68,26 +73,53 @@ class _Words(Group):
         return super().resolve_command(ctx, [plain_name(args[0]).replace("_", "-"), *args[1:]])
 
 
-class _Resources(_Words):
-    """The resources of an API."""
+class Resources(_Words):
+    """The resources of an API, and the commands that their operations become."""
 
     api: API
 
     @cached_property
     def words(self) -> dict[str, Resource]:
+        """See `_Words`."""
         return resources(self.api)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        resource = self.words.get(cmd_name)
+        """Return the group of a resource."""
+        resource = self.resource(cmd_name)
         if resource is None:
             return None
         found = _Operations(name=cmd_name, help=resource.help, no_args_is_help=True)
-        found.words = resource.operations
+        found.words, found.command = resource.operations, self.command
         return found
+
+    def resource(self, name: str) -> Resource | None:
+        """Return a resource, with the operations that are commands."""
+        return self.words.get(name)
+
+    @staticmethod
+    def command(name: str, describe: Describe) -> Any:
+        """Return the command that runs an operation."""
+        operation = operation_of(describe)
+        idempotent = "Idempotent." if operation.idempotent else "Not idempotent: it is sent once, and not retried."
+        help = f"{summary(describe)}\n\n{operation.method} {operation.path}. {idempotent}"
+        function: Callable[..., None] = change
+        if operation.pagination is not None:
+            function = rows
+        elif operation.idempotent and (operation.method == "GET" or name.partition("-")[0] in _READING):
+            function = read
+        app = typer.Typer(add_completion=False)
+        bind(app, name, describe, help=help, shows_times=True)(function)
+        return typer.main.get_command(app)
 
 
 class _Operations(_Words):
-    """The operations of a resource."""
+    """The operations of a resource.
+
+    Attributes:
+        command: creates the command of one.
+    """
+
+    command: Callable[[str, Describe], Any]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return what help and completion show; only the command that is run has options."""
@@ -96,47 +128,29 @@ class _Operations(_Words):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, found, rest = super().resolve_command(ctx, args)
-        return name, found and _command(name, self.words[name].describe), rest
-
-
-def _command(name: str, describe: Describe) -> Any:
-    operation = operation_of(describe)
-    idempotent = "Idempotent." if operation.idempotent else "Not idempotent: it is sent once, and not retried."
-    help = f"{summary(describe)}\n\n{operation.method} {operation.path}. {idempotent}"
-    function: Callable[..., None] = change
-    if operation.pagination is not None:
-        function = rows
-    elif operation.idempotent and (operation.method == "GET" or name.partition("-")[0] in _READING):
-        function = read
-    app = typer.Typer(add_completion=False)
-    bind(app, name, describe, help=help, shows_times=True)(function)
-    return typer.main.get_command(app)
+        return name, found and self.command(name, self.words[name].describe), rest
 
 
 def read(passed: Passed, json: AsJson = False, columns: Columns = None, dry_run: DryRun = False) -> None:
     """Print what an operation returns that only reads."""
-    _print(passed, json, columns, dry_run, None)
+    rows(passed, json, columns, dry_run)
 
 
 def rows(
     passed: Passed, json: AsJson = False, columns: Columns = None, dry_run: DryRun = False, max_rows: MaxRows = None
 ) -> None:
     """Print the rows of an operation that pages."""
-    _print(passed, json, columns, dry_run, max_rows)
-
-
-def _print(passed: Passed, as_json: bool, columns: str | None, dry_run: bool, most: int | None) -> None:
-    names = column_names(columns, as_json=as_json)
+    names = column_names(columns, as_json=json)
     item = plan(passed.describe, passed.arguments)
     if dry_run:
-        show_plans([item], as_json=as_json)
+        show_plans([item], as_json=json)
         return
     call: Any = item.call
     with client_of(passed.describe) as client:
         if call.operation.pagination is None:
-            show_result(client.execute(call), as_json=as_json, place=passed.place, names=names)
+            show_result(client.execute(call), as_json=json, place=passed.place, names=names)
         else:
-            list_all(_read(client.pages(call), passed, call, most), as_json=as_json, place=passed.place, names=names)
+            list_all(_read(client.pages(call), passed, call, max_rows), as_json=json, place=passed.place, names=names)
 
 
 def _read(pager: Any, passed: Passed, call: Any, most: int | None) -> Iterator[Any]:

@@ -33,8 +33,8 @@ _OF_PYTHON = re.compile(
     r"|Bytes, a file opened in binary mode, or a tuple of name, one of these, and media type\.)"
 )
 _OWN = frozenset(
-    {"confirmed", "debug", "dry-run", "from", "help", "json", "max-rows", "results", "retry", "retry-refused"}
-    | {"secret", "timezone", "yes"}
+    {"checkpoint", "columns", "confirmed", "csv-safe", "debug", "dry-run", "from", "help", "json", "max-rows", "output"}
+    | {"overwrite", "prefetch", "results", "retry", "retry-refused", "rows-per-part", "secret", "timezone", "yes"}
 )
 """The command line's own options; an argument of such a name takes `--argument-json`."""
 _SECTION = re.compile(r"^(?:Args|Returns|Idempotent|Not idempotent|Documentation):", re.MULTILINE)

@@ -164,7 +164,6 @@ def bind(
     leave_out: Sequence[str] = (),
     repeated: Sequence[str] = (),
     shows_times: bool = False,
-    more: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Turn a function into a command, with an option for each argument of a generated operation.
 
@@ -179,7 +178,6 @@ def bind(
         leave_out: arguments that the function's own options stand for.
         repeated: arguments that may be passed several times although they take one value.
         shows_times: add `--timezone` for times of the response, even if no argument is a time.
-        more: annotations of further options, which the function takes as `**keywords`.
     """
     operation = operation_of(describe)
     fields = [field for field in operation.fields if field.name not in leave_out]
@@ -196,9 +194,7 @@ def bind(
         own = [
             parameter.replace(annotation=hints[parameter.name], kind=_KEYWORD)
             for parameter in list(inspect.signature(function).parameters.values())[1:]
-            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ]
-        own += [inspect.Parameter(key, _KEYWORD, default=None, annotation=each) for key, each in (more or {}).items()]
 
         def command(**values: Any) -> None:
             texts = {field.name: values.pop(_parameter(field)) for field in shown}

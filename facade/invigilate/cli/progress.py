@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from .output import console, discard
 
 Report = Callable[..., None]
-"""Takes the number done, the total, and the current phase where there are several."""
+"""Takes the number done, the total, and what else is shown: the phase before them, and details after them."""
 
 
 @contextmanager
@@ -34,9 +34,9 @@ def progress(what: str) -> Generator[Report]:
     try:
         task = bar.add_task("", total=None)
 
-        def report(done: int, total: int | None, doing: str = "") -> None:
+        def report(done: int, total: int | None, doing: str = "", details: str = "") -> None:
             of = "" if total is None else f" of {total:,}"
-            text = f"{doing} {done:,}{of} {what}  {bar.tasks[0].speed or 0:,.0f} {what}/s"
+            text = f"{doing} {done:,}{of} {what}{details}  {bar.tasks[0].speed or 0:,.0f} {what}/s"
             # A terminal that is gone does not end the command.
             with suppress(OSError):
                 bar.update(task, completed=done, total=total, description=text.lstrip())
@@ -49,5 +49,5 @@ def progress(what: str) -> Generator[Report]:
             discard(sys.stderr)
 
 
-def nothing(done: int, total: int | None, doing: str = "") -> None:
+def nothing(*_: object) -> None:
     """Show nothing."""

@@ -2,54 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
-from invigilate import Pager
+from invigilate._shapes import is_object
 from invigilate.cli.exits import ExitCode, Failure, usage
-from invigilate.cli.fields import option_name
+from invigilate.cli.exports import Checkpoint, CsvSafe, Overwrite, Prefetch, export, pagers
 from invigilate.cli.options import AsJson, Columns, MaxRows, Passed, bind, column_names
 from invigilate.cli.output import for_people, list_all, listing, note
 from invigilate.cli.plans import complete
 from invigilate.cli.progress import Report, nothing, progress
 from invigilate.cli.registry import client_of
-from invigilate.errors import APIStatusError
 from invigilate.smarterproctoring.resources import Reports
-from smarterproctoring_client.models import ServiceDistributionRow as Row
 
-from .exports import OPTIONS, check_output, export
 from .tally import Tally, print_bars, sessions
 
-if TYPE_CHECKING:
-    from invigilate import SmarterProctoring
-
-_COLUMNS = ("appointmentDate", "serviceType", "status", "billable", "exam", "course", "sid")
+_COLUMNS = ["appointmentDate", "serviceType", "status", "billable", "exam", "course", "sid"]
 _INSTALL = "installSid"
 _PAGE = 1000
-_TOO_LARGE = frozenset({400, 413, 422})
-"""Statuses by which a server may refuse a page size; none is documented."""
 _CHARTS = (".html", ".svg", ".png")
-_HOW = "Reading"
 _WHAT = "Output"
 
-PageSize = Annotated[
-    int | None,
-    typer.Option(min=1, max=100_000, metavar="N", help="Rows per page; defaults to 1000.", rich_help_panel=_HOW),
-]
-Prefetch = Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Pages fetched ahead.", rich_help_panel=_HOW)]
+PageSize = Annotated[int | None, typer.Option(min=1, max=100_000, metavar="N", help="Rows per page; defaults to 1000.")]
 Output = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Export to a .csv, .jsonl or .parquet file.", rich_help_panel=_WHAT),
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the file of --output or --chart.", rich_help_panel=_WHAT)
 ]
 Bars = Annotated[bool, typer.Option("--bars", help="Count sessions, and print bars.", rich_help_panel=_WHAT)]
 Chart = Annotated[
@@ -71,69 +55,63 @@ def register(app: typer.Typer) -> None:
             "invigilate report --timezone Europe/Berlin --appointment-date-after 2026-10-01 "
             "--appointment-date-before 2026-11-01 --bars",
             "invigilate report --output report.csv",
-            "invigilate report --output october.parquet --timezone Europe/Berlin --appointment-date-after 2026-10-01 "
-            "--appointment-date-before 2026-11-01 --window-by appointment_date",
             "invigilate report --chart report.svg",
         ],
         leave_out=["limit"],
         repeated=["install_sid"],
-        more=OPTIONS,
     )(_report)
 
 
 def _report(
     passed: Passed,
-    json: AsJson = False,
+    as_json: AsJson = False,
     columns: Columns = None,
     output: Output = None,
     overwrite: Overwrite = False,
+    csv_safe: CsvSafe = False,
+    checkpoint: Checkpoint = None,
     bars: Bars = False,
     chart: Chart = None,
     max_rows: MaxRows = None,
     page_size: PageSize = None,
     prefetch: Prefetch = 8,
-    **exported: Any,
 ) -> None:
-    wanted = {name: value for name, value in exported.items() if value is not None}
     if overwrite and chart is None and output is None:
         raise usage("--overwrite: needs --output or --chart")
-    if json and chart is not None and not bars:
+    if as_json and chart is not None and not bars:
         raise usage("--json: a chart is not JSON; add --bars to print the numbers")
-    if output is not None and (chart or bars or json or columns or max_rows or "offset" in passed.arguments):
-        raise usage(
-            "--output: exports the whole report; it cannot be combined with --json, --columns, --bars, --chart, "
-            "--max-rows or --offset"
-        )
-    if output is None and wanted:
-        raise usage(f"{', '.join(map(option_name, wanted))}: only for --output")
-    installs = _installs(passed)
-    own = "" if installs else complete(passed.describe, passed.arguments)["install_sid"]
+    if output is None and (csv_safe or checkpoint):
+        raise usage(f"{'--csv-safe' if csv_safe else '--checkpoint'}: only for --output")
+    passed.arguments.update({} if page_size is None else {"limit": min(page_size, max_rows or page_size)})
     if output is not None:
-        options = check_output(output, wanted)
-        options |= {"page_size": page_size or _PAGE, "prefetch": prefetch, "overwrite": overwrite}
-        export(passed, installs, output, options)
+        if chart or bars or columns or max_rows or "offset" in passed.arguments:
+            raise usage(
+                "--output: exports the whole report; it cannot be combined with --columns, --bars, --chart, "
+                "--max-rows or --offset"
+            )
+        export(passed, output, overwrite, csv_safe, checkpoint, prefetch, json=as_json)
         return
-    names = column_names(columns, as_json=bool(chart or bars or json))
+    names = column_names(columns, as_json=bool(chart or bars or as_json))
     if chart is not None:
         _check_chart(chart, overwrite=overwrite)
-    # As in exports, rows have their install if it was passed.
-    labels = installs or ([own] if _INSTALL in names else [])
-    read = partial(_read, passed, installs, labels, max_rows, page_size, prefetch)
+    if _INSTALL in names and "install_sid" not in passed.arguments:
+        passed.arguments["install_sid"] = [complete(passed.describe, passed.arguments)["install_sid"]]
+    several = len(passed.arguments.get("install_sid", ())) > 1
+    read = partial(_read, passed, max_rows, prefetch)
     if chart is None and not bars:
         # Rows on a terminal show the progress themselves.
         with nullcontext(nothing) if for_people() else progress("rows") as report:
             if names:
-                list_all(read(report), as_json=json, place=passed.place, names=names)
+                list_all(read(report), as_json=as_json, place=passed.place, names=names)
             else:
-                shown = [*([_INSTALL] if len(installs) > 1 else []), *_COLUMNS]
-                listing(read(report), shown, as_json=json, place=passed.place)
+                listing(read(report), [_INSTALL] * several + _COLUMNS, as_json=as_json, place=passed.place)
         return
     tally = Tally(passed.place)
     with progress("rows") as report:
         for row in read(report):
             tally.add(row)
     if bars:
-        print_bars(tally, as_json=json)
+        print_bars(tally, as_json=as_json)
     if chart is not None:
         from .charts import write_chart
 
@@ -141,58 +119,25 @@ def _report(
         note(f"{chart}: {sessions(tally.total)}")
 
 
-def _installs(passed: Passed) -> list[str]:
-    installs: list[str] = passed.arguments.pop("install_sid", [])
-    if len(set(installs)) != len(installs):
-        raise usage("--install-sid: the same install is passed twice")
-    return installs
+def _read(passed: Passed, most: int | None, ahead: int, report: Report) -> Iterator[Any]:
+    """Yield the rows of one install after the other, as JSON, and report the progress."""
+    from invigilate.export.sources import Part
 
-
-def _read(
-    passed: Passed,
-    installs: list[str],
-    labels: list[str],
-    most: int | None,
-    page_size: int | None,
-    ahead: int,
-    report: Report,
-) -> Iterator[Any]:
-    """Yield the rows of one install after the other, with pages fetched ahead, and report the progress."""
-    size = min(page_size or _PAGE, most or page_size or _PAGE)
-    done, adapts = 0, page_size is None
-    with cast("SmarterProctoring", client_of(passed.describe)) as client:
-        views = [client.for_install(sid) for sid in installs] or [client]
-
-        def pagers(limit: dict[str, Any]) -> list[Pager[Any]]:
-            found = [view.reports.service_distribution(**passed.arguments, **limit) for view in views]
-            return found if size == most else [each.prefetch(ahead) for each in found]
-
-        # All arguments are checked here, before anything is sent.
-        waiting = pagers({"limit": size})
-        for position in range(len(views)):
-            pages = waiting[position].pages()
-            try:
-                first = next(pages, None)
-            except APIStatusError as error:
-                # No page size limit is documented. If the server refuses this one, it is asked for its own.
-                if not adapts or error.status_code not in _TOO_LARGE:
-                    raise
-                note(f"the server refused pages of {size:,} rows; using its own page size: {error}")
-                # The other installs are on the same server.
-                waiting, adapts = pagers({}), False
-                pages = waiting[position].pages()
-                first = next(pages, None)
+    size = min(_PAGE, most or _PAGE)
+    done, sizes = 0, [size, None]  # if a server refuses such a page, it is asked for its own size
+    with client_of(passed.describe) as client:
+        _, found = pagers(client, passed, 1 if size == most else ahead)
+        parts = [Part(pager, install, None, sizes) for install, pager in found.items()]
+        for part in parts:
             before = done
-            for page in chain([] if first is None else [first], pages):
-                for row in page:
+            for page in part.pages():
+                for row in map(json.loads, map(bytes, page)):
                     done += 1
-                    if labels and isinstance(row, Row):
-                        row.additional_properties.setdefault(_INSTALL, labels[position])
-                    yield row
+                    yield {_INSTALL: part.label, **row} if part.label is not None and is_object(row) else row
                     if done == most:
                         return
                 # The totals of installs that were not read yet are unknown.
-                whole = None if page.total is None or len(views) > 1 else before + page.total
+                whole = None if page.total is None or len(parts) > 1 else before + page.total
                 report(done, whole if most is None or whole is None else min(whole, most))
 
 

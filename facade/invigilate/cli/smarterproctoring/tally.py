@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, timedelta, tzinfo
 from typing import Any, Literal
 
+from invigilate._shapes import is_object
 from invigilate._timestamps import parse_timestamp
 from invigilate.cli.output import console, for_people, say, shown, to_json
 from invigilate.errors import InvalidTimestampError
-from smarterproctoring_client.models import ServiceDistributionRow
 
 NONE = "(none)"
 """Shown for a service type or status that a row does not have."""
@@ -26,24 +26,19 @@ class Tally:
     """Numbers of sessions by service type, status and day of the appointment."""
 
     def __init__(self, place: tzinfo | None = None) -> None:
-        self._place = place or UTC
+        self.place = place or UTC
         self.total = 0
         self.undated = 0
         self.services: Counter[tuple[str, str]] = Counter()
         self.days: Counter[tuple[date, str]] = Counter()
 
-    @property
-    def place(self) -> str:
-        """The name of the time zone."""
-        return str(self._place)
-
-    def add(self, row: ServiceDistributionRow | Any) -> None:
-        """Count a row; it may be malformed."""
+    def add(self, row: Any) -> None:
+        """Count a row, as JSON; it may be malformed."""
         self.total += 1
-        found = row if isinstance(row, ServiceDistributionRow) else ServiceDistributionRow()
-        status = _word(found.status)
-        self.services[_word(found.service_type), status] += 1
-        day = self._day(found.appointment_date)
+        found: Mapping[str, Any] = row if is_object(row) else {}
+        status = _word(found.get("status"))
+        self.services[_word(found.get("serviceType")), status] += 1
+        day = self._day(found.get("appointmentDate"))
         if day is None:
             self.undated += 1
         else:
@@ -51,7 +46,7 @@ class Tally:
 
     def _day(self, text: Any) -> date | None:
         try:
-            return parse_timestamp(text).astimezone(self._place).date()
+            return parse_timestamp(text).astimezone(self.place).date()
         except (InvalidTimestampError, OverflowError):
             return None
 
@@ -76,22 +71,17 @@ class Tally:
                 return name
         return "year"
 
-    def over_time(self) -> dict[date, dict[str, int]]:
-        """Numbers by the first day of each period, empty ones included, and in it by status."""
-        step = self.step()
-        numbers: dict[date, dict[str, int]] = {}
-        for (day, status), number in sorted(self.days.items()):
-            parts = numbers.setdefault(_start(day, step), {})
-            parts[status] = parts.get(status, 0) + number
-        if not numbers:
-            return {}
-        first, last = min(numbers), max(numbers)
-        return {start: numbers.get(start, {}) for start in _starts(first, last, step)}
-
     def periods(self) -> dict[str, dict[str, int]]:
-        """Like `over_time`, by the names of the periods: 2026-10-05, 2026-10 or 2026."""
-        length = {"day": 10, "week": 10, "month": 7, "year": 4}[self.step()]
-        return {start.isoformat()[:length]: parts for start, parts in self.over_time().items()}
+        """Numbers by period, as 2026-10-05, 2026-10 or 2026, empty ones included, and in it by status."""
+        step = self.step()
+        length = {"day": 10, "week": 10, "month": 7, "year": 4}[step]
+        starts = sorted({_start(day, step) for day, _ in self.days})
+        every = _starts(starts[0], starts[-1], step) if starts else ()
+        numbers: dict[str, dict[str, int]] = {start.isoformat()[:length]: {} for start in every}
+        for (day, status), number in sorted(self.days.items()):
+            parts = numbers[_start(day, step).isoformat()[:length]]
+            parts[status] = parts.get(status, 0) + number
+        return numbers
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a JSON object."""
@@ -100,7 +90,7 @@ class Tally:
             "byServiceType": self.by_service(),
             "overTime": {
                 "step": self.step(),
-                "timezone": self.place,
+                "timezone": str(self.place),
                 "sessions": self.periods(),
                 "withoutAppointment": self.undated,
             },
