@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="bench",
         description="Compares this library with its peers, all fed the same bytes, and prints every goal with its "
-        "figure. The first run builds the peers, which takes half a minute; a whole run takes about seven minutes.",
+        "figure. The first run builds the peers, which takes half a minute; a whole run takes about ten minutes.",
         epilog="Exit codes: 0 all goals are met, 1 a goal is missed, 2 nothing could be measured. Ratios are those of "
         "the shortest times; run it on an otherwise idle machine.",
     )

@@ -22,14 +22,15 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invigilate import SmarterProctoring
-from invigilate.export import ExportError, export_report
+from invigilate.export import ExportError, export
 
 if TYPE_CHECKING:
     # It takes long to import, and processes that export have no need of it.
@@ -39,17 +40,7 @@ SEED = 20261121
 REPORTED = 4
 """Exit code of an export that reported an error."""
 MOST_RUNS = 100
-BY_DATE = {
-    "appointment_date_after": "2026-01-01T00:00:00Z",
-    "appointment_date_before": "2027-01-01T00:00:00Z",
-    "sort_keys": ["appointmentDate"],
-}
-WINDOWS: dict[str, Any] = {
-    "filters": BY_DATE,
-    "window_by": "appointment_date",
-    "window": timedelta(days=31),
-    "page_size": 25,
-}
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -61,48 +52,58 @@ class Shape:
         most: how often one export is killed at most; then it may end.
         events: of so many events of a run, one is chosen at which it is killed.
         forms: formats, with the arguments that only they have.
-        arguments: those that all have.
-        installs: whether it is of two installs.
+        spans: how many parts the year is split into, for each install.
+        overwrite: whether a file that is there is replaced.
+        installs: whether it is of two installs, with labels.
     """
 
     name: str
     most: int
     events: int
     forms: Mapping[str, Mapping[str, Any]]
-    arguments: Mapping[str, Any]
+    spans: int
+    overwrite: bool = False
     installs: bool = False
 
 
 SHAPES = [
-    Shape("windows", 8, 90, {"csv": {}, "jsonl": {}, "parquet": {}}, WINDOWS),
-    Shape(
-        "windows of two installs, overwriting",
-        5,
-        200,
-        {"csv": {"nested": "json"}, "parquet": {"nested": "flatten"}},
-        {**WINDOWS, "overwrite": True},
-        installs=True,
-    ),
-    Shape(
-        "two installs without windows",
-        4,
-        45,
-        {"csv": {"nested": "flatten", "csv_safe": True}, "jsonl": {}, "parquet": {"nested": "json"}},
-        {"filters": BY_DATE, "page_size": 25},
-        installs=True,
-    ),
+    Shape("parts of a year", 8, 90, {"csv": {}, "jsonl": {}, "parquet": {}}, 12),
+    Shape("parts of two installs, overwriting", 5, 160, {"csv": {}, "parquet": {}}, 12, overwrite=True, installs=True),
+    Shape("two installs", 4, 45, {"csv": {"csv_safe": True}, "jsonl": {}, "parquet": {}}, 1, installs=True),
 ]
 
 
+def source_of(client: SmarterProctoring, spans: int, installs: Sequence[str]) -> Any:
+    """The pagers of an export: a list of them, or with installs a mapping to lists."""
+    bounds = [START + number * timedelta(days=365) / spans for number in range(spans + 1)]
+
+    def pagers(view: SmarterProctoring) -> list[Any]:
+        return [
+            view.reports.service_distribution(
+                appointment_date_after=after, appointment_date_before=before, sort_keys=["appointmentDate"], limit=25
+            )
+            for after, before in pairwise(bounds)
+        ]
+
+    return {sid: pagers(client.for_install(sid)) for sid in installs} if installs else pagers(client)
+
+
 def export_in_process(
-    settings: Mapping[str, Any], path: str, arguments: Mapping[str, Any], die_at: int, delay: float, told: str
+    settings: Mapping[str, Any],
+    path: str,
+    source: tuple[int, Sequence[str]],
+    options: Mapping[str, Any],
+    die_at: int,
+    delay: float,
+    told: str,
 ) -> None:
     """Export, and be killed: run this in a process of its own.
 
     Args:
         settings: of the client.
         path: the file.
-        arguments: of the export.
+        source: parts of the year, and installs.
+        options: of the export.
         die_at: the number of the event at which the process is killed: a request, or a file that is opened, renamed
             or removed; 0 for never. A negative one counts only from the moment when the result gets its name.
         delay: seconds from then to the kill.
@@ -140,7 +141,7 @@ def export_in_process(
     sys.addaudithook(hook)
     with SmarterProctoring(**{**settings, "token": token}) as client:
         try:
-            export_report(client, path, **arguments)
+            export(source_of(client, *source), path, **options)
         except (ExportError, OSError) as error:
             Path(told).write_text(str(error))
             sys.exit(REPORTED)
@@ -205,16 +206,14 @@ def act(text: str, path: Path) -> str:
         WrongError: if it says nothing.
     """
     if found := re.search(r"Remove it, or use another path: '(.*)'", text):
-        Path(found[1]).unlink()
+        Path(found[1]).unlink(missing_ok=True)  # a checkpoint without parts was removed with it
         return "link removed"
-    if re.search(r"[Dd]elete (.* to start over|this one)", text):
+    if re.search(r"[Dd]elete .* (?:to start over|if it was a checkpoint)", text):
         shutil.rmtree(path.with_name(f"{path.name}.checkpoint"))
         return "checkpoint deleted"
     if "overwrite=True" in text:
         path.unlink()
         return "file removed"
-    if "run the export again" in text:
-        return "run again"
     raise WrongError(f"an error that does not say what to do: {text}")
 
 
@@ -225,7 +224,6 @@ class Kills:
     sandbox: Sandbox
     folder: Path
     seed: int = SEED
-    prepare: Callable[[Path, Mapping[str, Any]], None] = lambda path, arguments: None
     kills: int = 0
     exports: int = 0
     resumed: set[str] = field(default_factory=set[str])
@@ -242,7 +240,7 @@ class Kills:
         }
         # Its children are forked from a process that has imported everything, so each begins at once.
         self._context = multiprocessing.get_context("forkserver")
-        modules = ["invigilate.export", "invigilate._http.transport", "invigilate._prefetch", "pyarrow.parquet"]
+        modules = ["invigilate.export", "invigilate._http.transport", "invigilate._prefetch", "duckdb", "msgspec"]
         self._context.set_forkserver_preload(modules)
 
     def run(self, shape: Shape, kills: int) -> None:
@@ -251,26 +249,26 @@ class Kills:
         Raises:
             WrongError: at the first wrong file.
         """
-        common, until = dict(shape.arguments), self.kills + kills
+        until, installs = self.kills + kills, list[str]()
         if shape.installs:
-            common["installs"] = [self.sandbox.other_install_sid, self.sandbox.install_sid]
-        expected: dict[str, bytes] = {}
+            installs = [self.sandbox.other_install_sid, self.sandbox.install_sid]
+        source, expected = (shape.spans, installs), dict[str, bytes]()
         with SmarterProctoring(**self.settings) as client:
             for form, own in shape.forms.items():
                 undisturbed = self.folder / f"undisturbed.{form}"
-                export_report(client, undisturbed, **{**common, **own, "overwrite": True})
+                export(source_of(client, *source), undisturbed, overwrite=True, **own)
                 expected[form] = undisturbed.read_bytes()
         while self.kills < until:
             form = list(shape.forms)[self.exports % len(shape.forms)]
             self.exports += 1
             folder = self.folder / f"{self.exports}"
             folder.mkdir()
-            self._one(shape, folder / f"report.{form}", {**common, **shape.forms[form]}, expected[form], until)
+            options = {**shape.forms[form], "overwrite": shape.overwrite}
+            self._one(shape, folder / f"report.{form}", (source, options), expected[form], until)
         if (self.folder / "victim").read_bytes() != b"precious":
             raise WrongError("a file was written to through a link")
 
-    def _one(self, shape: Shape, path: Path, arguments: Mapping[str, Any], expected: bytes, until: int) -> None:
-        self.prepare(path, arguments)
+    def _one(self, shape: Shape, path: Path, arguments: tuple[Any, Any], expected: bytes, until: int) -> None:
         damaged = b""
         for run in range(MOST_RUNS):
             if run:
@@ -302,9 +300,9 @@ class Kills:
         if not left <= {path.name, f"{path.name}.checkpoint", "lock"}:
             raise WrongError(f"export {self.exports}: left behind {sorted(left)}")
 
-    def _run(self, path: Path, arguments: Mapping[str, Any], die_at: int) -> tuple[int | None, str]:
+    def _run(self, path: Path, arguments: tuple[Any, Any], die_at: int) -> tuple[int | None, str]:
         told, delay = self.folder / "told", self._random.choice((0.0, 0.0, self._random.uniform(0.0, 0.02)))
-        given = (self.settings, str(path), dict(arguments), die_at, delay, str(told))
+        given = (self.settings, str(path), *arguments, die_at, delay, str(told))
         process = self._context.Process(target=export_in_process, args=given, daemon=True)
         process.start()
         process.join(60)

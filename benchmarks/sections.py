@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from benchmarks import callers, import_time
 from benchmarks.content import encoded, page, rows
+from benchmarks.exports import exports
 from benchmarks.measure import ROOT, Table, Worker, in_turns
 from benchmarks.peers import Peer
 from benchmarks.scale import scale
@@ -43,6 +44,8 @@ class Size(NamedTuple):
         in_flight: how often a client takes its turn with so many calls in flight, and how many calls a turn has.
         rows: of the report without latency.
         slow_rows: of the report with latency.
+        exports: how often an export is run.
+        exported: how many rows it has.
         memory: whether exports are measured, which takes minutes.
     """
 
@@ -55,17 +58,19 @@ class Size(NamedTuple):
     in_flight: dict[int, tuple[int, int]]
     rows: int
     slow_rows: int
+    exports: int
+    exported: int
     memory: bool
 
 
 # Many short turns: the least times are those that nothing interrupted.
 FULL = Size(
     60, 9, 3, row_repeats=1_000, page_repeats=15, calls=50, in_flight={1: (10, 40), 8: (6, 240), 64: (5, 800)},
-    rows=60_000, slow_rows=5_000, memory=True,
+    rows=60_000, slow_rows=5_000, exports=6, exported=200_000, memory=True,
 )  # fmt: skip
 QUICK = Size(
     1, 1, 1, row_repeats=20, page_repeats=1, calls=5, in_flight={1: (1, 2), 8: (1, 8), 64: (1, 64)},
-    rows=600, slow_rows=500, memory=False,
+    rows=600, slow_rows=500, exports=1, exported=2_000, memory=False,
 )  # fmt: skip
 
 
@@ -272,6 +277,7 @@ SECTIONS = {
     "latency": latency,
     "small": small,
     "connections": connections,
+    "exports": exports,
     "import": importing,
     "scale": scale,
     "memory": memory,

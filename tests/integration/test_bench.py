@@ -11,11 +11,13 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import peers
 from benchmarks.content import REPORT, SETTINGS, SPEC, rows
+from benchmarks.installs import Installs, install_sids, sizes
 from benchmarks.measure import Table, Times
 from benchmarks.server import Server
 
@@ -30,7 +32,7 @@ def bench(*arguments: str, path: str | None = None) -> subprocess.CompletedProce
 
 def test_the_sections_run_and_print_their_figures(tmp_path: Path) -> None:
     # Importing is run by a test of its own.
-    sections = ["decode", "report", "latency", "small", "connections"]
+    sections = ["decode", "report", "latency", "small", "connections", "exports"]
     done = bench(*sections, "--quick", "--without-java", "--folder", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -44,6 +46,8 @@ def test_the_sections_run_and_print_their_figures(tmp_path: Path) -> None:
         "One small call",
         *(f"Small calls at 5 ms by {number}" for number in ("1 thread", "8 threads", "64 threads")),
         *(f"Small calls at 5 ms by {number}" for number in ("1 asyncio task", "8 asyncio tasks", "64 asyncio tasks")),
+        *["Export of 2"] * 3,
+        "Record batches of 2",
         "Goals",
         "Noise",
     ]
@@ -96,10 +100,59 @@ def test_an_old_java_is_not_tried(tmp_path: Path) -> None:
 def test_an_unknown_section_is_refused() -> None:
     done = bench("speed")
     assert done.returncode == 2
-    assert (
-        "no section is called speed; there are decode, report, latency, small, connections, import, scale, memory"
-        in done.stderr
+    sections = "decode, report, latency, small, connections, exports, import, scale, memory"
+    assert f"no section is called speed; there are {sections}" in done.stderr
+
+
+def warehouse(*arguments: str) -> list[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-P", "-m", "benchmarks.warehouse", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_a_load_of_many_installs_is_measured() -> None:
+    title, _, line, cpu, *_ = warehouse("--quick", "--without-spark")
+    assert title.startswith("20,000 rows of 8 installs, 920 to 7,359 rows each, in pages of 1,000 at 50 ms")
+    found = re.fullmatch(
+        r"  one process, 8 requests in flight +([\d.]+) +([\d,]+) +1 +(\d+) +[\d.]+ +(\d+) +\d+%", line
     )
+    assert found, line
+    seconds, rate, requests, most = (float(each.replace(",", "")) for each in found.groups())
+    assert rate * seconds == pytest.approx(20_000, rel=0.1)
+    # Each install has its pages, and no page is requested twice.
+    assert requests == sum(-(-rows // 1000) for rows in sizes(8, 20_000))
+    assert 2 <= most <= 8
+    assert re.fullmatch(r"One process took [\d.]+ CPU seconds per million rows\.", cpu)
+
+
+def test_loads_on_paper_are_computed() -> None:
+    lines = warehouse("--paper", "--installs", "10", "--rows", "720000", "--cpu", "5")
+    cells = next(line.split() for line in lines if line.startswith("      1,000"))
+    # 725 requests of 50 ms, one after the other, at 20 a second, take 36 seconds.
+    assert cells[:6] == ["1,000", "725", "0.05", "s", "0.0", "h"]
+    assert cells[6] == "20/s"
+    slow = [line.split() for line in lines if line.startswith("         50")][-1]
+    assert slow[1] == "14,405"
+    assert float(slow[4]) == pytest.approx(14_405 / 3600, abs=0.05)
+
+
+def test_the_server_of_many_installs_takes_half_open_bounds() -> None:
+    middle = "2026-07-01T12:00:00Z"
+    with Installs(3, 5000, 0.0) as server:
+        url = f"{server.url}/v1/installs/{install_sids(3)[0]}/reports/serviceDistribution?limit=1000"
+        whole = get(url)["total"]
+        low, high = (get(f"{url}&appointmentDate{bound}={middle}") for bound in ("Before", "After"))
+        assert whole == sizes(3, 5000)[0] == int(str(low["total"])) + int(str(high["total"]))
+        results: Any = high["results"]
+        assert results[0]["appointmentDate"] >= "2026-07-01T12:00:00.000Z"
+        assert len({row["sid"] for row in results}) == 1000
+        seen = server.statistics()
+        assert (seen["requests"], seen["concurrent"]) == (3, 1)
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+            get(f"{server.url}/else")
+        refused.value.close()
 
 
 def test_goals_are_judged_by_the_least_times(capsys: pytest.CaptureFixture[str]) -> None:
