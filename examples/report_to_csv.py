@@ -1,4 +1,6 @@
-"""Stream the service distribution report into a CSV file, one page in memory at a time.
+"""Stream columns of the service distribution report into a CSV file, one page in memory at a time.
+
+`report.export(path)` writes all columns in one line, and continues if it is killed; it needs the extra `export`.
 
 Set SMARTERPROCTORING_TOKEN and SMARTERPROCTORING_INSTALL_SID, or paste what `python -m invigilate.sandbox` prints:
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import assert_type
 
 import pytest
@@ -49,6 +51,13 @@ def test_rooms_come_page_by_page(client: Northfield) -> None:
     assert [len(page) for page in pager.pages()] == [2, 2, 1]
     assert [room.name for room in pager] == [room["name"] for room in ROOMS]
     assert [room.seats for room in client.rooms.list(building="science", minimum_seats=10)] == [64]
+
+
+def test_rooms_are_exported(client: Northfield, tmp_path: Path) -> None:
+    result = client.rooms.list(building="science", minimum_seats=10).export(tmp_path / "rooms.jsonl")
+    assert (result.rows, result.total) == (1, 1)
+    (row,) = (tmp_path / "rooms.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(row)["seats"] == 64
 
 
 def test_a_seat_is_reserved(client: Northfield, gateway: Gateway) -> None:
