@@ -12,7 +12,7 @@ import pytest
 
 from invigilate import IncompleteResultError, ReportWarning, SmarterProctoring
 from invigilate.cli import ExitCode, main
-from invigilate.export import export_report
+from invigilate.export import export
 from tests.support.modes import INSTALL, MODES, TOKEN, Mode, proctoring, run, settle, wait_for_page_threads
 from tests.support.recorder import Answer, RecordedRequest, Recorder
 
@@ -152,7 +152,7 @@ def test_an_export_fails_and_leaves_no_file(case: str, tmp_path: Path) -> None:
     pages, message, _ = CASES[case]
     with serving(pages) as server, SmarterProctoring(TOKEN, INSTALL, base_url=server.url) as client:
         with pytest.raises(IncompleteResultError) as caught:
-            export_report(client, tmp_path / "r.csv", page_size=None, checkpoint=False)
+            export(client.reports.service_distribution(limit=PAGE), tmp_path / "r.csv", checkpoint=False)
         wait_for_page_threads()
     assert message in str(caught.value)
     assert list(tmp_path.iterdir()) == []

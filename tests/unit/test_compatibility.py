@@ -137,7 +137,10 @@ def test_the_requirements() -> None:
     base = {f"{name}{specifier}" for name, specifier in re.findall(r"^\| ([\w-]+) \| `(.*)` \|$", table, re.MULTILINE)}
     assert base == set(PROJECT["dependencies"])
     extras = {
-        extra: {f"{name}{specifier}" for name, specifier in re.findall(r"([\w-]+) `([^`]+)`", listed)}
+        extra: {
+            f"{PROJECT['name']}[{specifier}]" if name == "extra" else f"{name}{specifier}"
+            for name, specifier in re.findall(r"([\w-]+) `([^`]+)`", listed)
+        }
         for extra, listed in re.findall(r"^\| extra `(\w+)` \| (.*) \|$", table, re.MULTILINE)
     }
     assert extras == {extra: set(listed) for extra, listed in PROJECT["optional-dependencies"].items()}

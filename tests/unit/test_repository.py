@@ -94,8 +94,9 @@ def test_what_counts_as_a_path_of_one_machine(line: str, bad: bool) -> None:
     assert bool(MACHINE_PATH.search(line)) is bad
 
 
-def test_every_requirement_is_pinned_and_hashed() -> None:
-    text = (ROOT / "requirements" / "dev.txt").read_text()
+@pytest.mark.parametrize("name", ["dev.txt", "spark.txt"])
+def test_every_requirement_is_pinned_and_hashed(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text()
     requirements = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith((" ", "#"))]
     assert len(requirements) > 20
     for requirement in requirements:
@@ -104,11 +105,26 @@ def test_every_requirement_is_pinned_and_hashed() -> None:
     assert not re.search(r"^\s*-|://|--(?!hash=sha256:)", text.replace("\n    --hash", " --hash"), re.M)
 
 
+def test_every_folder_of_tests_is_run() -> None:
+    """By `./scripts/test`, or by `./scripts/test-spark`."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    folders = {path.relative_to(ROOT).parts[1] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert {f"tests/{name}" for name in folders - {"spark"}} == set(listed["testpaths"])
+
+
 def test_requirements_cover_what_the_project_declares() -> None:
     """The project is installed without its dependencies, so nothing else compares the two."""
+    pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / "spark.txt").read_text(), re.MULTILINE))
     for text in requires("invigilate") or []:
         requirement = Requirement(text)
-        assert version(requirement.name) in requirement.specifier, text
+        if requirement.name == "invigilate":
+            continue  # an extra that has those of another
+        marker, name = requirement.marker, canonicalize_name(requirement.name)
+        if name != "pyspark":
+            assert version(name) in requirement.specifier, text
+        # The environment of the tests of Spark.
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("export", "sandbox", "spark")):
+            assert pins[name] in requirement.specifier, text
 
 
 def imported_distributions(folder: Path) -> dict[str, set[str]]:

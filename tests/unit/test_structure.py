@@ -22,12 +22,13 @@ from structure import (
 from invigilate._apis import APIS, read_registry
 
 # Statements without docstrings. The core and the folders of the APIs together, the neutral core, and two layers apart.
-# The design wants 2,100 and 1,600; masking in every reading and reports that raise where they break off cost the rest.
+# The design wants 2,100 and 1,600; masking in every reading and reports that raise where they break off cost the rest,
+# and exports as methods of a pager 17.
 # Each operation is a statement of its folder. The runtime was 350 before it took files, texts, styles and limits.
 # It wants 350 for the runtime; files and multipart take 33, styles of arrays and objects 12, responses of several
 # types, text and bytes 15, fields that are imported on first use 9.
-LARGEST_TOTAL = 2620
-LARGEST_NEUTRAL = 1810
+LARGEST_TOTAL = 2640
+LARGEST_NEUTRAL = 1825
 LARGEST_RUNTIME = 425
 LARGEST_CONNECTIONS = 605
 # The public door of the package exports the clients, so that type checkers and editors find them.

@@ -353,7 +353,7 @@ def test_the_oldest_requirements_are_those_of_the_project() -> None:
     assert {item.name for item in found} == others
     for item in found:
         (exact,) = item.specifier
-        (ranges,) = [other.specifier for other in wanted if other.name.lower().replace("_", "-") == item.name]
+        (ranges,) = {other.specifier for other in wanted if other.name.lower().replace("_", "-") == item.name}
         assert exact.version in ranges
         # What lies before is not allowed.
         assert f">={exact.version}" in str(ranges)
