@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from copy import copy
 from itertools import chain
@@ -61,7 +61,7 @@ class Part:
         """Signs that the rows changed while they were read, and numbers that were replaced."""
         return [f"{self}{warning}" for warning in [*self._pager.warnings, *self.call.warnings]]
 
-    def pages(self) -> Iterator[Page[Row]]:
+    def pages(self) -> Generator[Page[Row]]:
         """Read the pages, as large as the server accepts them.
 
         Raises:
@@ -77,7 +77,7 @@ class Part:
         if self.planned is not None and received < self.planned:
             raise ExportError(f"{self}received {received} rows, but {self.planned} were announced; plan again")
 
-    def _pages(self) -> Iterator[Page[Row]]:
+    def _pages(self) -> Generator[Page[Row]]:
         limit = self.call.pagination.limit
         own = self.call.arguments.get(limit or "", UNSET)
         while True:

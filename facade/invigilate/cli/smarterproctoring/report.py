@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,15 +130,16 @@ def _read(passed: Passed, most: int | None, ahead: int, report: Report) -> Itera
         parts = [Part(pager, install, None, sizes) for install, pager in found.items()]
         for part in parts:
             before = done
-            for page in part.pages():
-                for row in map(json.loads, map(bytes, page)):
-                    done += 1
-                    yield {_INSTALL: part.label, **row} if part.label is not None and is_object(row) else row
-                    if done == most:
-                        return
-                # The totals of installs that were not read yet are unknown.
-                whole = None if page.total is None or len(parts) > 1 else before + page.total
-                report(done, whole if most is None or whole is None else min(whole, most))
+            with closing(part.pages()) as pages:  # before the client is
+                for page in pages:
+                    for row in map(json.loads, map(bytes, page)):
+                        done += 1
+                        yield {_INSTALL: part.label, **row} if part.label is not None and is_object(row) else row
+                        if done == most:
+                            return
+                    # The totals of installs that were not read yet are unknown.
+                    whole = None if page.total is None or len(parts) > 1 else before + page.total
+                    report(done, whole if most is None or whole is None else min(whole, most))
 
 
 def _check_chart(path: Path, *, overwrite: bool) -> None:
