@@ -10,10 +10,11 @@ from invigilate_runtime import UNSET, Pagination
 
 from . import errors
 from ._binding import Async, AsyncRaw, Lazy, Operation, RawView, Resource, Sync, SyncRaw, operation
+from ._limits import Timeout
 from ._pagination import Page
 from ._paging import AsyncPager, Pager
 from ._timestamps import parse_timestamp
-from ._values import ConnectionStats, RawResponse
+from ._values import AttemptEvent, ConnectionStats, RawResponse
 from ._version import __version__
 from .errors import *  # noqa: F403  # its __all__ is the tree of errors
 
@@ -28,6 +29,7 @@ __all__ = [
     "AsyncPager",
     "AsyncRaw",
     "AsyncSmarterProctoring",
+    "AttemptEvent",
     "CheckResult",
     "Compared",
     "ConnectionStats",
@@ -43,6 +45,7 @@ __all__ = [
     "SmarterProctoring",
     "Sync",
     "SyncRaw",
+    "Timeout",
     "Verdict",
     "__version__",
     "operation",

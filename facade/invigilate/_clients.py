@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
@@ -12,13 +12,17 @@ from invigilate_runtime import UNSET, Call, PagedCall, Pagination, Unset
 
 from ._binding import Async, Sync, renamed
 from ._engine import Execution
+from ._limits import LONGEST_INTERVAL, MOST_CONCURRENCY, Pace, Timeout
 from ._pagination import STRATEGIES, Progress, first_position
 from ._paging import AsyncPager, Pager
 from ._requests import OFFSET, prepare, raw_call
-from ._settings import check_base_url, check_options
+from ._settings import check_base_url, check_headers, check_options, set_up_log
+from ._shapes import is_number
 from ._tracebacks import sealed
 from ._values import (
+    MAX_CONCURRENCY,
     MAX_RESPONSE_BYTES,
+    AttemptEvent,
     ConnectionStats,
     Credentials,
     PreparedRequest,
@@ -36,6 +40,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Backend = Literal["httpx", "httpx2"]
+OnAttempt = Callable[[AttemptEvent], object]
 
 
 class BaseClient:
@@ -58,9 +63,13 @@ class BaseClient:
         base_url: str,
         defaults: Mapping[str, str | None] | None = None,
         *,
-        timeout: float | None = 30.0,
+        timeout: float | Timeout | None = 30.0,
         max_retries: int = 2,
         deadline: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_concurrency: int = MAX_CONCURRENCY,
+        min_interval: float = 0.0,
+        on_attempt: OnAttempt | None = None,
         check_sids: bool = True,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         allow_insecure_http: bool = False,
@@ -73,10 +82,17 @@ class BaseClient:
         from ._http.transport import Connections, Settings
 
         self._base_url, loopback = check_base_url(base_url, allow_insecure_http=allow_insecure_http)
-        self._options = check_options(RequestOptions(timeout, max_retries, deadline))
+        if not is_number(min_interval) or not 0 <= min_interval <= LONGEST_INTERVAL:
+            raise ConfigurationError(f"min_interval: expected seconds, 0 to {LONGEST_INTERVAL}")
+        pace = Pace(min_interval) if min_interval else None
+        extra = check_headers(headers, credentials.header[0])
+        options = RequestOptions(timeout, max_retries, deadline, headers=extra, pace=pace, on_attempt=on_attempt)
+        self._options = check_options(options)
         self._credentials = credentials
         self._defaults = dict(defaults or {})
         self._check_sids = check_sids
+        self.around: Callable[[PreparedRequest, Steps[RawResponse[Any]]], Steps[RawResponse[Any]]] | None = None
+        """Runs the steps of each request, and sees how it ends: for traces."""
         self._owner = True
         self._shared = {"closed": False}
         unused = " and ".join(["proxy="] * (proxy is not None) + ["verify="] * (verify is not True))
@@ -84,7 +100,12 @@ class BaseClient:
             raise ConfigurationError(f"transport: it would ignore {unused}. Configure the transport itself instead")
         if max_response_bytes.__class__ is not int or max_response_bytes < 1:
             raise ConfigurationError("max_response_bytes: expected an integer of at least 1")
-        settings = Settings(self._base_url, loopback, proxy, verify, transport, max_response_bytes, http_backend)
+        if max_concurrency.__class__ is not int or not 1 <= max_concurrency <= MOST_CONCURRENCY:
+            raise ConfigurationError(f"max_concurrency: expected an integer from 1 to {MOST_CONCURRENCY}")
+        set_up_log()
+        settings = Settings(
+            self._base_url, loopback, proxy, verify, transport, max_response_bytes, http_backend, max_concurrency
+        )
         waiter = system.EventLoop() if isinstance(self, Async) else system.Threads()
         self._connections = Connections(settings, waiter)
         credentials.hidden = self._connections.secrets
@@ -95,7 +116,7 @@ class BaseClient:
 
     def __dir__(self) -> list[str]:
         # Resources need the rest of it, callers do not.
-        hidden = {"run", "steps"}
+        hidden = {"around", "run", "steps"}
         return [name for name in super().__dir__() if name not in hidden and (name[:1] != "_" or name[:2] == "__")]
 
     @property
@@ -119,20 +140,23 @@ class BaseClient:
     def with_options(
         self,
         *,
-        timeout: float | Unset | None = UNSET,
+        timeout: float | Timeout | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
         deadline: float | Unset | None = UNSET,
         retry_refused: bool | Unset = UNSET,
+        headers: Mapping[str, str] | Unset | None = UNSET,
     ) -> Self:
         """Return a view of this client with other options, on the same connections. Closing it leaves them open.
 
         Args:
-            timeout: seconds to connect, and for each read and write; `None` for no limit.
+            timeout: seconds for each of: waiting for a free connection, connecting, each read and each write. A
+                `Timeout` sets them one by one; `None` for no limit.
             max_retries: the largest number of retries.
             deadline: seconds for a request with all its retries, or for a pager with all its pages; `None` for no
                 limit.
             retry_refused: also retry a 429 of a request that is not idempotent. The status says that the server refused
                 it; no documentation of the APIs promises that nothing was applied, so this is off by default.
+            headers: sent with every request, instead of those of this client.
 
         Raises:
             ConfigurationError: if a value is not allowed.
@@ -142,6 +166,7 @@ class BaseClient:
             "max_retries": max_retries,
             "deadline": deadline,
             "retry_refused": retry_refused,
+            "headers": headers if headers is UNSET else check_headers(headers, self._credentials.header[0]),
         }
         view = self._view()
         view._options = check_options(
@@ -183,8 +208,8 @@ class BaseClient:
         prepared = self._prepare(call, page)
         own = self._options.ends_at()
         ends_at = own if deadline is None else min(deadline, deadline if own is None else own)
-        run = Execution(prepared, self._credentials, self._options, ends_at, self._error_classes)
-        return (yield from run.steps())
+        steps = Execution(prepared, self._credentials, self._options, ends_at, self._error_classes).steps()
+        return (yield from (steps if self.around is None else self.around(prepared, steps)))
 
     def _pager(self, cls: Any, call: PagedCall[Any]) -> Any:
         pagination, start = call.pagination, first_position(call)

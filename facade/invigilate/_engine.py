@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 
+from ._limits import Timeout
 from ._masking import Masker
 from ._outcomes import (
     connection_error,
@@ -23,6 +24,7 @@ from ._outcomes import (
 )
 from ._policy import Outcome, classify, decide, retry_after_seconds
 from ._values import (
+    AttemptEvent,
     Credentials,
     Failure,
     PreparedRequest,
@@ -71,11 +73,12 @@ class Execution:
         self.attempts: list[Attempt] = []
         self.tokens: list[str] = []
         self.send: Send | None = None
+        self.in_flight = False
         self.sent = False
         """Whether any attempt may have been received."""
         self.unsettled = False
         """Whether an attempt that failed may have been applied."""
-        self.started = self.sent_at = time.monotonic()
+        self.started = time.monotonic()
         self.heard = ""
         """Status and code of the last response, if there was one."""
 
@@ -100,6 +103,11 @@ class Execution:
             self.interrupted(error)
             raise
 
+    @property
+    def sent_at(self) -> float:
+        """When the last attempt began, waits for others not included, on the monotonic clock."""
+        return self.started if self.send is None else self.send.began
+
     def masker(self) -> Masker:
         return Masker([*self.prepared.secrets, *self.tokens, *self.credentials.hidden])
 
@@ -113,10 +121,14 @@ class Execution:
             self.tokens.append((yield from self.credentials.obtain(self.options, self.deadline)))
         while True:
             result = yield from self.attempt()
+            self.in_flight = False
             status = result.status_code if isinstance(result, Response) else None
             outcome = classify(status, sent=self.send is None or self.send.sent)
             if isinstance(result, Response) and outcome is Outcome.SUCCEEDED:
-                self.note(status, "succeeded", 0.0)
+                if result.problem is not None:
+                    self.note(result, result.problem, Outcome.UNKNOWN, "raise")
+                else:
+                    self.note(result, "succeeded", outcome, "done")
                 return self.succeeded(result)
             if status == 401 and self.tokens:
                 self.credentials.reject(self.tokens[-1])
@@ -128,7 +140,7 @@ class Execution:
                 and not renewed
             ):
                 renewed = True
-                self.note(status, "the server refused the token; renewing it", 0.0)
+                self.note(result, "the server refused the token; renewing it", outcome, "retry")
                 self.tokens.append((yield from self.credentials.obtain(self.options, self.deadline)))
                 continue
             yield Sleep(self.wait_or_raise(result, outcome, len(self.attempts) + 1 - renewed))
@@ -157,9 +169,9 @@ class Execution:
             self.heard = what
         if decision.retry:
             self.unsettled = self.unsettled or outcome is Outcome.UNKNOWN
-            self.note(status, what, decision.wait)
+            self.note(result, what, outcome, "retry", decision.wait)
             return decision.wait
-        self.note(status, f"{what}; {decision.reason}", 0.0)
+        self.note(result, f"{what}; {decision.reason}", outcome, "raise")
         attempts = tuple(self.attempts)
         error: APIError
         if isinstance(result, Response):
@@ -176,20 +188,27 @@ class Execution:
         raise outcome_unknown(self.prepared, error, what if status is None else error.message, self.sent_at)
 
     def attempt(self) -> Steps[Response | Failure]:
-        timeout, left = self.options.timeout, self.time_left()
-        if left is not None:
-            if left <= 0:
-                message = f"the deadline passed before the request was sent{self.earlier()}"
-                raise self.prepared.error(APITimeoutError, message, attempts=tuple(self.attempts), sent=False)
-            timeout = left if timeout is None else min(timeout, left)
-        headers: dict[str, str] = {}
+        options, left = self.options, self.time_left()
+        wait = options.pace.reserve(time.monotonic(), left) if options.pace else 0.0
+        if left is not None and left <= wait:
+            when = "would pass" if left > 0 else "passed"
+            message = f"the deadline {when} before the request was sent{self.earlier()}"
+            raise self.prepared.error(APITimeoutError, message, attempts=tuple(self.attempts), sent=False)
+        if wait:
+            yield Sleep(wait)
+        own = {name.lower() for name in self.prepared.request.headers} if options.headers else ()
+        headers = {name: value for name, value in options.headers.items() if name.lower() not in own}
         if self.tokens:
             name, prefix = self.credentials.header
             headers[name] = prefix + self.tokens[-1]
         if getattr(waiting.get(), "abandoned", False):
             raise Abandoned
-        self.send = Send(self.prepared.request, headers, timeout, self.deadline, reuse=self.prepared.idempotent)
-        self.sent_at = time.monotonic()
+        timeout = options.timeout if isinstance(options.timeout, Timeout) else Timeout(*[options.timeout] * 4)
+        prepared = self.prepared
+        self.send = Send(
+            prepared.request, headers, timeout, self.deadline, reuse=prepared.idempotent, template=prepared.template
+        )
+        self.in_flight = True
         logger.debug("%s %s: attempt %d", self.prepared.request.method, self.prepared.path, len(self.attempts) + 1)
         result: Response | Failure = yield self.send
         return result
@@ -198,7 +217,7 @@ class Execution:
         raw = RawResponse[object](
             response,
             tuple(self.attempts),
-            request_id(response, lambda value: self.masker().mask(value)),
+            self.request_id(response),
             time.monotonic() - self.started,
             self.sent_at,
             lambda raw: decoded(self.prepared, raw),
@@ -207,7 +226,14 @@ class Execution:
             raise undecodable(self.prepared, raw, response.problem)
         return raw
 
-    def note(self, status: int | None, reason: str, wait: float) -> None:
+    def request_id(self, response: Response) -> str | None:
+        return request_id(response, lambda value: self.masker().mask(value))
+
+    def note(
+        self, result: Response | Failure | None, reason: str, outcome: Outcome, decision: str, wait: float = 0.0
+    ) -> None:
+        """Record an attempt, log it, and report it to the caller; without a result it was interrupted."""
+        status = result.status_code if isinstance(result, Response) else None
         self.sent = self.sent or status is not None or self.send is None or self.send.sent
         self.attempts.append(Attempt(len(self.attempts) + 1, status, reason, wait))
         logger.log(
@@ -218,6 +244,18 @@ class Execution:
             self.prepared.request.method,
             self.prepared.path,
         )
+        if self.options.on_attempt is None:
+            return
+        elapsed, prepared = time.monotonic() - self.sent_at, self.prepared
+        event = AttemptEvent(
+            prepared.request.method, prepared.path, prepared.operation, prepared.idempotent, len(self.attempts), status,
+            outcome.value, decision, reason, wait, time.time() - elapsed, elapsed,
+            self.request_id(result) if isinstance(result, Response) else None,
+        )  # fmt: skip
+        try:
+            self.options.on_attempt(event)
+        except Exception:
+            logger.exception("on_attempt raised an exception, which is ignored")
 
     def earlier(self) -> str:
         """Return what is known of the attempts before this one, to complete `nothing was sent`."""
@@ -228,6 +266,9 @@ class Execution:
 
     def interrupted(self, error: BaseException) -> None:
         """Log a canceled request that is not idempotent: its error may reach nobody."""
+        if self.in_flight and self.send is not None:
+            outcome = classify(None, sent=self.send.sent)
+            self.note(None, f"interrupted by {type(error).__name__}", outcome, "raise")
         if not self.prepared.idempotent and self.send is not None and self.send.sent:
             logger.error(
                 "outcome unknown: interrupted by %s after the request was sent (%s %s)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -58,17 +59,18 @@ def spawn(run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], obje
         run: what the task runs.
         ended: called when the task has ended, even if it was canceled before it started.
     """
+    # Trio first: as the guest of an asyncio loop it runs while that loop does.
+    trio: Any = sys.modules.get("trio")
     try:
+        token = trio.lowlevel.current_trio_token()
+    except (AttributeError, RuntimeError):
         loop = asyncio.get_running_loop()
-    except RuntimeError:
-        import trio
-    else:
         task = loop.create_task(run())
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
         task.add_done_callback(lambda _: ended())
         return lambda: loop.call_soon_threadsafe(task.cancel)
-    scope, token = trio.CancelScope(), trio.lowlevel.current_trio_token()
+    scope = trio.CancelScope()
 
     async def scoped() -> None:
         try:

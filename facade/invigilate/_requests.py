@@ -82,6 +82,7 @@ def prepare(
         operation=operation.id or None,
         secrets=tuple(secrets if operation.id else (value for value in secrets if len(value) >= 4)),
         arguments=shown,
+        template=operation.path if operation.id else "",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from invigilate_runtime import Request
 
+from ._limits import Pace, Timeout
 from ._tracebacks import sealed
 from .errors import APIError, Attempt
 
@@ -17,6 +18,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=APIError)
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_CONCURRENCY = 100
 
 waiting: ContextVar[Any] = ContextVar("invigilate_waiting", default=None)
 """The job that waits for a request, if there is one; once its `abandoned` is true, nothing more is sent."""
@@ -26,20 +28,63 @@ Decode = Callable[..., Any]
 """Decodes the body of a 2xx response; takes its `status` and its `Content-Type` as `media`, too."""
 
 
-class RequestOptions(NamedTuple):
-    """How long a request may take, and how often it is retried.
+class AttemptEvent(NamedTuple):
+    """One attempt to send a request, as passed to `on_attempt`. It holds nothing sensitive.
 
     Attributes:
-        timeout: seconds to connect, and for each read and write; `None` for no limit.
+        method: the HTTP method.
+        path: the path without the query; sensitive values are masked.
+        operation: the operationId, or `None` for a request that no specification describes.
+        idempotent: whether a second, identical request has no further effect.
+        number: counted from 1.
+        status_code: the HTTP status, or `None` if no response was received.
+        outcome: `"succeeded"`, `"not sent"`, `"refused"` or `"unknown"`.
+        decision: `"done"`, `"retry"` or `"raise"`.
+        reason: what happened, in a few words.
+        wait: seconds until the retry, or `0.0`.
+        started_at: when the attempt began, in seconds since the epoch.
+        elapsed: seconds that it took.
+        request_id: the request ID of the server, if it sent one.
+    """
+
+    method: str
+    path: str
+    operation: str | None
+    idempotent: bool
+    number: int
+    status_code: int | None
+    outcome: str
+    decision: str
+    reason: str
+    wait: float
+    started_at: float
+    elapsed: float
+    request_id: str | None
+
+
+class RequestOptions(NamedTuple):
+    """How requests are sent: how long they may take, how often they are retried, and what comes with them.
+
+    Attributes:
+        timeout: seconds for each part of an attempt, or one value for all of them; `None` for no limit.
         max_retries: the largest number of retries.
         deadline: seconds for a request with all its retries, or for a pager with all its pages; `None` for no limit.
         retry_refused: whether a 429 of a request that is not idempotent is retried, too.
+        headers: sent with every request, unless its operation or the credentials set the same header.
+        pace: keeps an interval between requests.
+        on_attempt: called after each attempt.
     """
 
-    timeout: float | None
+    timeout: float | Timeout | None
     max_retries: int
     deadline: float | None = None
     retry_refused: bool = False
+    headers: Mapping[str, str] = {}  # never written to
+    pace: Pace | None = None
+    on_attempt: Callable[[AttemptEvent], object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<RequestOptions timeout={self.timeout}, max_retries={self.max_retries}, deadline={self.deadline}>"
 
     def ends_at(self) -> float | None:
         """Return when a deadline that starts now passes, on the monotonic clock."""
@@ -58,6 +103,7 @@ class PreparedRequest(NamedTuple):
         operation: the operationId, if there is one.
         secrets: the values of sensitive arguments.
         arguments: the values of the other arguments.
+        template: the path as documented, with the names of its parameters; empty if nothing describes the request.
     """
 
     request: Request
@@ -68,6 +114,7 @@ class PreparedRequest(NamedTuple):
     operation: str | None
     secrets: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = {}  # never written to
+    template: str = ""
 
     def __repr__(self) -> str:
         return f"<PreparedRequest {self.request.method} {self.path}>"
@@ -112,27 +159,42 @@ class Failure(NamedTuple):
 
 
 class Send:
-    """Send the request; the result is a `Response` or a `Failure`.
+    """Send the request, with more headers; the result is a `Response` or a `Failure`.
 
-    `sent` is set as soon as writing begins, `status` when the head of the response was received. Without `reuse` the
-    request goes over a new connection.
+    `sent` is set as soon as writing begins, `status` when the head of the response was received, `began` (monotonic)
+    again when the request need no longer wait for others. Without `reuse` the request goes over a new connection.
+    `template` is that of the prepared request.
     """
 
     def __init__(
         self,
         request: Request,
-        credentials: Mapping[str, str],
-        timeout: float | None,
+        headers: Mapping[str, str],
+        timeout: Timeout,
         deadline: float | None,
         reuse: bool,
+        template: str = "",
     ) -> None:
         self.request = request
-        self.credentials = credentials
+        self.headers = headers
         self.timeout = timeout
         self.deadline = deadline
         self.reuse = reuse
+        self.template = template
         self.sent = False
+        self.began = time.monotonic()
         self.status: int | None = None
+
+    def begin(self) -> Send:
+        """Note that the request need no longer wait for others.
+
+        Raises:
+            TimeoutError: if it was abandoned meanwhile.
+        """
+        if getattr(waiting.get(), "abandoned", False):
+            raise TimeoutError("the request was abandoned")
+        self.began = time.monotonic()
+        return self
 
 
 class Sleep(NamedTuple):
@@ -262,12 +324,12 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
 class ConnectionStats(NamedTuple):
     """The connections of a client at this moment.
 
-    With a `transport=` of your own, `in_use` and `idle` are always 0: its connections are not counted.
+    With a `transport=` of your own, `idle` is always 0: its connections are not counted.
 
     Attributes:
-        in_use: connections with a request in flight.
+        in_use: requests in flight, each on a connection of its own.
         idle: open connections without one.
-        limit: how many may be in use, always 100.
+        limit: how many may be in use: `max_concurrency` of the client.
     """
 
     in_use: int

@@ -34,6 +34,7 @@ from invigilate import (
     PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
+    Timeout,
     UnprocessableEntityError,
     errors,
 )
@@ -446,5 +447,5 @@ def test_what_is_sent_is_not_in_a_repr() -> None:
     prepared = PreparedRequest(
         request, lambda content, **_: None, False, True, "/v1/x", None, ("canary",), {"a": "canary"}
     )
-    for thing in (request, prepared, Send(request, {"token": "canary"}, None, None, True)):
+    for thing in (request, prepared, Send(request, {"token": "canary"}, Timeout(), None, True)):
         assert "canary" not in repr(thing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import random
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import anyio
 import httpx
 import pytest
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -642,3 +644,20 @@ def test_an_interrupted_start_of_threads_loses_no_page(monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         next(rows)
     assert [row.sid for row in rows] == [sid(n) for n in range(40)]
+
+
+def test_trio_in_a_thread_where_an_asyncio_loop_waits() -> None:
+    """Playwright leaves such a loop behind between two calls: tasks on it would never run."""
+
+    async def reader() -> list[str]:
+        async with AsyncSmarterProctoring(TOKEN, INSTALL, transport=Server(plain(60))) as client:
+            with trio.fail_after(PATIENCE):
+                return [str(row.sid) async for row in client.reports.service_distribution(limit=10).prefetch(3)]
+
+    loop = asyncio.new_event_loop()
+    asyncio._set_running_loop(loop)
+    try:
+        assert trio.run(reader) == [sid(number) for number in range(60)]
+    finally:
+        asyncio._set_running_loop(None)
+        loop.close()

@@ -25,7 +25,7 @@ CORE = sorted(
     path for folder in ("", "_http", "smarterproctoring", "ispring") for path in (FACADE / folder).glob("*.py")
 )
 # _files is shared by export and cli; the core writes no files.
-OPTIONAL = ("sandbox", "export", "dlt", "spark", "cli", "_files")
+OPTIONAL = ("sandbox", "export", "dlt", "spark", "cli", "mcp", "_files")
 
 # The names of the design, none more and none less but for what a downstream SDK binds its operations with.
 CLIENTS = {"SmarterProctoring", "AsyncSmarterProctoring", "ISpringLearn", "AsyncISpringLearn"}
@@ -55,6 +55,7 @@ ERRORS = {
 }
 OTHERS = {
     "UNSET",
+    "AttemptEvent",
     "ConnectionStats",
     "Lazy",
     "Pagination",
@@ -65,6 +66,7 @@ OTHERS = {
     "parse_timestamp",
     "parse_ispring_time",
     "parse_sid",
+    "Timeout",
     "__version__",
 }
 CHECKING = {"CheckResult", "Compared", "Verdict"}

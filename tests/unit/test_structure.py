@@ -23,14 +23,15 @@ from invigilate._apis import APIS, read_registry
 
 # Statements without docstrings. The core and the folders of the APIs together, the neutral core, and two layers apart.
 # The design wants 2,100 and 1,600; masking in every reading and reports that raise where they break off cost the rest,
-# and exports as methods of a pager 17.
+# and exports as methods of a pager 17. What operators set (headers, limits, a timeout for each part, a hook, a log
+# from the environment) cost 115, and what they need to be safe (bounds, the moment after the wait for others) 14.
 # Each operation is a statement of its folder. The runtime was 350 before it took files, texts, styles and limits.
 # It wants 350 for the runtime; files and multipart take 33, styles of arrays and objects 12, responses of several
 # types, text and bytes 15, fields that are imported on first use 9.
-LARGEST_TOTAL = 2640
-LARGEST_NEUTRAL = 1825
+LARGEST_TOTAL = 2775
+LARGEST_NEUTRAL = 1956
 LARGEST_RUNTIME = 425
-LARGEST_CONNECTIONS = 605
+LARGEST_CONNECTIONS = 606
 # The public door of the package exports the clients, so that type checkers and editors find them.
 DOOR = "invigilate"
 

@@ -171,7 +171,7 @@ class Connection:
             headers: all headers but `Content-Length`.
             max_bytes: the largest body, in bytes after decompression; the rest of a larger one is not read.
         """
-        http, limit = self._http, Limit(send.timeout, send.deadline)
+        http, limit = self._http, Limit(send.timeout.read, send.deadline)
         self.idle_since = None
         data = _written(http, send.request.method, target, headers, send.request.content)
         with suppress(BlockingIOError):
@@ -181,7 +181,7 @@ class Connection:
         send.sent = True
         lost: Exception | None = None
         try:
-            await self.stream.write(data, limit)
+            await self.stream.write(data, Limit(send.timeout.write, send.deadline))
         except ConnectionError as error:
             lost = error  # a server that refuses a long body may have said why
         try:

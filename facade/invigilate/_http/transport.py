@@ -17,12 +17,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.request import getproxies, proxy_bypass
 
-from invigilate._values import MAX_RESPONSE_BYTES, Await, Effect, Failure, Response, Send, Sleep
+from invigilate._values import MAX_CONCURRENCY, MAX_RESPONSE_BYTES, Await, Effect, Failure, Response, Send, Sleep
 from invigilate._version import __version__
 from invigilate.errors import ConfigurationError
 
 from .connection import Route, build_response
-from .pool import Pool
+from .pool import LoopState, Pool
 from .system import EventLoop, Limit, System
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Settings(NamedTuple):
     transport: Any
     max_response_bytes: int = MAX_RESPONSE_BYTES
     http_backend: str = "httpx"
+    max_concurrency: int = MAX_CONCURRENCY
 
     def __repr__(self) -> str:
         return f"<Settings {self.base_url}>"  # the URL of a proxy may hold a password
@@ -165,7 +166,7 @@ class _CustomTransport(Pool):
     """Sends through a transport that the caller passed."""
 
     def __init__(self, system: System, route: Route, settings: Settings) -> None:
-        super().__init__(system, route, settings.max_response_bytes)
+        super().__init__(system, route, settings.max_response_bytes, settings.max_concurrency)
         self._httpx, self._transport = settings.httpx, settings.transport
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_quiet)
@@ -176,8 +177,7 @@ class _CustomTransport(Pool):
             ):
                 raise ConfigurationError(f'transport: comes from {name}. Pass http_backend="{name}" as well')
 
-    async def exchange(self, send: Send) -> Response:
-        """Send a request and read the whole response."""
+    async def _exchange(self, state: LoopState, send: Send) -> Response:
         # A transport that is not httpx's own may report nothing, and unknown counts as sent.
         reports = type(self._transport) in {self._httpx.HTTPTransport, self._httpx.AsyncHTTPTransport}
 
@@ -192,9 +192,12 @@ class _CustomTransport(Pool):
 
         extensions = {
             "trace": trace_async if isinstance(self._system, EventLoop) else trace,
-            "timeout": dict.fromkeys(("connect", "read", "write", "pool"), send.timeout),
+            "timeout": {
+                name: None if seconds is None and send.deadline is None else Limit(seconds, send.deadline).left()
+                for name, seconds in zip(("connect", "read", "write", "pool"), send.timeout, strict=True)
+            },
         }
-        headers = {**self._route.headers, **send.request.headers, **send.credentials}
+        headers = {**self._route.headers, **send.request.headers, **send.headers}
         quiet = _sending.set(True)
         try:
             with self._system.fail_after(Limit(None, send.deadline).left()):
@@ -249,7 +252,7 @@ class Connections:
         self._system = system
         self._timeouts = (TimeoutError, settings.httpx.TimeoutException)
         route = _route(settings)
-        self._pool = Pool(system, route, settings.max_response_bytes)
+        self._pool = Pool(system, route, settings.max_response_bytes, settings.max_concurrency)
         if settings.transport is not None:
             self._pool = _CustomTransport(system, route, settings)
         self.stats, self.close = self._pool.stats, self._pool.close

@@ -19,11 +19,9 @@ from .fields import Describe, operation_of, option_name, plain_name, summary
 from .options import AsJson, Columns, DryRun, Group, MaxRows, Passed, add, bind, column_names, new_group
 from .output import list_all, listing, note, show_result
 from .plans import plan, show_plans
-from .registry import Resource, client_of, operations, resources
+from .registry import Resource, client_of, only_reads, operations, resources
 
 _COLUMNS = ("operation", "idempotent", "method", "path", "documentation")
-_READING = ("count", "export", "find", "get", "list", "search")
-"""First words of operations that only read, although they are sent with POST."""
 
 
 def register(app: typer.Typer) -> None:
@@ -105,7 +103,7 @@ class Resources(_Words):
         function: Callable[..., None] = change
         if operation.pagination is not None:
             function = rows
-        elif operation.idempotent and (operation.method == "GET" or name.partition("-")[0] in _READING):
+        elif only_reads(name, operation):
             function = read
         app = typer.Typer(add_completion=False)
         bind(app, name, describe, help=help, shows_times=True)(function)

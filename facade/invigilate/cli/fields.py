@@ -57,11 +57,11 @@ def option_name(name: str) -> str:
     return f"--argument-{plain}" if plain in _OWN else f"--{plain}"
 
 
-def as_usage(error: InvalidArgumentError) -> Failure:
-    """Return the usage failure for a wrong argument."""
+def as_usage(error: InvalidArgumentError, called: Callable[[str], str] = option_name) -> Failure:
+    """Return the usage failure for a wrong argument; `called` returns what a person passes for it."""
     name, bracket, rest = error.argument.partition("[")
     hint = f". {error.hint.replace(', or pass UNSET', '')}" if error.hint else ""
-    return usage(f"{option_name(name)}{bracket}{rest}: expected {error.expected}, got {error.passed}{hint}")
+    return usage(f"{called(name)}{bracket}{rest}: expected {error.expected}, got {error.passed}{hint}")
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -11,12 +12,14 @@ from types import ModuleType
 from typing import Any
 
 from invigilate import _apis
-from invigilate._masking import MASK
+from invigilate._masking import MASK, Masker
 from invigilate._shapes import is_list, is_object
 from invigilate_runtime import UNSET, Field, SharedFields, dump
 
 _ALWAYS = frozenset({"email", "firstname", "lastname", "password", "phone", "secret", "token"})
 """Names that are sensitive even if no specification says so."""
+_PERSONAL = Masker()
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?")
 PACKAGE: ContextVar[str | None] = ContextVar("invigilate_package", default=None)
 """The generated package of the operation that a command runs; without one, the names of all packages count."""
 
@@ -79,3 +82,13 @@ def masked_value(value: Any) -> Any:
     if is_list(value):
         return [masked_value(item) for item in value]
     return dump(value)
+
+
+def masked_strings(value: Any) -> Any:
+    """Return a JSON value with what looks like personal data masked in its strings, whatever their field."""
+    if is_object(value):
+        return {name: masked_strings(item) for name, item in value.items()}
+    if is_list(value):
+        return [masked_strings(item) for item in value]
+    # A time has as many digits as a phone number.
+    return _PERSONAL.mask(value) if isinstance(value, str) and not _TIME.fullmatch(value) else value

@@ -11,12 +11,16 @@ from invigilate._apis import API
 from invigilate._binding import Lazy
 from invigilate._binding import Operation as Bound
 from invigilate._settings import setting
+from invigilate_runtime import Operation
 
 from .exits import ExitCode, Failure
 from .fields import Describe, plain_name
 
 if TYPE_CHECKING:
-    from invigilate._clients import SyncClient
+    from invigilate._clients import AsyncClient, SyncClient
+
+_READING = ("count", "export", "find", "get", "list", "search")
+"""First words of operations that only read, although they are sent with POST."""
 
 
 class Resource(NamedTuple):
@@ -61,6 +65,17 @@ def operations(api: API) -> dict[str, Describe]:
     }
 
 
+def only_reads(name: str, operation: Operation[Any]) -> bool:
+    """Whether an operation changes nothing: it is idempotent, and a GET or a list by POST.
+
+    Args:
+        name: the words for it, such as `exam-sessions get`.
+        operation: its static description.
+    """
+    first = name.split()[-1].partition("-")[0]
+    return operation.idempotent and (operation.method == "GET" or first in _READING)
+
+
 def api_of(describe: Describe) -> API:
     """Return the API that an operation belongs to."""
     package = describe.__module__.partition(".")[0]
@@ -79,13 +94,24 @@ def _credentials(api: API) -> dict[str, str]:
 def client_of(describe: Describe) -> SyncClient:
     """Create a client for an operation, with the credentials of the environment and of nowhere else."""
     api = api_of(describe)
+    _check_credentials(api)
+    client: SyncClient = _client_class(api)()
+    return client
+
+
+def async_client_of(api: API) -> AsyncClient:
+    """Create an async client of an API; see `client_of`."""
+    _check_credentials(api)
+    client: AsyncClient = getattr(import_module(f"invigilate.{api.key}"), api.clients[1])()
+    return client
+
+
+def _check_credentials(api: API) -> None:
     variables = _credentials(api).values()
     if variables and all(setting(None, variable) is None for variable in variables):
         raise Failure(
             ExitCode.SETTINGS, f"no credentials for {api.title}: set {' or '.join(variables)} in the environment"
         )
-    client: SyncClient = _client_class(api)()
-    return client
 
 
 def base_url(describe: Describe) -> str:

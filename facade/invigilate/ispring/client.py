@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from invigilate._binding import Async, Lazy, Sync
-from invigilate._clients import AsyncClient, Backend, BaseClient, SyncClient
+from invigilate._clients import AsyncClient, Backend, BaseClient, OnAttempt, SyncClient
 from invigilate._credentials import TokenCredentials
+from invigilate._limits import Timeout
 from invigilate._settings import check_base_url, setting
 from invigilate._shapes import is_list
-from invigilate._values import MAX_RESPONSE_BYTES, Credentials, RawResponse, Steps
+from invigilate._values import MAX_CONCURRENCY, MAX_RESPONSE_BYTES, Credentials, RawResponse, Steps
 from invigilate.errors import BadRequestError, ConfigurationError
 from invigilate_runtime import Operation
 
@@ -55,9 +56,13 @@ class _Base(BaseClient, Generic[X]):
         account_url: str | None = None,
         region: Region | None = None,
         base_url: str | None = None,
-        timeout: float | None = 30.0,
+        timeout: float | Timeout | None = 30.0,
         max_retries: int = 2,
         deadline: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_concurrency: int = MAX_CONCURRENCY,
+        min_interval: float = 0.0,
+        on_attempt: OnAttempt | None = None,
         check_sids: bool = True,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         allow_insecure_http: bool = False,
@@ -97,6 +102,10 @@ class _Base(BaseClient, Generic[X]):
             timeout=timeout,
             max_retries=max_retries,
             deadline=deadline,
+            headers=headers,
+            max_concurrency=max_concurrency,
+            min_interval=min_interval,
+            on_attempt=on_attempt,
             check_sids=check_sids,
             max_response_bytes=max_response_bytes,
             allow_insecure_http=allow_insecure_http,
@@ -149,10 +158,20 @@ class ISpringLearn(_Base["SyncTransport"], SyncClient):
             public client code only; `"ispring.eu"`, which a help page only implies.
         base_url: URL of the API, for any other host. Defaults to the environment variable `ISPRING_BASE_URL`, or else
             to that of the region.
-        timeout: seconds to connect, and for each read and write; `None` for no limit.
+        timeout: seconds for each of: waiting for a free connection, connecting, each read and each write. A `Timeout`
+            sets them one by one; `None` for no limit.
         max_retries: the largest number of retries. Requests that are not idempotent are retried only if no part of
             them was written.
         deadline: seconds for a request with all its retries, or for a pager with all its pages; `None` for no limit.
+        headers: sent with every request, for example a correlation ID. Headers of credentials, of the connection and
+            of the content are refused; a header that an operation sets itself wins. A `User-Agent` header replaces the
+            default one.
+        max_concurrency: the largest number of requests in flight at once, over all threads, tasks and views; 100 by
+            default, at most 10,000. More wait.
+        min_interval: seconds between the starts of two requests, retries included, over all threads, tasks and views;
+            0 by default, at most 3600.
+        on_attempt: called after each attempt with an `AttemptEvent`, in the thread or task of the request; it must not
+            block. An exception in it is logged and ignored.
         check_sids: has no effect, since no SIDs are documented for this API.
         max_response_bytes: the largest response body, in bytes after decompression; 64 MiB by default. A larger one
             raises `ResponseDecodeError`, or `OutcomeUnknownError` for a request that is not idempotent.

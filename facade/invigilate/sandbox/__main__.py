@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m invig
             apis=options.apis,
             ports=dict(options.port),
             control_port=options.control_port,
+            docs=options.docs,
+            docs_port=options.docs_port,
             idle_timeout=options.idle_timeout,
             clock=options.clock,
         )
@@ -99,6 +101,8 @@ def parser(program: str = "python -m invigilate.sandbox") -> argparse.ArgumentPa
         help=f"port of an API ({', '.join(entry.key for entry in shipped())}); can be repeated",
     )
     add("--control-port", type=_number(0, _LARGEST_PORT), default=0, metavar="N", help="port of the control endpoint")
+    add("--docs", action="store_true", help="serve the API explorer, too: a page to read about operations and try them")
+    add("--docs-port", type=_number(0, _LARGEST_PORT), default=0, metavar="N", help="port of the explorer")
     add("--apis", metavar="FILE", help="TOML file with further APIs")
     add("--seed", type=int, default=7, metavar="N", help="decides all data (7)")
     add("--report-rows", type=_number(0, _MOST_ROWS), default=240, metavar="N", help="rows in the report (240)")
@@ -181,7 +185,8 @@ def _as_json(sandbox: Sandbox) -> str:
 
 
 def _known(sandbox: Sandbox) -> dict[str, str]:
-    return {"control_url": sandbox.control_url, **sandbox.identifiers}
+    docs = {"docs_url": sandbox.docs_url} if sandbox.docs_url else {}
+    return {"control_url": sandbox.control_url, **docs, **sandbox.identifiers}
 
 
 if __name__ == "__main__":

@@ -51,6 +51,11 @@ class State(Protocol):
         """What the control endpoint offers for this API, by method and path: `GET /things/{sid}`."""
         ...
 
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """Valid credentials by name of the security scheme."""
+        ...
+
     def authenticate(self, headers: Mapping[str, str], query: str, security: tuple[tuple[str, ...], ...]) -> None:
         """Raise a `Problem` unless the request's credentials are valid.
 

@@ -12,20 +12,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from .api import Control
-from .documents import Document
-from .exchange import Connection, Exchange, Phase, Response
+from .exchange import Exchange, Response
 from .faults import Faults, Planned
 from .faults.command import build, options
 from .json_values import decode, is_array, is_object, plain
-from .problems import INVALID_INPUT, NOT_FOUND, WRONG_METHOD, Problem, invalid, missing
+from .local import LocalService, refuse_web_pages
+from .problems import NOT_FOUND, WRONG_METHOD, Problem, invalid, missing
 from .records import Defect, Journal, RecordedRequest
 
 PREFIX = "/_sandbox"
-_HOSTS = ("127.0.0.1", "localhost", "::1")
-_NO_DOCUMENT = Document("control", {}, ())
 
 Endpoint = Callable[[Mapping[str, str], Any], object]
 """A function that is passed the variables of its path and the JSON body."""
@@ -57,18 +54,16 @@ class Controlled(Protocol):
         """Return to the initial state."""
 
 
-class ControlService:
-    """Responds to control requests. Neither faults nor interceptors apply, and nothing is recorded.
+class ControlService(LocalService):
+    """Responds to control requests.
 
     Args:
         sandbox: the sandbox.
         controls: returns what the APIs offer.
     """
 
-    name = "control"
-
     def __init__(self, sandbox: Controlled, controls: Callable[[], Mapping[str, Control]]) -> None:
-        self.base_url = ""
+        super().__init__("control")
         self._sandbox = sandbox
         self._controls = controls
         self._endpoints: dict[str, Endpoint] = {
@@ -82,28 +77,10 @@ class ControlService:
             "DELETE /faults/{id}": self._remove_fault,
         }
 
-    def connected(self) -> None:
-        """See `Service`."""
-
-    def open(self, method: str, path: str, query: str, headers: Mapping[str, str], connection: Connection) -> Exchange:
-        """See `Service`."""
-        return Exchange(self.name, method, path, query, headers, connection, _NO_DOCUMENT, self.refuse)
-
-    def identify(self, exchange: Exchange) -> None:
-        """See `Service`."""
-
-    def reach(self, phase: Phase, exchange: Exchange) -> None:
-        """See `Service`."""
-
-    def refuse(self, problem: Problem, *_inferred: str) -> Response:
-        """See `Service`."""
-        body = {"code": problem.code, "message": problem.message, "status": problem.status}
-        return Response.json(body, problem.status, problem.headers)
-
     def respond(self, exchange: Exchange) -> Response:
         """See `Service`."""
         try:
-            _refuse_web_pages(exchange.headers)
+            refuse_web_pages(exchange.headers)
             endpoint, variables = self._find(exchange)
             data = endpoint(variables, _body(exchange))
         except Problem as problem:
@@ -189,13 +166,6 @@ def _endpoint(control: Control) -> Endpoint:
         return _as_json(control(variables))
 
     return respond
-
-
-def _refuse_web_pages(headers: Mapping[str, str]) -> None:
-    # A page in a browser may send requests to loopback, under a name of its own as well.
-    host = urlsplit(f"//{headers.get('host', _HOSTS[0])}").hostname
-    if "origin" in headers or host not in _HOSTS:
-        raise Problem(403, INVALID_INPUT, "Requests from web pages are refused.")
 
 
 def _body(exchange: Exchange) -> Any:

@@ -14,7 +14,7 @@ from .json_values import is_array, is_object
 from .registry import ApiEntry
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Document:
 @cache
 def load(entry: ApiEntry) -> Document:
     """Parse the spec of an API. The document is cached and shared; do not change it."""
-    content = _with_whole_patterns(yaml.load(entry.spec, Loader=_loader))
+    content = _with_whole_patterns(yaml.load(entry.spec, Loader=LOADER))
     # The server is this one, whatever host the spec names.
     content["servers"] = [{"url": "/"}]
     return Document(entry.key, content, tuple(_operations(content)))

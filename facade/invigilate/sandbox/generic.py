@@ -60,6 +60,11 @@ class ExampleState:
         return {}
 
     @property
+    def credentials(self) -> Mapping[str, str]:
+        """See `State`."""
+        return dict.fromkeys(self._schemes, self.token)
+
+    @property
     def controls(self) -> Mapping[str, Control]:
         """See `State`."""
         return {}

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from .exchange import Connection, Exchange, Phase, Response
+from .local import is_preflight, refuse_web_pages, share
 from .problems import INVALID_INPUT, Problem
 from .records import RecordedRequest
 
@@ -105,9 +106,12 @@ class Handler(BaseHTTPRequestHandler):
                     RecordedRequest(exchange.api, exchange.method, path, query, exchange.operation_id, status)
                 )
 
+        page = self._client.listener.page
+        early = self._screen(exchange, page) if page else None
+        reach = self._service.reach if early is None else _skip
         try:
             self._service.identify(exchange)
-            self._service.reach(Phase.ANNOUNCED, exchange)
+            reach(Phase.ANNOUNCED, exchange)
             try:
                 exchange.body = self._body()
             except Problem as problem:
@@ -116,15 +120,25 @@ class Handler(BaseHTTPRequestHandler):
                 response = self._service.refuse(problem, "unreadable-request")
             else:
                 self._client.respond()
-                response = self._service.respond(exchange)
+                response = early or self._service.respond(exchange)
+            if page:
+                response = share(response, exchange, page)
             self.close_connection = close = self.close_connection or self._client.listener.ends_connections
             data = response.to_bytes(close=close, bodiless=exchange.method == "HEAD")
             record(response.status)
             (exchange.transmit or self._client.send)(data)
-            self._service.reach(Phase.SENT, exchange)
+            reach(Phase.SENT, exchange)
         finally:
             record(None)
-            self._service.reach(Phase.OVER, exchange)
+            reach(Phase.OVER, exchange)
+
+    def _screen(self, exchange: Exchange, page: str) -> Response | None:
+        """The response for another web page, or a preflight: neither reaches the API, nor faults."""
+        try:
+            refuse_web_pages(exchange.headers, page)
+        except Problem as problem:
+            return self._service.refuse(problem)
+        return Response(204, b"") if is_preflight(exchange) else None
 
     def _headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
@@ -189,3 +203,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: requests are recorded, and do not belong on a terminal."""
+
+
+def _skip(_phase: Phase, _exchange: Exchange) -> None:
+    """Reach no phase."""

@@ -34,6 +34,7 @@ class Listener:
         port: port to listen on, 0 for a free one.
         requests: where the requests are recorded.
         idle_timeout: seconds after which an idle connection is closed.
+        page: origin of the web page that may send requests, when others are refused; None adds no CORS headers.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Listener:
         port: int,
         requests: Journal[RecordedRequest],
         idle_timeout: float,
+        page: str | None = None,
     ) -> None:
         self.service = service
         self.requests = requests
         self.idle_timeout = idle_timeout
+        self.page = page
         self.closing = threading.Event()
         self._socket = socket.create_server((LOOPBACK, port), backlog=_BACKLOG)
         self._socket.setblocking(False)

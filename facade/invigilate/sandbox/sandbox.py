@@ -32,6 +32,8 @@ class Sandbox(ProctoringProperties, LearnProperties):
         apis: a TOML file with further APIs, in the form of `apis.toml`.
         ports: ports by key of the API; free ones by default.
         control_port: port of the control endpoint; a free one by default.
+        docs: serve the API explorer at `docs_url`, too, and allow its requests; those of other web pages are refused.
+        docs_port: port of the explorer; a free one by default.
         idle_timeout: seconds after which an idle connection is closed.
         clock: returns the time of changes, as a `datetime` in UTC.
 
@@ -57,6 +59,8 @@ class Sandbox(ProctoringProperties, LearnProperties):
         apis: Path | str | None = None,
         ports: Mapping[str, int] | None = None,
         control_port: int = 0,
+        docs: bool = False,
+        docs_port: int = 0,
         idle_timeout: float = 60,
         clock: Clock = now,
     ) -> None:
@@ -75,4 +79,12 @@ class Sandbox(ProctoringProperties, LearnProperties):
         unknown = options.behaviour.contrary - contrary - EVERY_INVENTION
         if unknown:
             raise ValueError(f"no contrary reading of {', '.join(sorted(unknown))}; see INVENTED")
-        super().__init__(options, apis=apis, ports=ports, control_port=control_port, idle_timeout=idle_timeout)
+        super().__init__(
+            options,
+            apis=apis,
+            ports=ports,
+            control_port=control_port,
+            docs=docs,
+            docs_port=docs_port,
+            idle_timeout=idle_timeout,
+        )

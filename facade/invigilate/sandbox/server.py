@@ -16,6 +16,7 @@ from .api import Api, Control, Operations, State
 from .control import PREFIX, ControlService
 from .documents import Document, OperationEntry, load
 from .exchange import Interceptor
+from .explorer import Explorer
 from .faults import Faults
 from .generic import ExampleState, respond
 from .handler import Service
@@ -29,6 +30,7 @@ _RECORDED_REQUESTS = 10_000
 # Exchanges that are under way when the sandbox closes get this many seconds.
 _CLOSING_GRACE = 0.2
 _CONTROL = "control"
+_DOCS = "docs"
 
 StateT = TypeVar("StateT")
 
@@ -43,6 +45,8 @@ class Server:
         apis: Path | str | None,
         ports: Mapping[str, int] | None,
         control_port: int,
+        docs: bool,
+        docs_port: int,
         idle_timeout: float,
     ) -> None:
         entries = with_file(apis)
@@ -59,9 +63,12 @@ class Server:
         self._idle_timeout = idle_timeout
         self._apis = {entry.key: self._api(entry, documents[entry.key], options) for entry in entries}
         self._control = ControlService(self, self._controls)
-        self._services: dict[str, tuple[Service, int]] = {
-            key: (api, (ports or {}).get(key, 0)) for key, api in self._apis.items()
-        }
+        if docs_port and not docs:
+            raise ValueError("docs_port: expected docs=True (--docs), too")
+        # First: the APIs have to know its origin.
+        self._docs = Explorer(entries, self._apis) if docs else None
+        self._services: dict[str, tuple[Service, int]] = {_DOCS: (self._docs, docs_port)} if self._docs else {}
+        self._services |= {key: (api, (ports or {}).get(key, 0)) for key, api in self._apis.items()}
         self._services[_CONTROL] = (self._control, control_port)
         self._listeners: dict[str, Listener] = {}
         self._lock = threading.Lock()
@@ -108,14 +115,16 @@ class Server:
                 raise RuntimeError("a sandbox can be started once; create another one")
             try:
                 for key, (service, port) in self._services.items():
-                    requests = Journal[RecordedRequest](0) if key == _CONTROL else self.requests
-                    listener = Listener(service, port, requests, self._idle_timeout)
+                    is_api = key in self._apis
+                    requests = self.requests if is_api else Journal[RecordedRequest](0)
+                    page = self._docs.base_url if self._docs and is_api else None
+                    listener = Listener(service, port, requests, self._idle_timeout, page)
                     self._listeners[key] = listener
                     service.base_url = f"http://{LOOPBACK}:{listener.port}"
             except OSError:
                 self.close()
                 raise
-        self.faults.attach({key: listener for key, listener in self._listeners.items() if key != _CONTROL})
+        self.faults.attach({key: listener for key, listener in self._listeners.items() if key in self._apis})
         return self
 
     def close(self) -> None:
@@ -179,6 +188,17 @@ class Server:
         if not self._listeners:
             raise RuntimeError("the sandbox has not been started")
         return self._control.base_url + PREFIX
+
+    @property
+    def docs_url(self) -> str | None:
+        """The URL of the API explorer; None without `docs=True`.
+
+        Raises:
+            RuntimeError: the sandbox has not been started.
+        """
+        if not self._listeners:
+            raise RuntimeError("the sandbox has not been started")
+        return None if self._docs is None else f"{self._docs.base_url}/"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from invigilate._binding import Async, Lazy, Sync
-from invigilate._clients import AsyncClient, Backend, BaseClient, SyncClient
+from invigilate._clients import AsyncClient, Backend, BaseClient, OnAttempt, SyncClient
 from invigilate._credentials import AsyncTokenSource, TokenSource
+from invigilate._limits import Timeout
 from invigilate._settings import setting
-from invigilate._values import MAX_RESPONSE_BYTES
+from invigilate._values import MAX_CONCURRENCY, MAX_RESPONSE_BYTES
 from invigilate.errors import AuthenticationError, ConfigurationError
 
 from . import resources as r
@@ -50,9 +52,13 @@ class _Base(BaseClient, Generic[K, X]):
         *,
         environment: Environment | None = None,
         base_url: str | None = None,
-        timeout: float | None = 30.0,
+        timeout: float | Timeout | None = 30.0,
         max_retries: int = 2,
         deadline: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_concurrency: int = MAX_CONCURRENCY,
+        min_interval: float = 0.0,
+        on_attempt: OnAttempt | None = None,
         check_sids: bool = True,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         allow_insecure_http: bool = False,
@@ -76,6 +82,10 @@ class _Base(BaseClient, Generic[K, X]):
             timeout=timeout,
             max_retries=max_retries,
             deadline=deadline,
+            headers=headers,
+            max_concurrency=max_concurrency,
+            min_interval=min_interval,
+            on_attempt=on_attempt,
             check_sids=check_sids,
             max_response_bytes=max_response_bytes,
             allow_insecure_http=allow_insecure_http,
@@ -114,10 +124,20 @@ class SmarterProctoring(_Base[TokenSource, "SyncTransport"], SyncClient):
         environment: `"production"` or `"development"`; it wins over `SMARTERPROCTORING_BASE_URL`.
         base_url: another base URL. Defaults to the environment variable `SMARTERPROCTORING_BASE_URL`, or else to
             production.
-        timeout: seconds to connect, and for each read and write; `None` for no limit.
+        timeout: seconds for each of: waiting for a free connection, connecting, each read and each write. A `Timeout`
+            sets them one by one; `None` for no limit.
         max_retries: the largest number of retries. Requests that are not idempotent are retried only if no part of
             them was written.
         deadline: seconds for a request with all its retries, or for a pager with all its pages; `None` for no limit.
+        headers: sent with every request, for example a correlation ID. Headers of credentials, of the connection and
+            of the content are refused; a header that an operation sets itself wins. A `User-Agent` header replaces the
+            default one.
+        max_concurrency: the largest number of requests in flight at once, over all threads, tasks and views; 100 by
+            default, at most 10,000. More wait.
+        min_interval: seconds between the starts of two requests, retries included, over all threads, tasks and views;
+            0 by default, at most 3600.
+        on_attempt: called after each attempt with an `AttemptEvent`, in the thread or task of the request; it must not
+            block. An exception in it is logged and ignored.
         check_sids: check SIDs against their documented patterns before anything is sent.
         max_response_bytes: the largest response body, in bytes after decompression; 64 MiB by default. A larger one
             raises `ResponseDecodeError`, or `OutcomeUnknownError` for a request that is not idempotent.

@@ -163,6 +163,11 @@ class LearnState:
         return self._identifiers
 
     @property
+    def credentials(self) -> Mapping[str, str]:
+        """See `State`."""
+        return {"bearer": self.issue_token()}
+
+    @property
     def controls(self) -> Mapping[str, Control]:
         """See `State`."""
         return {

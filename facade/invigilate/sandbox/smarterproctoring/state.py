@@ -105,6 +105,11 @@ class ProctoringState:
             }
 
     @property
+    def credentials(self) -> Mapping[str, str]:
+        """See `State`."""
+        return {"token": self.token}
+
+    @property
     def controls(self) -> Mapping[str, Control]:
         """See `State`."""
         return {
