@@ -224,6 +224,22 @@ def small(table: Table, setting: Setting) -> None:
     table.at_most("the same, async to async", ratios[ASYNC] / ratios[ASYNC_HTTPX], 1.15)
 
 
+def otel(table: Table, setting: Setting) -> None:
+    """One small call, traced and not."""
+    with (
+        Server(1) as server,
+        _workers(
+            Worker(BASE, "invigilate", server.url),
+            Worker("instrument(), no SDK", "instrumented", server.url),
+            Worker("instrument(), SDK", "traced", server.url),
+            Worker(f"{BASE}, again", "invigilate", server.url),
+        ) as workers,
+    ):
+        times = in_turns(workers, {"kind": "small", "number": setting.size.calls}, setting.size.turns)
+    table.heading("One small call, with invigilate.otel and without")
+    table.block(times, BASE, "µs", MICROSECONDS, f"{BASE}, again")
+
+
 def connections(table: Table, setting: Setting) -> None:
     """Many small calls at once: what they take of the client's processor, apart from waiting."""
     with Server(1, CALL_LATENCY) as server:
@@ -276,6 +292,7 @@ SECTIONS = {
     "report": report,
     "latency": latency,
     "small": small,
+    "otel": otel,
     "connections": connections,
     "exports": exports,
     "import": importing,

@@ -145,6 +145,32 @@ class Invigilate(Candidate):
         return self._row(self._read_json(content))
 
 
+class Instrumented(Invigilate):
+    """This library with `invigilate.otel`, without an SDK: nothing is recorded."""
+
+    def __init__(self, url: str) -> None:
+        from invigilate.otel import instrument
+
+        super().__init__(url)
+        instrument(self._client, **self.providers())
+
+    def providers(self) -> dict[str, Any]:
+        """What records."""
+        return {}
+
+
+class Traced(Instrumented):
+    """This library with `invigilate.otel` and the SDK: spans are recorded and dropped, metrics are kept."""
+
+    def providers(self) -> dict[str, Any]:
+        """See `Instrumented`."""
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+        from opentelemetry.sdk.trace import TracerProvider
+
+        return {"tracer_provider": TracerProvider(), "meter_provider": MeterProvider([InMemoryMetricReader()])}
+
+
 class AsyncInvigilate(Candidate):
     """This library, in an event loop."""
 
@@ -261,6 +287,8 @@ CANDIDATES: dict[str, Callable[[str], Candidate]] = {
     "httpx, async": AsyncHttpx,
     "invigilate": Invigilate,
     "invigilate, async": AsyncInvigilate,
+    "instrumented": Instrumented,
+    "traced": Traced,
     "stock": Stock,
     "openapi-generator": OpenApiGenerator,
     "msgspec": Msgspec,

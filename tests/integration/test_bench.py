@@ -32,7 +32,7 @@ def bench(*arguments: str, path: str | None = None) -> subprocess.CompletedProce
 
 def test_the_sections_run_and_print_their_figures(tmp_path: Path) -> None:
     # Importing is run by a test of its own.
-    sections = ["decode", "report", "latency", "small", "connections", "exports"]
+    sections = ["decode", "report", "latency", "small", "connections", "exports", "otel"]
     done = bench(*sections, "--quick", "--without-java", "--folder", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -48,6 +48,7 @@ def test_the_sections_run_and_print_their_figures(tmp_path: Path) -> None:
         *(f"Small calls at 5 ms by {number}" for number in ("1 asyncio task", "8 asyncio tasks", "64 asyncio tasks")),
         *["Export of 2"] * 3,
         "Record batches of 2",
+        "One small call",
         "Goals",
         "Noise",
     ]
