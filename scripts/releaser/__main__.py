@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pythons import interpreters
+
 from . import archives, bill, changelog, index, installation, preparation, record, surface
 from .process import Failed, Refused, outside, python, run, say
 from .repository import RECORDS, Repository, checked_version
@@ -230,7 +232,7 @@ def _make(repository: Repository, fresh: Path, scratch: Path, only: set[str]) ->
     archives.check_contents(repository, built)
 
     supported = repository.supported_pythons()
-    chosen = installation.at_hand([name for name in supported if not only or name in only])
+    chosen = interpreters.find([name for name in supported if not only or name in only])
     lacking = [name for name in supported if name not in chosen]
     if only - set(chosen):
         raise Failed(f"Python {', '.join(sorted(only - set(chosen)))} was not found")

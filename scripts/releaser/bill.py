@@ -9,6 +9,8 @@ from pathlib import Path
 from .process import Failed, Refused, outside, python, run
 from .repository import Repository
 
+# Files of an npm package that are in the wheel unchanged.
+_VENDORED = Path("facade/invigilate/sandbox/explorer/swagger-ui/package.json")
 _DYNAMIC = re.compile(r"^dynamic = \[.*\]$", re.MULTILINE)
 
 
@@ -50,6 +52,7 @@ def write(repository: Repository, inside: Path, wheel: Path, digest: str, output
     # The environment does not record which file was installed.
     main["purl"] = f"pkg:pypi/{main['name']}@{version}"
     main["hashes"] = [{"alg": "SHA-256", "content": digest}]
+    bill.setdefault("components", []).append(_vendored(repository.root / _VENDORED))
     written = json.dumps(bill, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(written)
     if wrong is not None:
@@ -57,3 +60,17 @@ def write(repository: Repository, inside: Path, wheel: Path, digest: str, output
     if main.get("version") != version or str(inside.parents[1]) in written or str(repository.root) in written:
         raise Refused("the bill of materials lacks the version, or contains a path of this machine")
     output.write_text(written, encoding="utf-8", newline="\n")
+
+
+def _vendored(manifest: Path) -> dict[str, object]:
+    """The component of an npm package that is in the wheel, by its package.json."""
+    package = json.loads(manifest.read_text(encoding="utf-8"))
+    purl = f"pkg:npm/{package['name']}@{package['version']}"
+    return {
+        "type": "library",
+        "bom-ref": purl,
+        "name": package["name"],
+        "version": package["version"],
+        "licenses": [{"license": {"id": package["license"]}}],
+        "purl": purl,
+    }

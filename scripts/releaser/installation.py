@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pythons.interpreters import Interpreter
 
 from .process import Failed, Refused, outside, python, run
 from .repository import Repository
@@ -20,61 +20,12 @@ from .repository import Repository
 # A block of Python followed by its output.
 _LINES = r"(?:(?!```).*\n)*"
 _EXAMPLE = re.compile(rf"^```python\n(?P<program>{_LINES})```\n\n```text\n(?P<printed>{_LINES})```$", re.MULTILINE)
-_IDENTIFY = "import sys, venv; print('.'.join(map(str, sys.version_info[:3])))"
 _ORIGIN = """
 import json
 from importlib.metadata import version
 from invigilate import __version__, provenance
 print(json.dumps([__version__, version("invigilate"), provenance.read()]))
 """
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    """A Python interpreter.
-
-    Attributes:
-        path: its path.
-        version: its full version, such as `"3.12.1"`.
-    """
-
-    path: Path
-    version: str
-
-
-def at_hand(supported: list[str]) -> dict[str, Interpreter]:
-    """Return the Pythons of this machine by version, such as `"3.12"`: this one, those on the path, and pyenv's."""
-    found: dict[str, Interpreter] = {}
-    for wanted in supported:
-        for candidate in _candidates(wanted):
-            version = _identify(candidate)
-            if version is not None and version.rpartition(".")[0] == wanted:
-                found[wanted] = Interpreter(candidate, version)
-                break
-    return found
-
-
-def _candidates(wanted: str) -> Iterator[Path]:
-    if "{}.{}".format(*sys.version_info[:2]) == wanted:
-        # The base interpreter: an environment created from within an environment would depend on that.
-        yield Path(getattr(sys, "_base_executable", sys.executable))
-    for folder in os.get_exec_path():
-        path = shutil.which(f"python{wanted}", path=folder)
-        if path:
-            yield Path(path)
-    with contextlib.suppress(Failed):
-        root = Path(run("pyenv", "root", cwd=Path.cwd(), timeout=30, errors_apart=True).strip())
-        releases = [path for path in (root / "versions").glob(f"{wanted}.*") if re.fullmatch(r"[\d.]+", path.name)]
-        for release in sorted(releases, key=lambda path: [int(part) for part in path.name.split(".")], reverse=True):
-            yield release / "bin" / "python"
-
-
-def _identify(candidate: Path) -> str | None:
-    """Return the version of an interpreter that can create environments, or None."""
-    try:
-        return run(candidate, "-I", "-c", _IDENTIFY, cwd=Path.cwd(), timeout=60, errors_apart=True).strip()
-    except Failed:
-        return None
 
 
 def install(repository: Repository, interpreter: Interpreter, wheel: Path, digest: str, folder: Path) -> Path:

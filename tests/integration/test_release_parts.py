@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from releaser import archives, installation
+from pythons import interpreters
+from releaser import archives
 from releaser.process import Refused
 from releaser.repository import Repository
 
@@ -67,7 +68,7 @@ def test_a_build_that_takes_what_is_not_in_the_repository_is_refused(small: Repo
 
 def test_this_python_is_at_hand_and_one_that_does_not_exist_is_not(tmp_path: Path) -> None:
     here = "{}.{}".format(*sys.version_info[:2])
-    found = installation.at_hand([here, "3.99"])
+    found = interpreters.find([here, "3.99"])
     assert set(found) == {here}
     # One that is no environment itself, so that those made with it do not lean on ours.
     command = [str(found[here].path), "-I", "-c", "import sys; print(sys.prefix == sys.base_prefix)"]

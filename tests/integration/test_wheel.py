@@ -118,6 +118,9 @@ def test_what_is_in_it(wheel: Path) -> None:
         assert f"{package}/openapi.yaml" in names
     assert f"{INFO}/licenses/LICENSE" in names
     assert "invigilate/apis.toml" in names
+    for name in ("index.html", "explorer.js", "explorer.css", "swagger-ui/swagger-ui-bundle.js", "swagger-ui/LICENSE"):
+        assert f"invigilate/sandbox/explorer/{name}" in names
+    assert f"{INFO}/licenses/facade/invigilate/sandbox/explorer/swagger-ui/NOTICE" in names
     # Nothing of the repository but the packages.
     packages = {"invigilate", "invigilate_runtime", "invigilate_pytest.py", *GENERATED, INFO}
     assert {name.split("/")[0] for name in names} == packages
