@@ -89,7 +89,7 @@ EXAMPLES = [(path, line) for path, found in commands() for line in examples(foun
 def test_each_command_has_an_example() -> None:
     every = {path for path, _ in commands()}
     assert {path for path, _ in EXAMPLES} == every
-    assert len(every) == 10
+    assert len(every) == 11
     for path, line in EXAMPLES:
         assert line.startswith(f"invigilate {path}")
 
@@ -123,6 +123,13 @@ def test_each_example_works_as_it_stands(path: str, line: str, run: Run, sandbox
             assert process.stdout.readline().startswith("export SMARTERPROCTORING_TOKEN=")
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
+        return
+    if path == "mcp":
+        # Its stdin has ended at once.
+        with start(*shlex.split(line)[1:], folder=tmp_path, environment=settings(sandbox)) as process:
+            out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (0, "")
+        assert "SmarterProctoring is served" in err
         return
     if path in {"sessions reschedule", "sessions cancel"}:
         with SmarterProctoring() as client:
@@ -739,6 +746,7 @@ def test_what_sends_nothing_imports_little(line: str, tmp_path: Path) -> None:
         ("vl_convert", "report --chart c.svg", "chart"),
         ("openapi_core", "sandbox", "sandbox"),
         ("yaml", "demo", "sandbox"),
+        ("mcp", "mcp", "mcp"),
     ],
 )
 def test_a_missing_extra_is_named(
@@ -751,6 +759,7 @@ def test_a_missing_extra_is_named(
         "invigilate.cli",
         "invigilate.cli.smarterproctoring.report",
         "invigilate.cli.sandbox",
+        "invigilate.cli.mcp",
     ):
         monkeypatch.setattr(f"{module}.find_spec", lambda name: None if name == missing else found(name))
     done = run(line)
