@@ -10,11 +10,12 @@ from pathlib import Path
 from invigilate import InvigilateError, ISpringLearn, SmarterProctoring
 from invigilate.sandbox import Sandbox
 
-from .chapters import CHAPTERS, set_stage
+from .chapters import CHAPTERS, SHORT, set_stage
 from .screen import Screen
 
 _OUTPUT = Path(__file__).resolve().parents[2] / "demo-output"
 _ROWS = 40_000
+_ROWS_SHORT = 5_000
 
 
 def main() -> int:
@@ -25,7 +26,8 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        run(options.rows, options.output)
+        rows = options.rows if options.rows is not None else _ROWS_SHORT if options.short else _ROWS
+        run(rows, options.output, short=options.short)
     except KeyboardInterrupt:
         print("\ndemo: interrupted", file=sys.stderr)
         return 130
@@ -38,12 +40,13 @@ def main() -> int:
     return 0
 
 
-def run(rows: int, folder: Path) -> None:
-    """Run all chapters.
+def run(rows: int, folder: Path, *, short: bool) -> None:
+    """Run the chapters, and print how to read the documentation.
 
     Args:
         rows: rows of the report at the start.
         folder: where the report is written.
+        short: whether to run only the chapters of `SHORT`, without details.
     """
     folder.mkdir(parents=True, exist_ok=True)
     screen = Screen()
@@ -58,13 +61,14 @@ def run(rows: int, folder: Path) -> None:
         ) as ispring,
     ):
         screen.title(
-            "A term with invigilate",
-            "The servers of SmarterProctoring and iSpring Learn are the sandbox on this machine; nothing leaves it.",
+            "A booking with invigilate" if short else "A term with invigilate",
+            "All requests go to a sandbox of SmarterProctoring and iSpring Learn on this machine; nothing leaves it.",
         )
-        stage = set_stage(screen, sandbox, client, ispring, folder)
-        for chapter in CHAPTERS:
+        stage = set_stage(screen, sandbox, client, ispring, folder, short=short)
+        for chapter in SHORT if short else CHAPTERS:
             screen.chapter((chapter.__doc__ or "").partition("\n")[0].removesuffix("."))
             chapter(stage)
+        screen.end("Documentation: ./scripts/docs serve, then http://127.0.0.1:8000/")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Shows a term in SmarterProctoring and iSpring Learn, with real requests to the sandbox.",
     )
     parser.add_argument(
-        "--rows", type=_count, default=_ROWS, metavar="N", help=f"rows of the report; {_ROWS:,} by default"
+        "--rows",
+        type=_count,
+        metavar="N",
+        help=f"rows of the report; {_ROWS:,} by default, {_ROWS_SHORT:,} with --short",
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="only book a session, find out about a lost response, and read the report"
     )
     parser.add_argument(
         "--output",

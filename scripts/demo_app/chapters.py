@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 
 from invigilate import (
+    CheckResult,
     InvalidArgumentError,
     ISpringLearn,
     OutcomeUnknownError,
@@ -68,6 +69,8 @@ class Stage:
     """Another one, whose response is lost and which is canceled later."""
     day: datetime
     """The day of the first appointment, at midnight in `ZONE`."""
+    short: bool = False
+    """Whether chapters leave out their details."""
 
 
 def provisioning(stage: Stage) -> None:
@@ -89,7 +92,8 @@ def provisioning(stage: Stage) -> None:
     screen.table([("", False), ("SID", False), ("result", False)], [[name, p.sid, p.result] for name, p in parts])
     again = calls.provision(stage.client, rules)
     screen.gap()
-    screen.fact("second time", f"{again.course.result}, the same course: {again.course.sid == made.course.sid}")
+    same = "the same course" if again.course.sid == made.course.sid else "another course"
+    screen.fact("second time", f"{again.course.result}: {same}")
     stage.booked = replace(
         stage.booked,
         exam_sid=made.exam.sid,
@@ -111,7 +115,7 @@ def assigning(stage: Stage) -> None:
 
 
 def booking(stage: Stage) -> None:
-    """Schedule an exam session, and pay for it."""
+    """Schedule an exam session and pay for it."""
     screen, session = stage.screen, stage.booked
     when = stage.day + timedelta(hours=9, minutes=30)
     screen.call(calls.book)
@@ -121,12 +125,13 @@ def booking(stage: Stage) -> None:
     screen.fact("status", str(session_booked.status), "green")
     screen.fact("requested", f"{when:%Y-%m-%d %H:%M %Z}")
     screen.fact("scheduled", f"{appointment(session_booked):%Y-%m-%d %H:%M} UTC")
-    screen.gap()
-    ledger(stage)
+    if not stage.short:
+        screen.gap()
+        ledger(stage)
 
 
 def mistakes(stage: Stage) -> None:
-    """Make three common mistakes: nothing is sent."""
+    """Catch three common mistakes before anything is sent."""
     screen, client, session = stage.screen, stage.client, stage.other
     arrived = len(stage.sandbox.requests)
     naive = datetime.combine(stage.day, time(9, 30))
@@ -155,7 +160,7 @@ def mistakes(stage: Stage) -> None:
 
 
 def lost_reply(stage: Stage) -> None:
-    """Lose the response to a request that charges a card, and check its outcome."""
+    """Lose the response to a booking, and find out whether it was made."""
     screen, client, session = stage.screen, stage.client, stage.other
     before = calls.read(client, session.exam_sid, session.session_sid)
     with stage.sandbox.faults.during("scheduleExamSession", faults.drop_response()):
@@ -166,13 +171,26 @@ def lost_reply(stage: Stage) -> None:
             lost = error
             screen.error(error)
     screen.gap()
-    screen.fact("sent", f"{len(stage.sandbox.requests) - arrived} request: it is not retried", "green")
+    screen.fact("sent", f"{len(stage.sandbox.requests) - arrived} request: a booking is not retried", "green")
     screen.gap()
     screen.call(calls.look)
     found = calls.look(client, lost, before)
     screen.fact("verdict", found.verdict.value, "green")
     screen.fact("because", found.reason)
     screen.gap()
+    if not stage.short:
+        evidence(screen, found)
+    ledger(stage)
+    if not stage.short:
+        screen.gap()
+        screen.say(
+            "The API does not show whether a card was charged: ask your payment provider. The verdict NOT_VISIBLE does "
+            "not permit a retry either."
+        )
+
+
+def evidence(screen: Screen, found: CheckResult) -> None:
+    """Show what a verdict is based on."""
     screen.table(
         [("field", False), ("requested", False), ("found", False)],
         [[item.field, str(item.requested), str(item.found)] for item in found.compared],
@@ -181,12 +199,6 @@ def lost_reply(stage: Stage) -> None:
     for inferred in found.inferred:
         screen.fact("inferred", inferred)
     screen.gap()
-    ledger(stage)
-    screen.gap()
-    screen.say(
-        "The vendor's API does not show whether a card was charged: ask the payment service. And the verdict "
-        "NOT_VISIBLE does not permit a retry."
-    )
 
 
 def onboarding(stage: Stage) -> None:
@@ -196,7 +208,7 @@ def onboarding(stage: Stage) -> None:
     onboarding_url = calls.onboard(stage.client, session.exam_sid, session.session_sid)
     screen.fact("shown", repr(onboarding_url))
     screen.fact(
-        "in .url", f"{len(str(onboarding_url.url))} characters, for a single use; shown only when asked for by name"
+        "in .url", f"{len(str(onboarding_url.url))} characters, for a single use; printed only if you ask for .url"
     )
 
 
@@ -250,7 +262,11 @@ def report(stage: Stage) -> None:
         calls.stream(stage.client, write, progress)
     screen.fact("file", os.path.relpath(path))
     services = sorted(counts, key=lambda service: -counts[service].total())
-    distribution(screen, {service: counts[service] for service in services}, billable)
+    ordered = {service: counts[service] for service in services}
+    distribution(screen, ordered, billable)
+    if not stage.short:
+        screen.gap()
+        screen.bars(ordered, STATUSES)
 
 
 def distribution(screen: Screen, counts: dict[str, Counter[str]], billable: Counter[str]) -> None:
@@ -264,8 +280,6 @@ def distribution(screen: Screen, counts: dict[str, Counter[str]], billable: Coun
     headings = (*STATUSES, "total", "billable")
     screen.gap()
     screen.table([("service type", False), *((heading, True) for heading in headings)], rows, total=True)
-    screen.gap()
-    screen.bars(counts, STATUSES)
 
 
 def training(stage: Stage) -> None:
@@ -284,7 +298,7 @@ def training(stage: Stage) -> None:
     screen.table([("status", False), ("started", False), ("took", True), ("result", True)], rows)
     screen.gap()
     screen.say(
-        f"iSpring writes {results[0].actual_start_date!r} and documents neither the order of day and month nor the "
+        f"iSpring returns {results[0].actual_start_date!r} and documents neither the order of day and month nor the "
         "time zone: parse_ispring_time() takes both as arguments."
     )
     screen.gap()
@@ -303,7 +317,7 @@ def next_steps(stage: Stage) -> None:
     """Next steps."""
     stage.screen.code(NEXT_STEPS)
     stage.screen.gap()
-    stage.screen.say("To try it without credentials: .venv/bin/python -m invigilate.sandbox")
+    stage.screen.say("To try this without credentials, start the sandbox: .venv/bin/python -m invigilate.sandbox")
 
 
 CHAPTERS: tuple[Callable[[Stage], None], ...] = (
@@ -322,15 +336,18 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
 )
 """The chapters; the first line of a docstring is the heading."""
 
+SHORT = (booking, lost_reply, report)
+"""The chapters of `--short`: at most 60 lines."""
+
 
 def set_stage(
-    screen: Screen, sandbox: Sandbox, client: SmarterProctoring, ispring: ISpringLearn, folder: Path
+    screen: Screen, sandbox: Sandbox, client: SmarterProctoring, ispring: ISpringLearn, folder: Path, *, short: bool
 ) -> Stage:
     """Choose two sessions that are not scheduled yet, and a Monday in two or three weeks."""
     booked, other, *_ = sandbox.open_sessions
     day = datetime.combine(datetime.now(UTC) + timedelta(days=14), time(), ZONE)
     day += timedelta(days=-day.weekday() % 7)
-    return Stage(screen, sandbox, client, ispring, folder, booked, other, day)
+    return Stage(screen, sandbox, client, ispring, folder, booked, other, day, short)
 
 
 def appointment(session: ExamSession) -> datetime:

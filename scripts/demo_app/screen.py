@@ -54,6 +54,11 @@ class Screen:
         """Print an empty line."""
         self._console.print()
 
+    def end(self, text: str) -> None:
+        """Print the last line."""
+        self._console.print()
+        self._console.print(Text(text), soft_wrap=True)
+
     def say(self, text: str) -> None:
         """Print a sentence or two."""
         self._paragraph(Text(text))

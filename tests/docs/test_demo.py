@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from demo_app import calls
-from demo_app.chapters import CHAPTERS, NEXT_STEPS
+from demo_app.chapters import CHAPTERS, NEXT_STEPS, SHORT
 
 from tests.docs.blocks import ROOT
 
@@ -59,7 +59,7 @@ def test_all_chapters_are_printed(printed: tuple[str, Path]) -> None:
     "line",
     [
         r"enrollment +EN[0-9a-f]{32} +Created",
-        r"second time +Found Existing, the same course: True",
+        r"second time +Found Existing: the same course",
         r"ES[0-9a-f]{32} +Needs Proctor",
         r"exam +Midterm Exam, Human Anatomy",
         r"status +Scheduled",
@@ -68,7 +68,7 @@ def test_all_chapters_are_printed(printed: tuple[str, Path]) -> None:
         r"InvalidArgumentError: service_types: .*",
         r"sent +0 requests",
         r"OutcomeUnknownError: outcome unknown: .*\(POST /v1/installs/.*\)",
-        r"sent +1 request: it is not retried",
+        r"sent +1 request: a booking is not retried",
         r"verdict +APPLIED",
         r"because +the session shows the requested values, and did not before; whether .* cannot be read back",
         r"appointmentDate +(\S+) +\1",
@@ -89,6 +89,32 @@ def test_key_lines(printed: tuple[str, Path], line: str) -> None:
     assert re.search(rf"^   {line}$", text, re.MULTILINE)
 
 
+def test_the_end_says_how_to_read_the_documentation(printed: tuple[str, Path]) -> None:
+    text, _ = printed
+    assert text.endswith("\n\nDocumentation: ./scripts/docs serve, then http://127.0.0.1:8000/\n")
+
+
+def test_the_short_one_tells_the_essential_in_60_lines(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "demo_app", "--short", "--output", str(tmp_path)],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) <= 60
+    headings = [(chapter.__doc__ or "").partition("\n")[0].removesuffix(".") for chapter in SHORT]
+    assert re.findall(r"^(\d)\. (.*)$", done.stdout, re.MULTILINE) == [
+        (str(number), heading) for number, heading in enumerate(headings, 1)
+    ]
+    for line in (r"status +Scheduled", r"verdict +APPLIED", r"all +3,\d{3} +.* 5,002 +\d,\d{3}"):
+        assert re.search(rf"^   {line}$", done.stdout, re.MULTILINE), line
+    assert done.stdout.endswith("\n\nDocumentation: ./scripts/docs serve, then http://127.0.0.1:8000/\n")
+
+
 def test_the_code_that_is_shown_fits_into_80_columns() -> None:
     shown = [inspect.getsource(function) for _, function in inspect.getmembers(calls, inspect.isfunction)]
     bodies = [source.partition('"""')[2].partition('"""\n')[2] for source in shown]
@@ -99,7 +125,8 @@ def test_the_code_that_is_shown_fits_into_80_columns() -> None:
 
 def test_nothing_that_is_for_one_use_or_secret_is_shown(printed: tuple[str, Path]) -> None:
     text, _ = printed
-    assert re.findall(r"https?://\S+", text) == []
+    # The last line says where the documentation is.
+    assert re.findall(r"https?://\S+", text) == ["http://127.0.0.1:8000/"]
 
 
 def test_one_charge_for_each_booking(printed: tuple[str, Path]) -> None:

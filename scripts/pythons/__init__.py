@@ -1,0 +1,1 @@
+"""Tests the built wheel on each Python of this machine: `./scripts/test-pythons --help`."""
