@@ -35,8 +35,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/render-docs",
         description="Render the regions of README.md, CONTRIBUTING.md, openapi/README.md and docs/ between "
-        "'<!-- rendered: NAME -->' and '<!-- end -->': calls, coverage, errors, retries, verdicts, the sandbox's "
-        "state, inventions, behaviors and faults, and what an operation costs.",
+        "'<!-- rendered: NAME -->' and '<!-- end -->': calls, coverage, settings, errors, retries, verdicts, "
+        "the sandbox's state, inventions, behaviors and faults, and what an operation costs.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; print a diff and fail if a page differs")
     check = parser.parse_args().check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from invigilate._apis import API, APIS
 from invigilate.sandbox.documents import load
 from invigilate.sandbox.registry import shipped
 
-_EXTENTS = {"full": "in full", "partial": "in part", "guide": "from a guide", "document": "from the vendor's document"}
+EXTENTS = {"full": "in full", "partial": "in part", "guide": "from a guide", "document": "from the vendor's document"}
 
 
 class Resource(NamedTuple):
@@ -30,21 +30,29 @@ class Resource(NamedTuple):
     operations: dict[str, Any]
 
 
-def calls() -> str:
-    """A table for each resource, from the clients themselves."""
+def calls(link: Callable[[str, str], str] | None = None) -> str:
+    """A table for each resource, from the clients themselves.
+
+    Args:
+        link: returns the target of a call's link, from the name of its resource and its own: `ispring.users` and `get`.
+            By default a call links to the page that it was captured from, and a column says how much of that was seen.
+    """
     blocks: list[str] = []
     for api in APIS:
         extents = _extents(api)
         blocks.append(f"## {api.title}")
-        for resource in _resources(api):
-            lines = ["| call | request | returns | idempotent | captured |", "|---|---|---|---|---|"]
+        for resource in resources_of(api):
+            head = ["call", "request", "returns", "idempotent", *([] if link else ["captured"])]
+            lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
             for name, bound in resource.operations.items():
                 operation = bound.describe.__globals__["OPERATION"]
                 annotated = str(bound.describe.__annotations__["return"])
                 returned = annotated.replace("PagedCall[", "Pager[") if "PagedCall[" in annotated else annotated[5:-1]
+                target = link(resource.name, name) if link else operation.documentation
                 lines.append(
-                    f"| [`{name}()`]({operation.documentation}) | `{operation.method} {operation.path}` "
-                    f"| `{returned}` | {'yes' if operation.idempotent else 'no'} | {_EXTENTS[extents[operation.id]]} |"
+                    f"| [`{name}()`]({target}) | `{operation.method} {operation.path}` "
+                    f"| `{returned}` | {'yes' if operation.idempotent else 'no'} |"
+                    + ("" if link else f" {EXTENTS[extents[operation.id]]} |")
                 )
             blocks += [f"### {resource.name}", resource.what, "\n".join(lines)]
     return "\n\n".join(blocks)
@@ -54,18 +62,18 @@ def resources() -> str:
     """The table of resources, each with the number of its calls."""
     lines = ["| resource | what it is | calls |", "|---|---|---|"]
     for api in APIS:
-        for resource in _resources(api):
-            link = f"docs/calls.md#{resource.name.replace('.', '')}"
-            lines.append(f"| [`{resource.name}`]({link}) | {resource.what} | {len(resource.operations)} |")
+        for resource in resources_of(api):
+            anchor = resource.name.replace(".", "")
+            lines.append(f"| [`{resource.name}`](#{anchor}) | {resource.what} | {len(resource.operations)} |")
     return "\n".join(lines)
 
 
 def coverage() -> str:
     """How much of the documentation of the operations was seen, counted in the specifications."""
-    lines = [f"| API | operations | {' | '.join(_EXTENTS.values())} |", "|---" * (2 + len(_EXTENTS)) + "|"]
+    lines = [f"| API | operations | {' | '.join(EXTENTS.values())} |", "|---" * (2 + len(EXTENTS)) + "|"]
     for api in APIS:
         counts = Counter(_extents(api).values())
-        numbers = " | ".join(str(counts[extent]) for extent in _EXTENTS)
+        numbers = " | ".join(str(counts[extent]) for extent in EXTENTS)
         lines.append(f"| {api.title} | {counts.total()} | {numbers} |")
     return "\n".join(lines)
 
@@ -76,7 +84,8 @@ def _extents(api: API) -> dict[str, str]:
     return {each.operation_id: document.operation(each)["x-capture"]["extent"] for each in document.operations}
 
 
-def _resources(api: API) -> Iterator[Resource]:
+def resources_of(api: API) -> Iterator[Resource]:
+    """The resources of an API, from its sync client."""
     client = getattr(import_module(f"invigilate.{api.key}"), api.clients[0])
     variable = api.key if APIS.index(api) else "client"
     for cls in client.__mro__:

@@ -30,15 +30,8 @@ from invigilate.sandbox.registry import shipped
 from invigilate.smarterproctoring.verdicts import CANCEL, RESCHEDULE, SCHEDULE, judge
 
 from .calls import calls, coverage, resources
-
-
-def environment() -> str:
-    """The table of environment variables, from the registry of APIs."""
-    lines = ["| client | argument | environment variable |", "|---|---|---|"]
-    for api in APIS:
-        for index, (argument, variable) in enumerate(api.variables.items()):
-            lines.append(f"| {'' if index else f'`{api.clients[0]}`'} | `{argument}` | `{variable}` |")
-    return "\n".join(lines)
+from .settings import environment
+from .settings import options as client_options
 
 
 def error_tree() -> str:
@@ -303,6 +296,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "calls": calls,
     "resources": resources,
     "coverage": coverage,
+    "options": client_options,
     "environment": environment,
     "errors": error_tree,
     "policy": policy,

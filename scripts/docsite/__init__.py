@@ -1,0 +1,1 @@
+"""The documentation site: pages gathered from the repository, built by Zensical."""
