@@ -25,7 +25,7 @@ from .people import Person, SyncError
 BATCH = 100
 """Users in one request."""
 PAUSES = (1.0, 5.0, 30.0)
-"""Seconds to wait before each look for a change whose response was lost. No page says how late it may appear."""
+"""Seconds to wait before each look for a change whose response was lost; how late it may appear is not documented."""
 
 
 @dataclass(frozen=True)

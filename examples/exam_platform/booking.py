@@ -25,7 +25,7 @@ from smarterproctoring_client.models import ExamSession
 
 ATTEMPTS = 4
 PAUSES = (1.0, 5.0, 30.0)
-"""Seconds to wait before each check of a booking whose response was lost. No page says how late it may appear."""
+"""Seconds to wait before each check of a booking whose response was lost; how late it may appear is not documented."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from docrender.__main__ import render
 from docrender.regions import REGIONS
 
+import invigilate
 from invigilate._apis import APIS
 from tests.docs.blocks import ROOT
 
@@ -54,12 +56,35 @@ def test_scripts_that_are_named_exist(page: Path) -> None:
 
 
 def test_the_environment_variables_on_the_page_are_those_that_are_read() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     for api in APIS:
         prefix = next(iter(api.variables.values())).partition("_")[0]
         variable = re.compile(rf"\b{prefix}_[A-Z_]+\b")
         client = (ROOT / "facade" / "invigilate" / api.key / "client.py").read_text(encoding="utf-8")
         assert set(variable.findall(text)) == set(variable.findall(client)) == set(api.variables.values())
+
+
+def test_the_other_variables_on_the_page_are_those_that_are_read() -> None:
+    facade = ROOT / "facade" / "invigilate"
+    core = [*facade.glob("_*.py"), *facade.glob("_http/*.py")]
+    read = re.compile(r'(?:environ(?:\.get\(|\[)|\bsetting\(\w+, )"([A-Z_]+)"')
+    ours = {name for path in core for name in read.findall(path.read_text(encoding="utf-8"))}
+    assert ours == {"INVIGILATE_LOG", "SSL_CERT_FILE"}
+    # Read by urllib and by httpx, on behalf of a client.
+    theirs = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_DIR"}
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|", text, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"[A-Z_]+", row)} == ours | theirs
+
+
+def test_the_table_of_options_has_each_option_of_each_client() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- rendered: options -->")[2].partition("<!-- end -->")[0]
+    for api in APIS:
+        for name, parameter in inspect.signature(getattr(invigilate, api.clients[0])).parameters.items():
+            (row,) = (line for line in table.splitlines() if re.match(rf"\| `{name}`(?: \({api.title}\))? \|", line))
+            assert f" | `{parameter.default!r}` | " in row
+            assert api.variables.get(name, "") in row
 
 
 def test_files_that_the_architecture_names_exist() -> None:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions, requires, version
+from importlib.metadata import files, packages_distributions, requires, version
 from pathlib import Path
 
 import pytest
@@ -137,10 +137,17 @@ def imported_distributions(folder: Path) -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                names = [node.module]
-            for name in {name.split(".")[0] for name in names} - own - sys.stdlib_module_names:
-                for provider in providers.get(name, [name]):
-                    found.setdefault(canonicalize_name(provider), set()).add(path.name)
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            for name in names:
+                top, *below = name.split(".")
+                known = set(providers.get(top, [top]))
+                if len(known) > 1:  # a namespace that distributions share: the one with the module below it
+                    known = {
+                        each for each in known if any(file.parts[:2] == (top, *below[:1]) for file in files(each) or ())
+                    }
+                if top not in own | sys.stdlib_module_names:
+                    for provider in known:
+                        found.setdefault(canonicalize_name(provider), set()).add(path.name)
     return found
 
 
