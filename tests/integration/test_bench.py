@@ -101,7 +101,7 @@ def test_an_old_java_is_not_tried(tmp_path: Path) -> None:
 def test_an_unknown_section_is_refused() -> None:
     done = bench("speed")
     assert done.returncode == 2
-    sections = "decode, report, latency, small, connections, exports, import, scale, memory"
+    sections = "decode, report, latency, small, otel, connections, exports, import, scale, memory"
     assert f"no section is called speed; there are {sections}" in done.stderr
 
 
