@@ -22,7 +22,7 @@ addEventListener("load", () => {
   const search = [...document.body.children].find((element) => element.shadowRoot);
   search?.shadowRoot.append(
     Object.assign(document.createElement("style"), {
-      textContent: "menu { color: rgb(var(--color-foreground) / .7) !important }",
+      textContent: "menu, [role=status] { color: rgb(var(--color-foreground) / .7) !important; opacity: 1 !important }",
     }),
   );
 });

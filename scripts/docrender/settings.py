@@ -71,12 +71,11 @@ def _options(api: API) -> dict[str, Option]:
     client: Any = getattr(invigilate, api.clients[0])
     what = _described(client)
     parameters = list(inspect.signature(client).parameters.values())
-    assert set(what) == {each.name for each in parameters}, f"{api.clients[0]}: the docstring has other options"
     return {
         each.name: Option(
             _types(client, str(each.annotation)),
             f"`{each.default!r}`",
-            re.sub(r" Defaults to the environment variable `\w+`\.", "", what[each.name]),  # it is named below
+            re.sub(r" Defaults to the environment variable `\w+`\.", "", what.get(each.name, "")),  # it is named below
         )
         for each in parameters
     }

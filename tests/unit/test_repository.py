@@ -154,7 +154,6 @@ def imported_distributions(folder: Path) -> dict[str, set[str]]:
 # Imported, and not declared.
 ALREADY_THERE = {
     "pytest": "only pytest loads its plugin",
-    "trio": "imported only by programs that run on it",
     "typing-extensions": "imported only by type checkers, which bring its types",
 }
 
