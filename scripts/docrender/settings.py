@@ -40,7 +40,7 @@ def options() -> str:
         found = [(api, own[name]) for api, own in clients if name in own]
         (api, first), *others = found
         variables = " or ".join(f"`{api.variables[name]}`" for api, _ in found if name in api.variables)
-        differs = any(other.what != first.what for _, other in others)
+        differs = any(other.what and other.what != first.what for _, other in others)
         what = [f"{api.title}: {each.what}" for api, each in found] if differs else [first.what]
         what.append(f"Type: {first.types}." + " Also in `with_options`." * (name in views))
         what += [f"Environment: {variables}."] if variables else []
@@ -91,8 +91,8 @@ def _described(documented: Any) -> dict[str, str]:
 def _types(client: Any, annotation: str) -> str:
     """Spell out the types of an annotation."""
     module = import_module(client.__module__)
-    base = client.__orig_bases__[0]
-    passed = dict(zip(get_origin(base).__parameters__, get_args(base), strict=True))
+    base = getattr(client, "__orig_bases__", (None,))[0]  # not every client has type variables
+    passed = dict(zip(getattr(get_origin(base), "__parameters__", ()), get_args(base), strict=False))
     found: list[str] = []
     for part in annotation.split(" | "):
         value = getattr(module, part, None)
