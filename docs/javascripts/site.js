@@ -7,7 +7,7 @@ addEventListener("load", () => {
     table.tabIndex = 0;
   }
   // Paths break before a slash, names after a dot or an underscore, not inside a word.
-  for (const element of document.querySelectorAll("article h1, article td:not(:first-child) code")) {
+  for (const element of document.querySelectorAll("article h1, article td:not(:first-child) code, article li code")) {
     const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
     const found = [];
     while (texts.nextNode()) {

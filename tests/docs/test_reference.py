@@ -105,5 +105,17 @@ def test_the_table_of_calls_links_to_the_pages(pages: dict[str, Page]) -> None:
     linked = reference.rendered(text)
     targets = [target for target in _LINK.findall(reference.linked_calls()) if target in pages]
     assert sorted(targets) == sorted(entry.path for entry in entries())
+    assert "| captured |" in calls()
+    assert "captured" not in reference.linked_calls()
     assert reference.linked_calls() in linked
     assert reference.rendered(linked) == linked
+
+
+def test_a_tab_of_curl_names_the_variables_that_it_needs(pages: dict[str, Page]) -> None:
+    text = pages["reference/ispring/users/get.md"].text
+    assert (
+        "Set `ISPRING_BASE_URL` and `ISPRING_ACCESS_TOKEN` first: see [With curl](../../../credentials.md#with-curl)."
+        in text
+    )
+    for entry in entries():
+        assert pages[entry.path].text.count(" first: see [With curl](") == 1, entry.path

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docsite import check, dialect
+from docsite import check, dialect, search
 from docsite.__main__ import main
 from docsite.build import build
 from docsite.errors import SiteError
@@ -191,6 +191,12 @@ def test_links_lead_to_pages_and_others_to_the_repository(tmp_path: Path) -> Non
             [],
             "guide/index.html: expected an alternative text",
         ),
+        (
+            {"docs__guide": f"{GUIDE}a ```python\n\nb ```\n"},
+            "",
+            [],
+            "guide/index.html: expected a block of code, got text: ```python",
+        ),
         ({"docs__lost": "# A"}, "", [], "docs/lost.md: expected it once in `nav` of docs/zensical.toml"),
         ({}, ', { "B" = "guide.md" }', [], "docs/guide.md: expected it once in `nav` of docs/zensical.toml"),
         ({}, ', { "B" = "gone.md" }', [], "docs/zensical.toml: expected a page, got docs/gone.md"),
@@ -265,6 +271,10 @@ def test_links_are_rewritten(page: str, text: str, expected: str | None) -> None
         ("```python spark\na\n```\n", "```python\na\n```\n"),
         ("```\na\n- b\n| `x \\| y` |\n```\n", None),
         ("| `x \\| y` | a \\| b |\n", "| `x | y` | a \\| b |\n"),
+        ("```python spark\na b\n```\n", "```python\na b\n```\n"),
+        ("- a\n\n  ~~~ text x y\n  b\n  ~~~\n", "- a\n\n    ~~~ text\n    b\n    ~~~\n"),
+        ("````\n```python spark\n````\n", None),
+        ("``` `x` ``` b\n", None),
         ('=== "Tab"\n\n    ```\n    a\n    ```\n', None),
     ],
 )
@@ -294,6 +304,46 @@ def test_the_check_follows_links_and_anchors(tmp_path: Path) -> None:
         "index.html: dead anchor: a/#z",
         "index.html: dead link: c",
         "index.html: link to another version: /a/",
+    ]
+
+
+def test_a_fence_is_found_in_text_and_not_in_code(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<pre><code>```a</code></pre><p><code>```</code> b ```c\nd</p>")
+    assert list(check.problems(tmp_path)) == ["index.html: expected a block of code, got text: ```c d"]
+
+
+def test_guides_are_first_in_the_search_and_a_page_of_the_reference_is_one_entry() -> None:
+    def item(location: str, title: str, level: int = 1) -> search.Item:
+        return {"location": location, "title": title, "level": level, "text": f"About {title}."}
+
+    section = ("Reference", "Classes", "Sandbox")
+    pages = [
+        Page("index.md", "Home", (), "", ""),
+        Page("reference/acme/book.md", "book", ("Reference", "Acme"), "", ""),
+        Page("reference/classes/Client.md", "Client", ("Reference", "Classes", "Clients"), "", ""),
+        Page("reference/classes/Fired.md", "Fired", section, "", ""),
+        Page("guide.md", "Guide", (), "", ""),
+    ]
+    items = [
+        item("", "Acme"),
+        item("reference/acme/book/", "acme.exams.book"),
+        item("reference/acme/book/#errors", "Errors", 2),
+        item("reference/classes/Client/", "Client"),
+        item("reference/classes/Client/#total", "total", 3),
+        item("reference/classes/Fired/", "Fired"),
+        item("reference/classes/Fired/#total", "total", 3),
+        item("guide/", "Guide"),
+        item("guide/#total", "The total", 2),
+    ]
+    found = [(each["location"], each["title"], each["text"]) for each in search.ordered(pages, items)]
+    assert found == [
+        ("", "Acme", "About Acme."),
+        ("guide/", "Guide", "About Guide."),
+        ("guide/#total", "The total", "About The total."),
+        ("reference/acme/book/", "book (acme.exams)", "About acme.exams.book. Errors About Errors."),
+        ("reference/classes/Client/", "Client", "About Client."),
+        ("reference/classes/Client/#total", "Client.total", "About total."),
+        ("reference/classes/Fired/", "Fired", "About Fired. total About total."),
     ]
 
 

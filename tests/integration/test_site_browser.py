@@ -189,6 +189,50 @@ def test_search_finds_pages(site: Site, browser: Browser, width: int) -> None:
     assert not visiting.problems, "\n".join(visiting.problems)
 
 
+@pytest.mark.parametrize(
+    ("question", "answers"),
+    [
+        ("install", {"install/"}),
+        ("total", {"paging/"}),
+        ("schedule", {"reference/smarterproctoring/exam_sessions/schedule/"}),
+        ("request id of failed call", {"errors/"}),
+    ],
+)
+def test_a_right_page_is_among_the_first_three(site: Site, browser: Browser, question: str, answers: set[str]) -> None:
+    with visitor(browser, site, 1280) as visiting:
+        page = visiting.page
+        visiting.open("export/")
+        page.locator(".md-search__button:visible").first.click()
+        page.get_by_role("combobox").fill(question)
+        results = page.get_by_role("option")
+        results.first.wait_for()
+        found = [urlsplit(str(each.get_attribute("href"))).path for each in results.all()[:3]]
+        assert answers & {path.removeprefix("/latest/") for path in found}, found
+    assert not visiting.problems, "\n".join(visiting.problems)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_covers_code_or_the_end_of_a_page(site: Site, browser: Browser, width: int) -> None:
+    with visitor(browser, site, width) as visiting:
+        visiting.open("reference/smarterproctoring/exam_sessions/schedule/")
+        page = visiting.page
+        page.locator(".md-code__nav").first.wait_for()
+        covered = page.evaluate(
+            """[...document.querySelectorAll("pre:has(> .md-code__nav)")].filter((block) => block.offsetWidth).filter(
+              (block) => block.querySelector("code").getBoundingClientRect().right >
+                block.querySelector("button").getBoundingClientRect().left).length"""
+        )
+        assert covered == 0
+        if width == 360:
+            page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+            end, button = page.evaluate(
+                """[document.querySelector(".md-copyright").getBoundingClientRect().bottom,
+                    document.querySelector(".md-sidebar-button").getBoundingClientRect().top]"""
+            )
+            assert end <= button
+    assert not visiting.problems, "\n".join(visiting.problems)
+
+
 def test_what_must_not_happen_is_noticed(site: Site, browser: Browser) -> None:
     # Otherwise the tests above would show nothing.
     with visitor(browser, site, 360) as visiting:
