@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 import invigilate
 from invigilate._apis import API, APIS
 from invigilate._clients import BaseClient
+from invigilate.cli.fields import docstring_texts
 
 _TRANSPORT = "transport of httpx"
 
@@ -33,7 +34,7 @@ def options() -> str:
     # Few columns, so that it can be read on a phone.
     lines = ["| option | default | what it does |", "|---|---|---|"]
     clients = [(api, _options(api)) for api in APIS]
-    views = _described(BaseClient.with_options)
+    views = docstring_texts(BaseClient.with_options, "Args")
     names = dict.fromkeys(name for _, own in clients for name in own)
     # Options of one client first, as in the constructors.
     for name in sorted(names, key=lambda name: all(name in own for _, own in clients)):
@@ -69,7 +70,7 @@ def _row(name: str, default: str, *what: str) -> str:
 
 def _options(api: API) -> dict[str, Option]:
     client: Any = getattr(invigilate, api.clients[0])
-    what = _described(client)
+    what = docstring_texts(client, "Args")
     parameters = list(inspect.signature(client).parameters.values())
     return {
         each.name: Option(
@@ -79,13 +80,6 @@ def _options(api: API) -> dict[str, Option]:
         )
         for each in parameters
     }
-
-
-def _described(documented: Any) -> dict[str, str]:
-    """The arguments that a docstring describes."""
-    section = (inspect.getdoc(documented) or "").partition("Args:\n")[2].partition("\n\n")[0]
-    described = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", section, re.MULTILINE)
-    return {name: " ".join(what.split()) for name, what in described}
 
 
 def _types(client: Any, annotation: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +11,11 @@ import yaml
 from docrender.calls import Resource, resources_of
 
 from invigilate._apis import API, APIS
+from invigilate.cli.fields import summary
 from invigilate.sandbox.registry import find
 from invigilate_runtime import Operation
 
 _METHODS = ("get", "put", "post", "delete", "patch")
-_SECTION = re.compile(r"^(?:Args|Attributes|Returns|Raises|Idempotent|Not idempotent|Documentation|Deprecated):", re.M)
 
 
 @dataclass(frozen=True)
@@ -108,24 +106,7 @@ def _entries(api: API) -> Iterator[Entry]:
             yield Entry(api, resource, name, bound.describe, nodes[identifier], document)
 
 
-def texts(documented: Any, section: str) -> dict[str, str]:
-    """What a generated docstring says about each argument (`Args`), or each field (`Attributes`)."""
-    lines = inspect.cleandoc(documented.__doc__ or "").splitlines()
-    found: dict[str, str] = {}
-    name = ""
-    for line in lines[lines.index(f"{section}:") + 1 :] if f"{section}:" in lines else []:
-        if line and not line.startswith(" "):
-            break
-        start = re.match(r" {4}(\w+): (.*)", line)
-        if start:
-            name, found[start[1]] = start[1], start[2]
-        elif name:
-            found[name] += f" {line.strip()}"
-    return {name: text.strip() for name, text in found.items()}
-
-
 def introduction(documented: Any) -> tuple[str, str]:
-    """The first line of a docstring, and what follows it before the first section."""
-    text = _SECTION.split(inspect.cleandoc(documented.__doc__ or ""), maxsplit=1)[0]
-    first, _, rest = text.partition("\n\n")
-    return " ".join(first.split()), "\n\n".join(" ".join(each.split()) for each in rest.split("\n\n")).strip()
+    """The first paragraph of a docstring, and what follows it before the first section."""
+    first, _, rest = summary(documented).partition("\n\n")
+    return first, rest

@@ -14,9 +14,11 @@ from typing import Any
 
 from reporter.surface import Surface, read_packages
 
+import invigilate
 from invigilate import Lazy
+from invigilate.cli.fields import docstring_texts
 
-from .catalog import Entry, entries, introduction, texts
+from .catalog import Entry, entries, introduction
 from .markup import cell, fenced, joined, table
 from .page import Page
 from .types import in_words
@@ -31,8 +33,12 @@ _MODULES = {
     "invigilate.export": "Exports",
     "invigilate.sandbox": "Sandbox",
     "invigilate.sandbox.faults": "Faults of the sandbox",
+    "invigilate.otel": "Traces and metrics",
+    "invigilate.specs": "Specs",
+    "invigilate.provenance": "Provenance",
 }
-"""The modules whose public names have pages, and the headings of these. Other modules export the same names."""
+"""The modules whose public names have pages, and the headings of these. Other modules export the same names; those of
+`dlt` and `spark` are in the guide to warehouses."""
 _SPECIAL = {
     "__iter__": "Read it with `for`.",
     "__aiter__": "Read it with `async for`.",
@@ -60,7 +66,12 @@ class Classes:
     @classmethod
     def read(cls) -> Classes:
         """Read the surface from the sources."""
-        surface = read_packages([ROOT / "facade", ROOT / "generated"], ["invigilate"])
+        surface = read_packages([ROOT / "facade", ROOT / "generated"], ["invigilate", "invigilate_runtime"])
+        for name in invigilate.__all__:
+            # What the runtime defines and the SDK exports is documented as the SDK's.
+            own, there = f"invigilate.{name}", f"invigilate_runtime.{name}"
+            found = {key: value for key, value in surface.items() if key == there or key.startswith(f"{there}.")}
+            surface |= {f"{own}{key.removeprefix(there)}": value for key, value in found.items() if own not in surface}
         names = [name for name, found in surface.items() if found["kind"] == "class" and _module(name) in _MODULES]
         return cls(surface, {name: f"{FOLDER}/{_name(name)}.md" for name in names})
 
@@ -177,13 +188,13 @@ class Classes:
         yield first
         yield rest
         if signature["parameters"]:
-            yield _parameters(signature, texts(thing, "Args"))
+            yield _parameters(signature, docstring_texts(thing, "Args"))
         returned = _section(thing, "Returns") or _section(thing, "Yields")
         if returned or signature["returns"] not in {None, "None", "Self"}:
             kind = in_words(signature["returns"] or "Any", anything="anything")
             kind = "" if kind == "`T`" else f"{kind}. "
             yield f"Returns: {kind}{returned}".strip() if kind or returned else ""
-        raised = texts(thing, "Raises")
+        raised = docstring_texts(thing, "Raises")
         if raised:
             yield table(("raised", "when"), ((f"`{error}`", cell(when)) for error, when in raised.items()))
         yield _more(thing)
@@ -229,7 +240,7 @@ def _explained(thing: Any, section: str) -> dict[str, str]:
     referred = [getattr(import_module(thing.__module__), other[1], None)] if other else []
     for cls in [*thing.__mro__, *referred]:
         if cls is not None and cls is not object:
-            found = {**texts(_Documented(cls), section), **found}
+            found = {**docstring_texts(_Documented(cls), section), **found}
     return found
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from docrender.calls import EXTENTS
 
+from invigilate.cli.fields import docstring_texts
 from invigilate.errors import error_class
 from invigilate_runtime import Field
 
-from .catalog import Entry, introduction, texts
+from .catalog import Entry, introduction
 from .markup import cell, fenced, joined, table
 from .observations import SECRET, Example
 from .page import Page
@@ -131,7 +132,7 @@ def _arguments(entry: Entry, link: ClassLink) -> Iterator[str]:
         yield "None."
         return
     yield "All are keywords. What you do not pass is not sent."
-    annotations, documented = entry.describe.__annotations__, texts(entry.describe, "Args")
+    annotations, documented = entry.describe.__annotations__, docstring_texts(entry.describe, "Args")
     rows = []
     for field in fields:
         required = "<br>*required*" if field.required and field.client_default is None else ""
@@ -159,7 +160,7 @@ def _nested(entry: Entry, fields: Iterable[Field], annotations: Mapping[str, Any
             if name in seen or not field.fields or field.type == "union":
                 continue
             seen.add(name)
-            documented = {_plain(key): (key, text) for key, text in texts(model, "Attributes").items()}
+            documented = {_plain(key): (key, text) for key, text in docstring_texts(model, "Attributes").items()}
             rows = []
             for each in field.fields:
                 attribute, text = documented.get(_plain(each.wire_name), ("", ""))
@@ -196,8 +197,8 @@ def _returns(entry: Entry, link: ClassLink) -> Iterator[str]:
     pagers = f"{link(entry.path, 'Pager')} of {described}; with the async client, {link(entry.path, 'AsyncPager')}"
     yield f"{pagers if paged else described[:1].upper() + described[1:]}."
     notes = (
-        "Any field may be `None`, and is `UNSET` if the response lacks it. Fields that no page documents are in "
-        "`additional_properties`. What has another type than documented stays readable."
+        "Fields may be `None`, or `UNSET` if the response lacks them; values of an unexpected type are kept as "
+        "received. Fields that are not documented are in `additional_properties`."
     )
     models = _models(entry, entry.returns)
     if models:
@@ -209,7 +210,7 @@ def _returns(entry: Entry, link: ClassLink) -> Iterator[str]:
             continue
         seen.add(name)
         rows = []
-        documented = texts(model, "Attributes")
+        documented = docstring_texts(model, "Attributes")
         for attribute, annotation in model.__annotations__.items():
             if attribute.startswith("_") or attribute == "additional_properties" or "ClassVar" in str(annotation):
                 continue
@@ -233,7 +234,7 @@ def _errors(entry: Entry, link: ClassLink) -> Iterator[str]:
     sids = any(field.sid for field in operation.fields)
     add("InvalidArgumentError", "an argument is not as documented; nothing was sent")
     if sids:
-        add("InvalidSidError", "a SID has another kind or shape, or two are swapped; nothing was sent")
+        add("InvalidSidError", "a SID has another type or shape, or two are swapped; nothing was sent")
     if any(field.type == "timestamp" for field in operation.fields):
         add("InvalidTimestampError", "a time has no UTC offset; nothing was sent")
     for status, node in sorted(entry.node["responses"].items()):

@@ -62,8 +62,12 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return execute(folder, sys.executable, *arguments, **settings)
+
+
+def execute(folder: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *arguments],
+        command,
         cwd=folder,
         env=environment(**settings),
         stdin=subprocess.DEVNULL,
@@ -280,15 +284,7 @@ def test_a_client_for_an_api_of_ones_own(tmp_path: Path) -> None:
 
 
 def shell(folder: Path, script: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env=environment(**settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    return execute(folder, "bash", "-euo", "pipefail", "-c", script, **settings)
 
 
 def shown_after(block: Block) -> str:

@@ -37,7 +37,7 @@ _OWN = frozenset(
     | {"overwrite", "prefetch", "results", "retry", "retry-refused", "rows-per-part", "secret", "timezone", "yes"}
 )
 """The command line's own options; an argument of such a name takes `--argument-json`."""
-_SECTION = re.compile(r"^(?:Args|Returns|Idempotent|Not idempotent|Documentation):", re.MULTILINE)
+_SECTION = re.compile(r"^(?:Args|Attributes|Returns|Raises|Idempotent|Not idempotent|Documentation):", re.MULTILINE)
 
 
 def operation_of(describe: Describe) -> Operation[Any]:
@@ -64,13 +64,12 @@ def as_usage(error: InvalidArgumentError, called: Callable[[str], str] = option_
     return usage(f"{called(name)}{bracket}{rest}: expected {error.expected}, got {error.passed}{hint}")
 
 
-@cache
-def help_texts(describe: Describe) -> Mapping[str, str]:
-    """Return what the generated docstring says about each argument."""
-    lines = inspect.cleandoc(describe.__doc__ or "").splitlines()
+def docstring_texts(documented: Any, section: str) -> dict[str, str]:
+    """Return what a section of a docstring (`Args`, `Attributes`, `Raises`) says about each name."""
+    lines = inspect.cleandoc(documented.__doc__ or "").splitlines()
     texts: dict[str, str] = {}
     name = ""
-    for line in lines[lines.index("Args:") + 1 :] if "Args:" in lines else []:
+    for line in lines[lines.index(f"{section}:") + 1 :] if f"{section}:" in lines else []:
         if line and not line.startswith(" "):
             break
         start = re.match(r" {4}(\w+): (.*)", line)
@@ -78,12 +77,18 @@ def help_texts(describe: Describe) -> Mapping[str, str]:
             name, texts[start[1]] = start[1], start[2]
         elif name:
             texts[name] += f" {line.strip()}"
-    return {name: _OF_PYTHON.sub("", text).strip() for name, text in texts.items()}
+    return {name: text.strip() for name, text in texts.items()}
 
 
-def summary(describe: Describe) -> str:
-    """Return what the generated docstring says about the operation itself."""
-    text = _SECTION.split(inspect.cleandoc(describe.__doc__ or ""), maxsplit=1)[0]
+@cache
+def help_texts(describe: Describe) -> Mapping[str, str]:
+    """Return what the generated docstring says about each argument, without what only matters in Python."""
+    return {name: _OF_PYTHON.sub("", text).strip() for name, text in docstring_texts(describe, "Args").items()}
+
+
+def summary(documented: Any) -> str:
+    """Return what a docstring says before its first section, with a line for each paragraph."""
+    text = _SECTION.split(inspect.cleandoc(documented.__doc__ or ""), maxsplit=1)[0]
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip())
 
 
