@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,17 @@ from typing import Any
 import pytest
 
 from tests.docs.blocks import ROOT
+
+
+@pytest.fixture(autouse=True)
+def usual_logging() -> Iterator[None]:
+    """Pages set up logging, which must not reach other tests of the same worker."""
+    loggers = [logging.getLogger(), logging.getLogger("invigilate")]
+    before = [(each.level, [*each.handlers], each.propagate) for each in loggers]
+    yield
+    for each, (level, handlers, propagate) in zip(loggers, before, strict=True):
+        each.setLevel(level)
+        each.handlers[:], each.propagate = handlers, propagate
 
 
 @pytest.fixture
