@@ -48,7 +48,12 @@ class Runner(Protocol):
     """What a resource needs of its client for operations of its own."""
 
     def steps(
-        self, call: Any, page: Mapping[str, Any] | None = None, deadline: float | None = None
+        self,
+        call: Any,
+        page: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+        *,
+        fresh: bool = False,
     ) -> Steps[RawResponse[Any]]:
         """Send the request of a call: its steps."""
         ...

@@ -196,7 +196,12 @@ class BaseClient:
             return value
 
     def steps(
-        self, call: Any, page: Mapping[str, Any] | None = None, deadline: float | None = None
+        self,
+        call: Any,
+        page: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+        *,
+        fresh: bool = False,
     ) -> Steps[RawResponse[Any]]:
         """Send the request of a call: its steps, for `run`, and for computations that send several.
 
@@ -204,8 +209,9 @@ class BaseClient:
             call: the call.
             page: the argument that selects the page, instead of the caller's.
             deadline: on the monotonic clock, of a pager that began earlier.
+            fresh: use a new connection, on which no response to an earlier request can come.
         """
-        prepared = self._prepare(call, page)
+        prepared = self._prepare(call, page)._replace(fresh=fresh)
         own = self._options.ends_at()
         ends_at = own if deadline is None else min(deadline, deadline if own is None else own)
         steps = Execution(prepared, self._credentials, self._options, ends_at, self._error_classes).steps()

@@ -205,9 +205,8 @@ class Execution:
             raise Abandoned
         timeout = options.timeout if isinstance(options.timeout, Timeout) else Timeout(*[options.timeout] * 4)
         prepared = self.prepared
-        self.send = Send(
-            prepared.request, headers, timeout, self.deadline, reuse=prepared.idempotent, template=prepared.template
-        )
+        reuse = prepared.idempotent and not prepared.fresh
+        self.send = Send(prepared.request, headers, timeout, self.deadline, reuse, prepared.template)
         self.in_flight = True
         logger.debug("%s %s: attempt %d", self.prepared.request.method, self.prepared.path, len(self.attempts) + 1)
         result: Response | Failure = yield self.send

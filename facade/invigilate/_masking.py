@@ -39,7 +39,7 @@ class Masker:
         needles = {fold(secret) for secret in secrets} - {""}
         self._long = [needle for needle in needles if len(needle) >= 4]
         # Short values are masked as whole words only; otherwise any message would become unreadable.
-        short = "|".join(re.escape(needle) for needle in needles if len(needle) < 4)
+        short = "|".join(re.escape(needle) for needle in needles.difference(self._long))
         self._short = re.compile(rf"(?<!\w)(?:{short})(?!\w)") if short else None
 
     def __repr__(self) -> str:
@@ -108,7 +108,7 @@ def sensitive_values(fields: Iterable[Any], arguments: Mapping[str, Any], names:
 
 
 _UNDESCRIBED = Field("", "", "", "any")
-_SENSITIVE = Field("", "", "", "any", sensitive=True)
+_SENSITIVE = _UNDESCRIBED._replace(sensitive=True)
 
 
 def _collect(field: Field, value: Any, names: Container[str]) -> Iterator[str]:
@@ -140,7 +140,7 @@ def strings_within(value: Any) -> Iterator[str]:
 
 def shown_path(path: str, secrets: Container[str] = ()) -> str:
     """Return a path without its query; secrets, and all but words, SIDs and UUIDs, become `...`."""
-    segments = path.split("?", 1)[0].split("/")
+    segments = path.split("?")[0].split("/")
     return "/".join(
         part if not part or (_SHOWABLE_SEGMENT.fullmatch(part) and part not in secrets) else "..." for part in segments
     )

@@ -180,7 +180,7 @@ class OffsetProgress(Progress):
         # A total holds until a page with rows announces another; many servers send 0 past the end.
         held = announced is None or (not count and self.total is not None)
         total = self.total if held else announced
-        largest = None if total is None else max(total, announced or 0, self._largest or 0)
+        largest = None if total is None else max(announced or 0, self._largest or 0)
         promised, reached = bool(page.next), largest is not None and offset + count >= largest
         if not count and largest is not None and offset < largest:
             raise self.incomplete(f"the page at row {offset} is empty, but the total is {largest}", offset, largest)
@@ -199,6 +199,9 @@ class OffsetProgress(Progress):
             raise self.incomplete(f"received {offset + count} rows, but the total is {total}", offset + count, total)
         if self.total not in {None, total}:
             self.warn(f"the total changed from {self.total} to {total}", offset)
+        shown = whole_number(page.envelope.get(self.pagination.parameter))
+        if count and shown not in {None, offset}:
+            self.warn(f"the page says that it starts at row {shown}", offset)
         sids = set(named)
         again = sorted(sids & self._sids)
         if again:

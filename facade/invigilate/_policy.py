@@ -116,7 +116,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
         Seconds, not negative, or `None` if the header is missing or unreadable.
     """
     text = headers.get("retry-after", "").strip()
-    if text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit():
+    if text.isascii() and text.replace(".", "", 1).isdigit():
         return float(text)
     until = http_date(text)
     if until is None:

@@ -104,6 +104,7 @@ class PreparedRequest(NamedTuple):
         secrets: the values of sensitive arguments.
         arguments: the values of the other arguments.
         template: the path as documented, with the names of its parameters; empty if nothing describes the request.
+        fresh: whether it needs a new connection: on a kept one, an earlier response may come again.
     """
 
     request: Request
@@ -115,6 +116,7 @@ class PreparedRequest(NamedTuple):
     secrets: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = {}  # never written to
     template: str = ""
+    fresh: bool = False
 
     def __repr__(self) -> str:
         return f"<PreparedRequest {self.request.method} {self.path}>"

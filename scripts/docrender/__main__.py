@@ -36,7 +36,7 @@ def main() -> int:
         prog="scripts/render-docs",
         description="Render the regions of README.md, CONTRIBUTING.md, openapi/README.md and docs/ between "
         "'<!-- rendered: NAME -->' and '<!-- end -->': calls, coverage, settings, errors, retries, verdicts, "
-        "the sandbox's state, inventions, behaviors and faults, and what an operation costs.",
+        "and the sandbox's state, inventions, behaviors and faults.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; print a diff and fail if a page differs")
     check = parser.parse_args().check

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
+import json
 import textwrap
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from invigilate import errors, parse_timestamp
-from invigilate._apis import API, APIS
 from invigilate._policy import (
     LONGEST_RETRY_AFTER,
     RETRYABLE_STATUSES,
@@ -32,6 +29,8 @@ from invigilate.smarterproctoring.verdicts import CANCEL, RESCHEDULE, SCHEDULE, 
 from .calls import calls, coverage, resources
 from .settings import environment
 from .settings import options as client_options
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def error_tree() -> str:
@@ -246,50 +245,25 @@ def stateful() -> str:
     return "\n".join(lines)
 
 
-def thinness() -> str:
-    """The handwritten lines of the facade that each resource and each operation costs, counted in its source."""
-    lines = ["| resource | lines for the resource | operations | lines for them |", "|---|---|---|---|"]
-    counts: Counter[int] = Counter()
-    for api in APIS:
-        for resource in _resources(api):
-            operations = _bindings(resource)
-            counts.update(operations.values())
-            cost = f"{_own_lines(api, resource)} | {len(operations)} | {sum(operations.values())}"
-            lines.append(f"| `{resource.name}`, {api.title} | {cost} |")
-    lines += ["", "; ".join(f"{count} operations cost {number} each" for number, count in counts.items()) + "."]
-    return "\n".join(lines)
+def guarantees() -> str:
+    """The checks of each guarantee in worlds with each fault, as `./scripts/simulate --record` counted them."""
+    figures = json.loads((ROOT / "scripts" / "docrender" / "guarantees.json").read_text())
+    names = list(figures["guarantees"])
+    lines = [f"| fault | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
+    for fault, checks in figures["checks"].items():
+        lines.append(f"| {fault} | {' | '.join(_count(checks[name]) for name in names)} |")
+    promised = [f"- **{name}**: {text}." for name, text in figures["guarantees"].items()]
+    faults = [f"- **{name}**: {text}." for name, text in figures["faults"].items()]
+    return "\n".join(
+        [
+            f"{figures['worlds']:,} worlds, no violation.\n", *lines,
+            "\nThe guarantees:\n", *promised, "\nThe faults:\n", *faults,
+        ]
+    )  # fmt: skip
 
 
-def _source(api: API, module: str) -> str:
-    return inspect.getsource(import_module(f"invigilate.{api.key}.{module}"))
-
-
-def _resources(api: API) -> Iterator[ast.ClassDef]:
-    for node in ast.parse(_source(api, "resources")).body:
-        if isinstance(node, ast.ClassDef) and any("Resource[" in ast.unparse(base) for base in node.bases):
-            yield node
-
-
-def _bindings(resource: ast.ClassDef) -> dict[str, int]:
-    """The operations of a resource, and the lines of each statement that binds one."""
-    return {
-        target.id: _handwritten(node)
-        for node in resource.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("operation(")
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-
-
-def _own_lines(api: API, resource: ast.ClassDef) -> int:
-    """The lines of a resource without its operations: head, docstring, raw view, and its line in the client."""
-    own = [node for node in resource.body if isinstance(node, ast.AnnAssign | ast.Expr)]
-    attached = [line for line in _source(api, "client").splitlines() if f"Lazy(r.{resource.name})" in line]
-    return 1 + sum(map(_handwritten, own)) + len(attached)
-
-
-def _handwritten(node: ast.stmt) -> int:
-    return (node.end_lineno or node.lineno) - node.lineno + 1
+def _count(number: int) -> str:
+    return f"{number / 1000:,.0f}k" if number >= 10_000 else f"{number:,}" if number else ""
 
 
 REGIONS: dict[str, Callable[[], str]] = {
@@ -307,6 +281,6 @@ REGIONS: dict[str, Callable[[], str]] = {
     "faults": fault_table,
     "behaviours": behaviours,
     "stateful": stateful,
-    "thinness": thinness,
+    "guarantees": guarantees,
 }
 """The function that renders each region."""

@@ -80,12 +80,14 @@ def _decoders(rows: str, *others: str) -> tuple[Any, Any, Any, Any]:
 
 def _slice(content: bytes, pagination: Pagination) -> tuple[RawRows, dict[str, Any]]:
     content.decode()  # in slices, msgspec does not check it
-    others = [name for name in (pagination.total, *(pagination.next or "").split(" | ")) if name]
+    # All that a pager looks at: an offset page may say where it starts.
+    named = (pagination.parameter, pagination.total, *(pagination.next or "").split(" | "))
+    others = [name for name in dict.fromkeys(named) if name and name != pagination.rows]
     decode, decode_sids, reformat, unset = _decoders(pagination.rows, *others)
     page = decode(content)
     found = page.rows
     try:
-        sids = [named.sid for named in decode_sids(content).rows]
+        sids = [each.sid for each in decode_sids(content).rows]
     except Exception:  # of msgspec: a row that is not an object
         sids = [_sid(json.loads(bytes(row))) for row in found]
     if b"\n" in content or b"\r" in content:

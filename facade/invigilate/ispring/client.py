@@ -116,11 +116,16 @@ class _Base(BaseClient, Generic[X]):
         )
 
     def steps(
-        self, call: Any, page: Mapping[str, Any] | None = None, deadline: float | None = None
+        self,
+        call: Any,
+        page: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+        *,
+        fresh: bool = False,
     ) -> Steps[RawResponse[Any]]:
         """See `BaseClient.steps`; a 400 names the filters, since one unknown ID can fail the whole request."""
         try:
-            return (yield from super().steps(call, page, deadline))
+            return (yield from super().steps(call, page, deadline, fresh=fresh))
         except BadRequestError as error:
             operation: Operation[Any] = call.operation
             # Filters are in the query; that of a GET is nothing else.

@@ -47,10 +47,10 @@ class ClientCredentials(Credentials):
 
     renewable = True
 
-    def __init__(self, client_id: str, client_secret: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client_id: str, client_secret: str, clock: Callable[[], float] | None = None) -> None:
         self._client_id, self._client_secret = client_id, client_secret
         self.account = client_id
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self._issued: Issued | None = None
         self._failures = 0
         self._failure: Exception | None = None

@@ -114,7 +114,7 @@ def check(client: Runner, error: OutcomeUnknownError, before: Any) -> Steps[Chec
     if earlier is not None and not hasattr(earlier, "keys"):
         raise InvalidArgumentError("before", "a session, as a model or a mapping", type(earlier).__name__)
     try:
-        response = yield from client.steps(get_exam_session.describe(**sids))
+        response = yield from client.steps(get_exam_session.describe(**sids), fresh=True)
         response.parsed  # noqa: B018  # a response that cannot be decoded is one that cannot be read
     except APIError as failure:
         return unreadable(error.operation, failure)
