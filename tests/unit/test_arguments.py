@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from hypothesis import assume, given
@@ -24,6 +25,7 @@ from invigilate import (
     InvigilateError,
     ISpringLearn,
 )
+from invigilate._checks import check_arguments
 from invigilate_runtime import Call, Field, Operation
 from smarterproctoring_client.models import RescheduleExamSessionBody
 from tests.support.fakes import (
@@ -609,3 +611,282 @@ def test_every_argument_error_is_a_value_error_of_this_library() -> None:
 def test_offering_sid_of_another_kind() -> None:
     assert refused(update, offering_sid=EXAM).passed == f"an exam SID, {EXAM}"
     assert sent(update, offering_sid=OFFERING).url.endswith(OFFERING)
+
+
+# What errors say of each type. `a` is the argument; an enum of strings shows the word that was passed.
+
+
+def field(type_: str, **options: Any) -> Field:
+    return Field("a", "a", options.pop("location", "body"), type_, **options)
+
+
+def checked(given: Field, value: Any, **options: bool) -> Any:
+    return check_arguments([given], {"a": value}, {}, **{"check_sids": True, "reading": False, **options})["a"]
+
+
+def error_of(given: Field, value: Any, **options: bool) -> str:
+    with pytest.raises(InvalidArgumentError) as caught:
+        checked(given, value, **options)
+    assert isinstance(caught.value.passed, str)
+    return str(caught.value)
+
+
+EXAM_PATTERN = "^EX[0-9a-f]{32}$"
+FEW = field("number", minimum=1, maximum=3)
+OPEN = field("number", above=0, below=2.5)
+WORDS = field("string", enum=("a", "b c"))
+FILE = "a file (bytes, a file opened in binary mode, or a tuple of name, one of these, and media type)"
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "message"),
+    [
+        (field("string"), 5, "a string, got the number 5"),
+        (field("string"), b"x", "a string, got a value of type bytes"),
+        (field("comma"), 5, "a comma-separated string or a list of strings, got the number 5"),
+        (field("integer"), "5", "an integer, got a string of length 1"),
+        (field("integer"), True, "an integer, got a value of type bool"),
+        (field("number"), "5", "a number, got a string of length 1"),
+        (field("boolean"), 1, "True or False, got the number 1"),
+        (field("array"), "x", "a list, got a string of length 1"),
+        (field("object"), [], "an object (a generated model or a mapping), got a value of type list"),
+        (field("timestamp"), None, "a time, got None. Omit the argument, or pass UNSET"),
+        (field("date", required=True), None, "a date, got None. It is required"),
+        (field("date"), 5, "a date, or a string like 2026-03-04, got the number 5"),
+        (field("date"), "2026-03-04x", "a date, or a string like 2026-03-04, got a string of length 11"),
+        (field("date"), "\u0662026-03-04", "a date, or a string like 2026-03-04, got a string of length 10"),
+        (field("date"), datetime(2026, 3, 4), "a date, or a string like 2026-03-04, got a value of type datetime"),
+        (field("uuid"), "x", "a UUID, got a string of length 1"),
+        (field("uuid"), 5, "a UUID, got the number 5"),
+        (field("file"), None, f"{FILE}, got None. Omit the argument, or pass UNSET"),
+        (
+            field("file"),
+            5,
+            "bytes, a file opened in binary mode, or (name, content, media type), got a value of type int",
+        ),
+        (field("any", location="query"), None, "a value, got None. Omit the argument, or pass UNSET"),
+        (field("future"), None, "future, got None. Omit the argument, or pass UNSET"),
+        # Enums, lists, unions.
+        (WORDS, "c", "one of 'a', 'b c', got 'c'"),
+        (WORDS, "c d", "one of 'a', 'b c', got 'c d'"),
+        (WORDS, "c" * 40, f"one of 'a', 'b c', got '{'c' * 40}'"),
+        (WORDS, "c" * 41, "one of 'a', 'b c', got a string of length 41"),
+        (WORDS, "5", "one of 'a', 'b c', got a string of length 1"),
+        (WORDS, "", "one of 'a', 'b c', got an empty string"),
+        (WORDS, 5, "one of 'a', 'b c', got the number 5"),
+        (WORDS._replace(sensitive=True), "c", "one of 'a', 'b c', got a string of length 1"),
+        (field("integer", enum=(1, 2)), 3, "one of 1, 2, got the number 3"),
+        (field("integer", enum=(1, 2), sensitive=True), 3, "one of 1, 2, got a value of type int"),
+        (field("string", sensitive=True), 5, "a string, got a value of type int"),
+        (field("array", items=WORDS), "a", "a list of 'a', 'b c', got a string of length 1"),
+        (field("array", items=FEW), 5, "a list (each item: a number of at least 1 and at most 3), got the number 5"),
+        (
+            field("union", fields=(field("integer"), WORDS)),
+            b"x",
+            "an integer or one of 'a', 'b c', got a value of type bytes",
+        ),
+        (field("union", fields=(WORDS, WORDS)), 5, "one of 'a', 'b c', got the number 5"),
+        (field("union", fields=(FEW, WORDS)), 4, "a number of at least 1 and at most 3, got 4"),
+        (field("union", fields=(WORDS, FEW)), "x", "one of 'a', 'b c', got 'x'"),
+        # Limits.
+        (FEW, 0.5, "a number of at least 1 and at most 3, got 0.5"),
+        (FEW, 4, "a number of at least 1 and at most 3, got 4"),
+        (FEW._replace(sensitive=True), 4, "a number of at least 1 and at most 3, got ***"),
+        (OPEN, 0, "a number of more than 0 and less than 2.5, got 0"),
+        (OPEN, Decimal("2.5"), "a number of more than 0 and less than 2.5, got 2.5"),
+        (field("number", minimum=1000001), 5, "a number of at least 1e+06, got 5"),
+        (field("integer", multiple=5), 7, "an integer that is a multiple of 5, got 7"),
+        (
+            field("number", minimum=0, multiple=0.01),
+            0.005,
+            "a number of at least 0 that is a multiple of 0.01, got 0.005",
+        ),
+        (field("string", minimum=2), "x", "a string of at least 2 characters, got a string of length 1"),
+        (field("string", maximum=1), "xy", "a string of at most 1 character, got a string of length 2"),
+        (field("string", maximum=1, sensitive=True), "xy", "a string of at most 1 character, got ***"),
+        (field("array", minimum=1), [], "a list of at least 1 item, got a list of 0"),
+        (field("array", maximum=2), [1, 2, 3], "a list of at most 2 items, got a list of 3"),
+        (field("number"), math.inf, "a finite number with at most 15 digits, got a number that is not finite"),
+        # Patterns and encodings.
+        (field("string", pattern="^x$"), "y", "a string matching ^x$, got a string of length 1"),
+        (field("string", pattern="^x$"), "x\n", "a string matching ^x$, got a string of length 2"),
+        (
+            field("string", pattern=EXAM_PATTERN, sid="ExamSid"),
+            "y",
+            "an exam SID (EX and 32 of [0-9a-f]), got a string of length 1",
+        ),
+        (field("string"), "\ud800", "a string, got a string with a lone surrogate, which UTF-8 cannot encode"),
+        (field("comma"), ["a", "\ud800"], "a string, got a string with a lone surrogate, which UTF-8 cannot encode"),
+        # Filters that would filter nothing.
+        (field("string", location="query"), "", "a string, got an empty string. It would match everything"),
+        (field("string", location="query", nullable=True), None, "a string, got None. It would match everything"),
+        # Objects.
+        (field("object", fields=(field("string"),)), {"b": 1}, "the fields a, got the unknown field 'b'"),
+        (
+            field("object", fields=(field("string"), Field("", "c", "", "any"))),
+            {"b": 1, "d": 2},
+            "the fields a, c, got the unknown field 'b'",
+        ),
+        (
+            field("object", fields=(field("string"),)),
+            {"b" * 99: 1},
+            f"the fields a, got the unknown field '{'b' * 60}'",
+        ),
+        (field("object", fields=(field("string", required=True),)), {}, "the field a, got an object without it"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isascii() and value.isprintable() else "",
+)
+def test_an_error_says_what_was_expected_and_passed(given: Field, value: Any, message: str) -> None:
+    assert error_of(given, value) == f"a: expected {message}"
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "message"),
+    [
+        (field("string"), "", "a: expected a string, got an empty string. It would match everything"),
+        (field("array"), [], "a: expected a list, got an empty list. It would match everything"),
+        (
+            field("array", items=field("string")),
+            ["x", ""],
+            "a[1]: expected a string, got an empty string. It would match everything",
+        ),
+    ],
+)
+def test_an_empty_filter_of_a_call_that_reads(given: Field, value: Any, message: str) -> None:
+    assert error_of(given, value, reading=True) == message
+    assert checked(given, value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"in": [None]}, "a.in[0]: expected a string, got None. Omit the field"),
+        ({"in": ["x", 5]}, "a.in[1]: expected a string, got the number 5"),
+        ({"other": "x"}, "a.other: expected an integer, got a string of length 1"),
+        ({"other": None}, "a.other: expected an integer, got None. Omit the field"),
+    ],
+)
+def test_an_error_names_the_path(value: Any, message: str) -> None:
+    inner = Field("", "in", "", "array", items=Field("", "", "", "string"))
+    assert error_of(field("object", fields=(inner,), additional=Field("", "", "", "integer")), value) == message
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "result"),
+    [
+        (FEW, 1, 1),
+        (FEW, 3, 3),
+        (OPEN, 2.4, 2.4),
+        (field("number", multiple=0.01), 0.07, 0.07),
+        (field("string", minimum=1, maximum=1), "x", "x"),
+        (field("array", minimum=1, maximum=1), (5,), [5]),
+        (field("boolean"), False, False),
+        (field("array", items=field("any")), [None], [None]),
+        (field("string", nullable=True), None, None),
+        (field("string", location="body"), "", ""),
+        (field("date"), "2026-03-04", "2026-03-04"),
+        (field("date"), date(2026, 3, 4), "2026-03-04"),
+        (field("uuid"), UUID(UUIDS[0]), UUIDS[0]),
+        (field("uuid"), UUIDS[0].upper().replace("-", ""), UUIDS[0]),
+        (field("file"), b"x", ("", b"x", "application/octet-stream")),
+        (field("comma"), ["a", "b"], "a,b"),
+        (field("future"), "as it is", "as it is"),
+        (field("union", fields=(field("integer"), field("string"))), "x", "x"),
+        (field("union", fields=(WORDS, field("string"))), "x", "x"),
+        (field("object", additional=True, fields=(field("integer"),)), {"a": 1, "b": "x"}, {"a": 1, "b": "x"}),
+        (field("object"), {"b": None}, {"b": None}),
+        (field("string", pattern=EXAM_PATTERN, sid="ExamSid"), EXAM, EXAM),
+    ],
+)
+def test_what_is_accepted_goes_out_like_this(given: Field, value: Any, result: Any) -> None:
+    found = checked(given, value)
+    assert (found, type(found)) == (result, type(result))
+
+
+def test_models_are_checked_as_they_were_set() -> None:
+    documented = (Field("", "notes", "", "string"), Field("", "appointmentDateTime", "", "timestamp"))
+    given = field("object", fields=documented)
+    model = RescheduleExamSessionBody(notes="n", appointment_date_time=datetime(2026, 3, 4))
+    assert error_of(given, model).startswith("a.appointmentDateTime: expected ")
+    model = RescheduleExamSessionBody(notes="n")
+    model["own"] = 1
+    assert checked(given, model) == {"notes": "n", "own": 1}
+    assert error_of(given, {"notes": "n", "own": 1}).endswith("got the unknown field 'own'")
+
+    class Other:
+        def to_dict(self) -> dict[str, str]:
+            return {"notes": "o"}
+
+    assert checked(given, Other()) == {"notes": "o"}
+
+
+class Loud(str):
+    def __str__(self) -> str:
+        return "LOUD"
+
+
+class Count(int):
+    pass
+
+
+def test_subclasses_become_plain_values() -> None:
+    assert type(checked(field("string"), Loud("x"))) is str
+    assert checked(field("string"), Loud("x")) == "x"
+    assert type(checked(field("integer"), Count(5))) is int
+
+
+def test_sids_that_are_swapped_are_named_together() -> None:
+    fields = [
+        Field("exam", "exam", "path", "string", pattern=EXAM_PATTERN, sid="ExamSid"),
+        Field("session", "session", "path", "string", pattern="^ES[0-9a-f]{32}$", sid="ExamSessionSid"),
+        Field("third", "third", "path", "string", pattern="^XX[0-9a-f]{32}$", sid="ExamSid"),
+    ]
+
+    def message(**options: Any) -> str:
+        arguments = {"exam": options.get("exam", EXAM), "session": options.get("session", SESSION)}
+        with pytest.raises(InvalidSidError) as caught:
+            check_arguments(
+                fields, {**arguments, "third": options.get("third", UNSET)}, {}, check_sids=True, reading=False
+            )
+        return str(caught.value)
+
+    wanted = "exam: expected an exam SID (EX and 32 of [0-9a-f]), got"
+    swapped = f"{wanted} an exam session SID, {SESSION}. exam and session seem to be swapped"
+    assert message(exam=SESSION, session=EXAM) == swapped
+    # One of three may stand elsewhere; the first wrong one is named where no two were swapped.
+    assert message(exam=SESSION, session=EXAM, third="x") == swapped
+    assert message(exam="x", session=EXAM) == f"{wanted} a string of length 1"
+    assert message(exam=SESSION, session="x") == f"{wanted} an exam session SID, {SESSION}"
+    assert message(session=5).startswith(
+        "session: expected an exam session SID (ES and 32 of [0-9a-f]), got the number 5"
+    )
+    unchecked = check_arguments(fields, {"exam": "x", "session": EXAM}, {}, check_sids=False, reading=False)
+    assert unchecked == {"exam": "x", "session": EXAM}
+    # Without checks a SID is still a string, and other patterns hold.
+    assert error_of(fields[0]._replace(name="a"), 5, check_sids=False).startswith("a: expected an exam SID")
+    assert (
+        error_of(field("string", pattern="^x$"), "y", check_sids=False)
+        == "a: expected a string matching ^x$, got a string of length 1"
+    )
+
+
+def test_where_values_come_from() -> None:
+    install = Field("install", "install", "path", "string", required=True, client_default="install_sid")
+    other = Field("b", "b", "body", "string", required=True)
+
+    def found(arguments: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+        return check_arguments([install, other], {"b": "y", **arguments}, defaults, check_sids=True, reading=False)
+
+    assert found({"install": "x"}, install_sid="z") == {"install": "x", "b": "y"}
+    assert found({}, install_sid="z") == {"install": "z", "b": "y"}
+    assert found({}, install_sid="z", **{"": "q"}) == {"install": "z", "b": "y"}
+    with pytest.raises(ConfigurationError) as caught:
+        found({}, install_sid=None)
+    assert str(caught.value) == "no install: pass `install=` to the client or to the call"
+    with pytest.raises(InvalidArgumentError) as wrong:
+        found({"b": UNSET}, install_sid="z")
+    assert str(wrong.value) == "b: expected a string, got nothing. It is required"
+    # For `None` the client's own value would be a surprise.
+    with pytest.raises(InvalidArgumentError) as wrong:
+        found({"install": None}, install_sid="z")
+    assert str(wrong.value) == "install: expected a string, got None. Omit the argument, or pass UNSET"

@@ -547,12 +547,22 @@ def test_empty_pages_without_end_raise(mode: Mode) -> None:
     server = fresh_tokens([])
     with pytest.raises(IncompleteResultError, match="received 101 empty pages in a row at row 0"):
         collect(mode, server, things)
+    assert len(server.sent) == 101
 
 
-def test_a_token_that_is_a_number_is_a_token() -> None:
-    server = pages({"items": items(1), "nextPageToken": 12}, {"items": items(2)})
+@pytest.mark.parametrize("token", [1, 12])
+def test_a_token_that_is_a_number_is_a_token(token: int) -> None:
+    server = pages({"items": items(1), "nextPageToken": token}, {"items": items(2)})
     assert numbers(collect("sync", server, things)) == [1, 2]
-    assert server.sent[1].query == [("pageToken", "12")]
+    assert server.sent[1].query == [("pageToken", str(token))]
+
+
+def test_a_single_row_under_a_new_token_counts_if_the_rest_is_announced() -> None:
+    rows = [{"sid": "a", "number": 1}]
+    body = {"items": rows, "totalCount": 9}
+    server = pages({**body, "nextPageToken": "a"}, {**body, "nextPageToken": "b"})
+    with pytest.raises(IncompleteResultError, match="received the same page again at row 1"):
+        collect("sync", server, things)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -265,6 +265,58 @@ def test_what_support_needs_stays(text: str) -> None:
     assert Masker().line(text) == text
 
 
+@pytest.mark.parametrize(
+    ("secrets", "text", "shown"),
+    [
+        # From four characters on wherever it stands, a shorter one as a word.
+        (["abcd"], "xabcdx abcd", f"x{MASK}x {MASK}"),
+        (["abc"], "xabcx abcx xabc abc", f"xabcx abcx xabc {MASK}"),
+        (["a.c"], "abc a.c", f"abc {MASK}"),
+        (["b", "ab", "c"], "ab b a c", f"{MASK} {MASK} a {MASK}"),
+        # Echoes that overlap or touch are one; those apart are not.
+        (["abab"], "-ababab-", f"-{MASK}-"),
+        (["aaaa"], "-aaaaaa-", f"-{MASK}-"),
+        (["abcd", "efgh"], "abcdefgh", MASK),
+        (["abcd", "cdef", "bc"], "abcdef", MASK),
+        (["abcd"], "abcd.abcd.abcd", f"{MASK}.{MASK}.{MASK}"),
+        (["aaaa"], "-aaaaa-", f"-{MASK}-"),
+        (["", "ab"], "x. ab", f"x. {MASK}"),
+        ([], "eyJhbGciOiJIUzI1NiJ9.eyJhIjoieCJ9.c2ln.", f"{MASK}."),
+        (["abcdef", "cd"], "abcdef cd", f"{MASK} {MASK}"),
+        # Quotes around an e-mail address stay, those within are part of it.
+        ([], "'ada@example.com', ''o'b@example.com'", f"'{MASK}', ''{MASK}'"),
+        ([], "ada@example.com.", f"{MASK}."),
+        ([], "tok_abcdef tok_abcde", f"{MASK} tok_abcde"),
+        ([], "src_abcdef rk_abcdef pk_abcdef", f"{MASK} {MASK} {MASK}"),
+        (
+            [],
+            "12345678; 123456789; 1234567890123456789; 12345678901234567890",
+            f"12345678; {MASK}; {MASK}; 12345678901234567890",
+        ),
+        ([], "1   2   3   4   5   6   7   8   9; 1    2345678", f"{MASK}; 1    2345678"),
+    ],
+)
+def test_where_a_mask_begins_and_ends(secrets: list[str], text: str, shown: str) -> None:
+    assert Masker(secrets).mask(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x" * 300, "x" * 300),
+        ("x" * 301, "x" * 297 + "..."),
+        ("x" * 8192, "x" * 297 + "..."),
+        ("x" + " " * 8191, "x"),
+        # What is behind the limit was not read, and may have begun before it.
+        ("x" + " " * 8192, MASK),
+        ("12345\n6789", MASK),
+    ],
+    ids=["300", "301", "8192", "read whole", "not read whole", "number"],
+)
+def test_where_a_line_is_cut(text: str, shown: str) -> None:
+    assert Masker().line(text) == shown
+
+
 def test_a_line_is_one_short_line() -> None:
     line = Masker().line("first\r\nsecond\tthird\x1b[31m\u2028fourth\0" + "x" * 1000)
     assert line.startswith("first second third [31m fourth")
@@ -323,10 +375,21 @@ def test_errors_and_their_causes_are_masked() -> None:
     assert "tok_hidden" not in repr(middle) + repr(cause)
     assert cause.args[1] == 5
     Masker().mask_chain(None)
+    # Of both the cause is the one that is shown; a context is followed where there is no cause.
+    last, first = ValueError("tok_hidden last"), OSError(5, "tok_hidden first", "name")
+    last.__context__ = first
+    middle = RuntimeError("tok_hidden")
+    middle.__cause__, middle.__context__ = last, ValueError("tok_hidden unseen")
+    Masker(["tok_hidden"]).mask_chain(middle)
+    assert [str(middle), str(last), str(first)] == [MASK, f"{MASK} last", f"[Errno 5] {MASK} first: 'name'"]
+    assert middle.__context__.args == ("tok_hidden unseen",)
+    odd = OSError("tok_hidden")
+    Masker(["tok_hidden"]).mask_chain(odd)
+    assert (odd.args, odd.strerror) == ((MASK,), None)
 
 
 def test_nothing_of_it_is_in_its_repr() -> None:
-    assert "tok_hidden" not in repr(Masker(["tok_hidden"]))
+    assert repr(Masker(["tok_hidden"])) == "<Masker>"
 
 
 FIELDS = (
@@ -379,12 +442,33 @@ def test_sensitive_values_are_found_wherever_they_are_nested() -> None:
     assert sorted(found) == sorted(["tok", "a@b.c", "1", "2", "1234", "Ada", "deep", "5.5"])
 
 
+def test_objects_that_nothing_describes_are_read_by_the_names_of_their_fields() -> None:
+    free = Field("free", "Free", "body", "object", additional=True, fields=(Field("", "open", "", "string"),))
+    typed = free._replace(name="", additional=Field("", "", "", "string"))
+    value = {"open": "1", "PIN": ["2", {"x": 3}], "more": {"Pin": "4", "y": [{"pin": "5"}], "z": "6"}, 7: "7"}
+    assert sensitive_values([free], {"free": value}, {"pin"}) == ["2", "3", "4", "5"]
+    assert sensitive_values([free], {"free": value}) == []
+    # Of a field without a Python name the documented name counts; described values have no names to go by.
+    assert sensitive_values([typed], {"Free": {"pin": "1"}}, {"pin"}) == []
+    secret = free._replace(additional=Field("", "", "", "string", sensitive=True))
+    assert sensitive_values([secret], {"free": {"open": "1", "a": "2"}}) == ["2"]
+    assert sensitive_values([Field("rows", "rows", "", "array")], {"rows": [{"pin": "1"}]}, {"pin"}) == ["1"]
+    assert sensitive_values([free], {}) == []
+
+
+def test_bytes_are_read_as_text_up_to_a_limit() -> None:
+    assert list(strings_within([b"a\xff", b"x" * 9000, {"k": 5}, None, True])) == ["a\ufffd", "x" * 8192, "5"]
+
+
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
         (f"/v1/installs/{INSTALL}/exams/{EXAM}", f"/v1/installs/{INSTALL}/exams/{EXAM}"),
         ("/job-training/sessions/result/list", "/job-training/sessions/result/list"),
         ("/v1/x?token=secret", "/v1/x"),
+        ("/v1/x?a=/b?c=/d", "/v1/x"),
+        ("/v1/ABC/aBC", "/v1/ABC/aBC"),
+        ("/v123/v1234/{sid}/{a b}/" + "x" * 40 + "/" + "x" * 41, "/v123/.../{sid}/.../" + "x" * 40 + "/..."),
         ("/v1/users/ada@example.com/x", "/v1/users/.../x"),
         ("/v1/cards/4242424242424242", "/v1/cards/..."),
         ("/v1/%41%42", "/v1/..."),

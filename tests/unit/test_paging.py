@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import math
+import types
 import warnings
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from invigilate import (
     APIError,
+    APIStatusError,
     APITimeoutError,
+    AsyncPager,
     AsyncSmarterProctoring,
     IncompleteResultError,
     InternalServerError,
     InvalidArgumentError,
     NotFoundError,
     Pager,
+    Pagination,
     PermissionDeniedError,
     ReportWarning,
     ResponseDecodeError,
 )
-from invigilate._pagination import OffsetProgress, Page, whole_number
+from invigilate._pagination import (
+    CursorProgress,
+    OffsetProgress,
+    Page,
+    Repeats,
+    first_position,
+    sids_of,
+    whole_number,
+)
 from invigilate._requests import OFFSET
+from smarterproctoring_client.models import ServiceDistributionRow
 from tests.support.fakes import (
     INSTALL,
     MODES,
@@ -649,6 +665,222 @@ def test_a_page_advances_by_its_rows(offset: int, received: int, beyond: int | N
     assert progress.total == total
 
 
+CURSOR = Pagination("cursor", rows="items", parameter="pageToken", limit="size", total="total", next="next")
+Fields = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("pagination", "envelopes", "message", "received", "total"),
+    [
+        # Offsets: number of rows and envelope of each page; the last one raises.
+        (OFFSET, [(2, {"total": 5}), (0, {})], "the page at row 2 is empty, but the total is 5", 2, 5),
+        (OFFSET, [(2, {"next": "x"}), (0, {})], "the page at row 2 is empty, but `next` announced more rows", 2, 0),
+        (OFFSET, [(0, {"next": "x"})], "the page at row 0 is empty, but `next` announced more rows", 0, 0),
+        (
+            OFFSET,
+            [(2, {"total": 2, "next": "x"}), (0, {})],
+            "the page at row 2 is empty, but `next` announced more rows",
+            2,
+            2,
+        ),
+        (OFFSET, [(2, {"total": 3}), (2, {})], "received 4 rows, but the total is 3", 4, 3),
+        (OFFSET, [(2, {"total": 1})], "received 2 rows, but the total is 1", 2, 1),
+        (
+            OFFSET,
+            [(1, {"total": 9}), (1, {"total": 2}), (0, {})],
+            "the page at row 2 is empty, but the total is 9",
+            2,
+            9,
+        ),
+        (OFFSET, [(1, {"total": 3}), (0, {"total": 9})], "the page at row 1 is empty, but the total is 9", 1, 9),
+        # Cursors.
+        (CURSOR, [(2, {"next": "a"}), (1, {"next": 1.5})], "the page at row 2 has a `next` that is not a string", 3, 0),
+        (CURSOR, [(2, {"next": -1, "total": 5})], "the page at row 0 has a `next` that is not a string", 2, 0),
+        (CURSOR, [(2, {"next": "a", "total": 9}), (1, {"next": "a"})], "the page at row 2 repeats a `next`", 3, 9),
+        (CURSOR, [(2, {"next": "a"}), (2, {"total": 3})], "received 4 rows, but the total is 3", 4, 3),
+        (CURSOR, [(2, {"next": "a", "total": 5}), (2, {})], "received 4 rows, but the total is 5", 4, 5),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::invigilate.ReportWarning")
+def test_what_cannot_reach_its_end_says_why(
+    pagination: Pagination, envelopes: list[tuple[int, Fields]], message: str, received: int, total: int
+) -> None:
+    said: list[Any] = []
+
+    def error(text: str, **details: int) -> IncompleteResultError:
+        said.append((text, details))
+        return IncompleteResultError(text)
+
+    offset = pagination is OFFSET
+    progress: Any = (OffsetProgress if offset else CursorProgress)(pagination, 0 if offset else "", error)
+    for count, envelope in envelopes:
+        before = vars(progress).copy()
+        page = Page([row(progress.offset + number) for number in range(count)], progress.offset, envelope, pagination)
+        if (count, envelope) != envelopes[-1]:
+            progress.advance(page)
+    with pytest.raises(IncompleteResultError):
+        progress.advance(page)
+    assert said == [(message, {"total": total, "received": received})]
+    # The same page is due again.
+    assert vars(progress) == before
+
+
+def test_pages_of_an_offset_that_came_before_say_so() -> None:
+    said: list[Any] = []
+
+    def error(text: str, **details: int) -> IncompleteResultError:
+        said.append((text, details))
+        return IncompleteResultError(text)
+
+    pages: list[tuple[Any, Any, str]] = [
+        (OffsetProgress(OFFSET, 0, error), OFFSET, "the page at row 2 was received before: the server seems to ignore"
+         " `offset`"),
+        (CursorProgress(CURSOR, "", error), CURSOR, "received the same page again at row 2, with a new `next`"),
+    ]  # fmt: skip
+    for progress, pagination, message in pages:
+        progress.advance(Page(A, 0, {"total": 9, "next": "a"}, pagination))
+        with pytest.raises(IncompleteResultError):
+            progress.advance(Page(A, 2, {"next": "b"}, pagination))
+        received = 2 if pagination is OFFSET else 4
+        assert said.pop() == (message, {"total": 9, "received": received})
+
+
+def sids(*found: int) -> list[Any]:
+    return [row(number) for number in found]
+
+
+@pytest.mark.parametrize(
+    ("pages", "message"),
+    [
+        ([(A, 4), (B, 5)], "at row 2, the total changed from 4 to 5; rows may be missing or duplicated"),
+        (
+            [(A, None), (sids(1, 2), None)],
+            "at row 2, row-1 also came on the previous page; rows may be missing or duplicated",
+        ),
+        (
+            [(sids(3, 2, 1), None), (sids(4, 3, 2, 1), None)],
+            "at row 3, row-1, row-2, row-3 also came on the previous page; rows may be missing or duplicated",
+        ),
+        (
+            [(sids(3, 2, 1, 0), None), (sids(4, 3, 2, 1, 0), None)],
+            "at row 4, row-0, row-1, row-2 and 1 more also came on the previous page; rows may be missing or"
+            " duplicated",
+        ),
+        (
+            [(sids(4, 3, 2, 1, 0), None), (sids(5, 4, 3, 2, 1, 0), None)],
+            "at row 5, row-0, row-1, row-2 and 2 more also came on the previous page; rows may be missing or"
+            " duplicated",
+        ),
+    ],
+)
+def test_signs_of_change_are_warnings_of_the_line_that_reads(pages: list[tuple[Any, Any]], message: str) -> None:
+    progress = OffsetProgress(OFFSET, 0, IncompleteResultError)
+    (first, announced), (second, total) = pages
+    progress.advance(Page(first, 0, {"total": announced}, OFFSET))
+    with pytest.warns(ReportWarning) as caught:
+        progress.advance(Page(second, len(first), {"total": total}, OFFSET))
+    assert [str(warning.message) for warning in caught] == [message]
+    assert caught[0].filename == __file__
+    assert progress.warnings == [caught[0].message]
+    assert (progress.warnings[0].offset, progress.offset) == (len(first), len(first) + len(second))
+    # On the page after next the same rows are no news.
+    progress = OffsetProgress(OFFSET, 0, IncompleteResultError)
+    for rows in (A, B, sids(0, 9)):
+        progress.advance(Page(rows, progress.offset, {}, OFFSET))
+    assert progress.warnings == []
+
+
+@pytest.mark.filterwarnings("ignore::invigilate.ReportWarning")
+@pytest.mark.parametrize(
+    ("start", "count", "shown"),
+    [(2, 1, None), (None, 1, None), ("9", 1, None), (9, 0, None), (9, 1, "9"), (0, 1, "0"), (3.0, 1, "3")],
+)
+def test_a_page_that_says_it_starts_elsewhere_is_a_warning(start: Any, count: int, shown: str | None) -> None:
+    progress = OffsetProgress(OFFSET, 0, IncompleteResultError)
+    progress.advance(Page(A, 0, {}, OFFSET))
+    progress.advance(Page(C[:count], 2, {"offset": start}, OFFSET))
+    text = f"at row 2, the page says that it starts at row {shown}; rows may be missing or duplicated"
+    assert [(str(warning), warning.offset) for warning in progress.warnings] == ([(text, 2)] if shown else [])
+
+
+@pytest.mark.parametrize(
+    ("pages", "position"),
+    [
+        # Full pages may not be the last ones: as long as one before, or as requested.
+        ([(2, {"total": 4}), (2, {"total": 4})], 4),
+        ([(2, {"total": 3}), (1, {"total": 3})], None),
+        ([(1, {"total": 3}), (2, {"total": 3})], 3),
+        ([(2, {"total": 2})], None),
+        ([(2, {"total": 2}, 2)], 2),
+        ([(3, {"total": 3}, 2)], 3),
+        ([(1, {"total": 1}, 2)], None),
+        ([(1, {"total": 1}, 0)], None),
+        ([(2, {"total": 2, "next": None}, 2)], None),
+        ([(2, {"total": 2, "next": "x"})], 2),
+        ([(1, {})], 1),
+        ([(0, {})], None),
+        ([(3, {}), (1, {}), (2, {"total": 6})], None),
+    ],
+)
+def test_where_the_next_page_is(pages: list[Any], position: int | None) -> None:
+    progress = OffsetProgress(OFFSET, 0, IncompleteResultError)
+    for count, envelope, *limit in pages:
+        rows = [row(progress.offset + number) for number in range(count)]
+        progress.advance(Page(rows, progress.offset, envelope, OFFSET, *limit))
+    assert progress.position == position
+
+
+def test_a_page_has_its_fields() -> None:
+    found = Page([1, 2], 3, {"total": 9.0, "next": "x"}, OFFSET, 5)
+    assert repr(found) == "<Page of 2 rows at 3 of 9>"
+    assert (found.rows, found.offset, found.total, found.limit, found.next) == ([1, 2], 3, 9, 5, "x")
+    assert (list(found), len(found)) == ([1, 2], 2)
+    # Without a field for it, nothing is announced, whatever a field without a name holds.
+    bare = Pagination("offset", rows="rows", parameter="offset")
+    found = Page([], 0, {"": 7, "total": 8, "next": "x"}, bare)
+    assert (found.total, found.limit, found.next) == (7, None, 7)
+    names = OFFSET._replace(next="a | b")
+    for envelope, token in (
+        ({"a": "", "b": "x"}, "x"),
+        ({"a": "y", "b": "x"}, "y"),
+        ({"a": "", "b": None}, ""),
+        ({}, None),
+    ):
+        assert Page([], 0, envelope, names).next == token
+
+
+def test_positions_are_predicted_only_where_pages_are_known() -> None:
+    progress = OffsetProgress(OFFSET, 4, IncompleteResultError)
+    assert progress.predict(4, 2) is None
+    progress.advance(Page(A, 4, {"total": 10}, OFFSET))
+    assert [progress.predict(6, rows) for rows in (0, 2, 3, 4, 5)] == [6, 8, 9, None, None]
+    assert progress.predict(None, 2) is None
+    tokens = CursorProgress(CURSOR, "a", IncompleteResultError)
+    assert [tokens.predict("b", 0), tokens.predict("b", 1), tokens.predict(None, 0)] == ["b", None, None]
+
+
+def refusal(status: int) -> APIStatusError:
+    return APIStatusError("refused", status_code=status)
+
+
+def test_a_refusal_is_the_end_only_behind_the_total() -> None:
+    def at(rows: int, **envelope: Any) -> OffsetProgress:
+        progress = OffsetProgress(OFFSET, 0, IncompleteResultError)
+        progress.advance(Page([row(number) for number in range(rows)], 0, envelope, OFFSET, rows))
+        return progress
+
+    for status in range(400, 600):
+        progress = at(2, total=2)
+        accepted = status in {400, 404, 416, 422}
+        assert progress.accept_refusal(refusal(status)) is accepted
+        assert progress.position == (None if accepted else 2)
+    assert not at(2, total=3).accept_refusal(refusal(404))
+    assert not at(2).accept_refusal(refusal(404))
+    assert not at(2, total=2, next="x").accept_refusal(refusal(404))
+    assert not at(2, total=2, next=None).accept_refusal(refusal(404))
+    assert CursorProgress(CURSOR, "", IncompleteResultError).accept_refusal(refusal(404)) is False
+
+
 @pytest.mark.parametrize(
     ("value", "number"),
     [
@@ -702,3 +934,169 @@ def test_a_filter_that_changes_while_rows_are_read_changes_no_page(raw: bool) ->
     statuses[0] = "Closed"
     assert len(list(rows)) == 2
     assert [dict(sent.query)["statuses"] for sent in script.sent] == ["Scheduled"] * 3
+
+
+def test_a_pager_shows_what_it_knows() -> None:
+    pager = report(proctoring(Script(Report(4, cap=2))))
+    assert (repr(pager), pager.total, pager.warnings, pager.cursor) == ("<Pager, total None>", None, [], None)
+    assert pager.first().sid == "row-0"
+    assert (repr(pager), pager.total, pager.cursor) == ("<Pager, total 4>", 4, 0)
+    assert pager.prefetch(2).total is None
+    assert len(pager.collect()) == 4
+    assert pager.cursor is None
+    client = AsyncSmarterProctoring(TOKEN, INSTALL, transport=Script(page([])))
+    assert repr(client.reports.service_distribution()) == "<AsyncPager, total None>"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "got"),
+    [(0, "the number 0"), (101, "the number 101"), (True, "a value of type bool"), (2.0, "the number 2.0"),
+     ("2", "a string of length 1")],
+)  # fmt: skip
+def test_how_many_pages_may_be_in_flight(wrong: Any, got: str) -> None:
+    pager = report(proctoring(Script(page([]))))
+    with pytest.raises(InvalidArgumentError) as caught:
+        pager.prefetch(wrong)
+    assert str(caught.value) == f"pages: expected an integer from 1 to 100, got {got}"
+    for right in (1, 100):
+        assert pager.prefetch(right) is not pager
+
+
+def test_rows_become_files_and_tables(tmp_path: Path) -> None:
+    pager = proctoring(Script(Report(5, cap=2))).paginate("/v1/x")
+    result = pager.export(tmp_path / "rows", format="jsonl")
+    assert (result.rows, (tmp_path / "rows").read_text().count("row-")) == (5, 5)
+    assert pager.record_batches().read_all().num_rows == pager.to_arrow().num_rows == 5
+    connection = duckdb.connect()
+    for relation in (pager.to_duckdb(), pager.to_duckdb(connection)):
+        assert relation.aggregate("count(*)").fetchall() == [(5,)]
+    relation = pager.to_duckdb(connection)
+    connection.close()
+    with pytest.raises(duckdb.ConnectionException):
+        relation.fetchall()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_iterator_is_closed_while_pages_are_in_flight(mode: Mode) -> None:
+    def use(client: Any) -> Any:
+        if mode == "sync":
+            rows = iter(report(client).prefetch(3))
+            pages = report(client).pages()
+            found = [next(rows).sid, next(rows).sid, len(next(pages))]
+            rows.close()
+            pages.close()
+            return found
+
+        async def read() -> Any:
+            rows = aiter(report(client).prefetch(3))
+            pages = report(client).pages()
+            found = [(await anext(rows)).sid, (await anext(rows)).sid, len(await anext(pages))]
+            await rows.aclose()
+            await pages.aclose()
+            return found
+
+        return read()
+
+    assert perform(mode, Script(Report(9, cap=2)), use) == ["row-0", "row-1", 2]
+
+
+class Named:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def to_dict(self) -> dict[str, str]:
+        return {"name": self.name}
+
+
+class Known(list[Any]):
+    sids = ("a", "b")
+
+
+CYCLES = [2, 4, 7, 8, 13, 14, 15, 16, 25]
+"""How many pages show that a server sends 1, 2, 3 ... pages in turn."""
+
+
+def proofs(*pages: list[Any], total: int | None = None) -> list[bool]:
+    found, repeats = [], Repeats()
+    for rows in pages:
+        repeats = repeats.after(rows, sids_of(rows), total)
+        found.append(repeats.certain)
+    return found
+
+
+def test_pages_that_come_again_are_recognized_as_soon_as_possible() -> None:
+    cycles = [[sids(2 * number, 2 * number + 1) for number in range(length)] for length in range(1, 10)]
+    first = [proofs(*(cycle * 4)).index(True) + 1 for cycle in cycles]
+    assert first == CYCLES
+    # The page before counts, whatever the mark is.
+    assert proofs(A, B, C, C) == [False, False, False, True]
+    # Rows that prove nothing are an error on the tenth occurrence.
+    assert proofs(*[ALIKE] * 12) == [False] * 10 + [True] * 2
+    assert proofs(*[sids(1)] * 12) == [False] * 10 + [True] * 2
+    assert proofs(*[sids(1)] * 2, total=9) == [False, True]
+
+
+def test_rows_without_sids_are_compared_as_json() -> None:
+    one, other = [{"a": 1, "b": 2}, {"a": 3}], [{"b": 2, "a": 1}, {"a": 3}]
+    assert proofs(one, other) == [False, True]
+    assert proofs([Named("a"), Named("b")], [Named("a"), Named("b")]) == [False, True]
+    assert proofs([Named("a"), Named("b")], [Named("a"), Named("c")]) == [False, False]
+    exact = [[{"a": Decimal(number)}, {"a": Decimal(5)}] for number in (1, 2, 2)]
+    assert proofs(*exact) == [False, False, True]
+
+
+def test_rows_have_sids_in_each_of_their_forms() -> None:
+    model = ServiceDistributionRow.from_dict({"sid": "a"})
+    assert sids_of([{"sid": "a"}, model, {"sid": 5}, {}, Named("x"), None]) == ["a", "a"]
+    assert sids_of(Known([1, 2, 3])) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("pagination", "arguments", "expected"),
+    [
+        (CURSOR, {"pageToken": 5}, "pageToken: expected a string, got the number 5"),
+        (CURSOR, {"size": 0}, "size: expected an integer of at least 1, got the number 0"),
+        (CURSOR, {"pageToken": "a", "size": 1, "offset": "x"}, "a"),
+        (CURSOR, {"size": None}, ""),
+        (CURSOR._replace(limit=None), {"size": 0}, ""),
+        (OFFSET, {"offset": "5"}, "offset: expected an integer of at least 0, got a string of length 1"),
+        (OFFSET, {"limit": True}, "limit: expected an integer of at least 1, got a value of type bool"),
+        (OFFSET, {"offset": -1}, "offset: expected an integer of at least 0, got the number -1"),
+        (OFFSET, {"offset": 0, "limit": 1}, 0),
+        (OFFSET, {"offset": 7}, 7),
+        (OFFSET, {}, 0),
+    ],
+)
+def test_where_paging_starts(pagination: Pagination, arguments: dict[str, Any], expected: Any) -> None:
+    call: Any = types.SimpleNamespace(pagination=pagination, arguments=arguments)
+    try:
+        found = first_position(call)
+    except InvalidArgumentError as error:
+        found = str(error)
+    assert found == expected
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_rows_are_resumed_at_their_page_and_pages_after_theirs(mode: Mode) -> None:
+    server = Script(Report(4, cap=2))
+
+    def use(client: Any) -> Any:
+        pager = report(client)
+        found: list[Any] = []
+        if mode == "sync":
+            for read_by in (iter, Pager.pages):
+                next(read_by(pager))
+                found.append(pager.cursor)
+            return [*found, pager.first().sid, pager.cursor, pager.prefetch(3).first().sid]
+
+        async def read() -> Any:
+            for read_by in (aiter, AsyncPager.pages):
+                await anext(read_by(pager))
+                found.append(pager.cursor)
+            return [*found, (await pager.first()).sid, pager.cursor, (await pager.prefetch(3).first()).sid]
+
+        return read()
+
+    assert perform(mode, server, use) == [0, 2, "row-0", 0, "row-0"]
+    # The first row costs one page, whatever may be in flight.
+    assert len(server.sent) == 4

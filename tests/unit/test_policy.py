@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -31,6 +33,8 @@ def test_what_a_status_says(sent: bool) -> None:
 def test_what_no_status_says() -> None:
     assert classify(None, sent=True) is Outcome.UNKNOWN
     assert classify(None, sent=False) is Outcome.NOT_SENT
+    # Logs and spans show these.
+    assert [outcome.value for outcome in Outcome] == ["succeeded", "not sent", "refused", "unknown"]
 
 
 def test_the_whole_table() -> None:
@@ -70,17 +74,30 @@ def test_the_whole_table() -> None:
         assert bool(decision.reason) is not expected, where
 
 
-def reason(**given: float | None) -> str:
-    values = {"attempt": 1, "max_retries": 2, "retry_after": None, "time_left": None, **given}
-    return decide(idempotent=True, outcome=Outcome.UNKNOWN, status_code=503, jitter=1.0, **values).reason  # type: ignore[arg-type]
-
-
-def test_giving_up_says_why() -> None:
-    assert "3600 s" in reason(retry_after=3600.0)
-    assert "60 s allowed" in reason(retry_after=61.0)
-    assert "no retries left" in reason(attempt=3)
-    assert "max_retries is 0" in reason(attempt=1, max_retries=0)
-    assert "deadline" in reason(time_left=0.2)
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ""),
+        ({"retry_after": 60.0}, ""),
+        ({"retry_after": 3600.0}, "the server asks to wait 3600 s, more than the 60 s allowed"),
+        ({"attempt": 3}, "no retries left"),
+        ({"max_retries": 0}, "max_retries is 0"),
+        ({"time_left": 0.5}, "the deadline is sooner than the retry in 0.5 s"),
+        ({"time_left": 1.0, "retry_after": 1.0}, "the deadline is sooner than the retry in 1.0 s"),
+        ({"time_left": 0.0}, "the deadline passed"),
+        ({"time_left": -0.1}, "the deadline passed"),
+        ({"status_code": 404}, "retrying would not help"),
+        ({"idempotent": False}, "not idempotent, so not retried"),
+        # Whether refused requests are retried is an option, off unless set.
+        ({"idempotent": False, "outcome": Outcome.REFUSED, "status_code": 429}, "not idempotent, so not retried"),
+    ],
+)
+def test_giving_up_says_why(given: dict[str, Any], expected: str) -> None:
+    values: dict[str, Any] = {"attempt": 1, "max_retries": 2, "retry_after": None, "time_left": None, "jitter": 1.0}
+    failed = {"idempotent": True, "outcome": Outcome.UNKNOWN, "status_code": 503}
+    decision = decide(**{**values, **failed, **given})
+    assert decision.reason == expected
+    assert decision.retry is not bool(expected)
 
 
 def test_what_no_retry_mends_is_not_retried() -> None:
@@ -164,6 +181,7 @@ def http_date(seconds: float) -> str:
         ("", None),
         (" ", None),
         (".", None),
+        ("1.2.3", None),
         ("-5", None),
         ("+5", None),
         ("1e3", None),
@@ -176,6 +194,7 @@ def http_date(seconds: float) -> str:
         ("inf", None),
         (http_date(30), 30.0),
         (http_date(-30), 0.0),
+        (format_datetime((MOMENT + timedelta(seconds=30)).astimezone(timezone(timedelta(hours=2)))), 30.0),
         ("Wed, 32 Mar 2026 15:30:00 GMT", None),
     ],
 )
@@ -195,6 +214,16 @@ def test_a_date_counts_from_the_servers_own_clock() -> None:
     # The older form, and one without a zone, which is UTC.
     assert retry_after_seconds({"retry-after": f"{MOMENT:%A, %d-%b-%y %H:%M:%S} GMT"}, NOW) == 0.0
     assert retry_after_seconds({"retry-after": f"{MOMENT:%a %b %d %H:%M:%S %Y}"}, NOW - 9) == 9.0
+
+
+def test_a_date_without_a_zone_is_utc_wherever_this_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        found = retry_after_seconds({"retry-after": f"{MOMENT:%a, %d %b %Y %H:%M:%S} -0000"}, NOW - 9)
+        assert retry_after_seconds({"retry-after": http_date(30)}, NOW) == 30.0
+    time.tzset()
+    assert found == 9.0
 
 
 @given(after=st.text(), date=st.text())

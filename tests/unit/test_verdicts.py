@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import types
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -24,12 +25,14 @@ from invigilate.smarterproctoring.verdicts import (
     CheckResult,
     Compared,
     Verdict,
+    check,
     judge,
     other_session,
     session_of,
     unreadable,
 )
-from tests.support.fakes import EXAM, INSTALL, SESSION
+from smarterproctoring_client.models import ExamSession
+from tests.support.fakes import EXAM, INSTALL, SESSION, Reply, Script, proctoring
 
 SCHEDULE, RESCHEDULE, CANCEL = "scheduleExamSession", "rescheduleExamSession", "cancelExamSession"
 BOOKINGS = (SCHEDULE, RESCHEDULE)
@@ -186,6 +189,110 @@ def test_all_requested_values_must_stand_there(operation: str, missing: str) -> 
         assert verdict is Verdict.UNDETERMINED
         assert field in reason
         assert [item.field for item in compared if not item.matches] == [field]
+
+
+IS, WITH = "the session is", "the session shows the requested values, and"
+NO_CARD = "; whether a card was charged cannot be read back"
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "verdict", "reason"),
+    [
+        (session("Scheduled", ASKED), OTHER[0], "APPLIED", f"{WITH} did not before"),
+        (session("Scheduled", ASKED), ASKED, "UNDETERMINED", f"{WITH} it did before, too"),
+        (session("Scheduled", ASKED), ..., "UNDETERMINED", f"{WITH} nothing shows that they are new"),
+        (
+            session("Scheduled", ASKED, editDate=at(-61)),
+            OTHER[0],
+            "UNDETERMINED",
+            "the session shows the requested values since before the request was sent",
+        ),
+        (session("Closed", ASKED), OTHER[0], "UNDETERMINED", f"{WITH} {IS} 'Closed'"),
+        (
+            session("Scheduled", "soon"),
+            ...,
+            "UNDETERMINED",
+            f"{IS} 'Scheduled', with a value that may be the requested appointmentDate",
+        ),
+        (
+            session("Closed", OTHER[0]),
+            ...,
+            "UNDETERMINED",
+            f"{IS} 'Closed', with another appointmentDate than requested",
+        ),
+        (
+            session("Scheduled", OTHER[0]),
+            ...,
+            "NOT_VISIBLE",
+            f"{IS} 'Scheduled', without the requested appointmentDate",
+        ),
+        (session("Scheduled", None), None, "NOT_VISIBLE", f"{IS} 'Scheduled', without the requested appointmentDate"),
+        (
+            {"sid": 5},
+            ...,
+            "UNDETERMINED",
+            "the response does not name its session: it has no `sid`",
+        ),
+        (
+            session("Scheduled", ASKED, examSid="EX"),
+            ...,
+            "UNDETERMINED",
+            "the response is of another session than requested: it has another `examSid`",
+        ),
+    ],
+)
+def test_the_reasons(now: dict[str, Any], before: Any, verdict: str, reason: str) -> None:
+    stood = None if before is ... else session("Scheduled", before)
+    found = say(RESCHEDULE, now, before=stood, sent_from=SENT_FROM)
+    assert (found[0].value, found[1]) == (verdict, reason)
+    # A booking says the same, but that a session which is booked cannot wait for it.
+    if verdict != "NOT_VISIBLE":
+        now = {**now, "dateScheduled": now.get("editDate"), "editDate": None}
+        assert say(SCHEDULE, now, before=stood, sent_from=SENT_FROM)[1] == reason + NO_CARD
+
+
+def test_the_reasons_of_several_values_and_of_none() -> None:
+    arguments = {"appointment_start_date_time": ASKED, "appointment_end_date_time": ASKED, "type_": "vtc"}
+    for shown, text in (("soon", "with a value that may be the requested"), (OTHER[0], "without the requested")):
+        now = session("Scheduled", shown, appointmentEndDate=shown, sessionType="vtc ")
+        now["sessionType"] = "vtc" if shown == "soon" else "ad-hoc"
+        names = "appointmentDate, appointmentEndDate" + (", sessionType" if shown != "soon" else "")
+        assert say(RESCHEDULE, now, arguments=arguments)[1] == f"{IS} 'Scheduled', {text} {names}"
+    assert say(RESCHEDULE, session("x", None), arguments={})[1] == "the request has no value that a session shows"
+    found = say(RESCHEDULE, session("Scheduled", ASKED, appointmentEndDate=ASKED, sessionType="vtc"),
+                arguments=arguments, before=session("Needs Proctor", None))  # fmt: skip
+    assert found[0] is Verdict.APPLIED
+    assert found[3] == (
+        "appointmentDate shows the requested time",
+        "appointmentEndDate shows the requested end",
+        "sessionType shows the requested type",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("Scheduled", "the session is still 'Scheduled'"),
+        ("Cancelled", "the session is 'Cancelled', and was 'Scheduled' before"),
+        ("Closed", "the session is 'Closed', and no page says what canceling leads to"),
+        ("x" * 90, f"the session is '{'x' * 59}, and no page says what canceling leads to"),
+    ],
+)
+def test_the_reasons_of_cancellations(status: str, reason: str) -> None:
+    assert say(CANCEL, session(status, None), before=session("Scheduled", None))[1] == reason
+    shown = f"the session is '{'y' * 59}, with another appointmentDate than requested"
+    assert say(RESCHEDULE, session("y" * 90, None))[1] == shown
+
+
+@pytest.mark.parametrize(("seconds", "moved"), [(59.999, False), (60.0, True), (60.5, True), (-60.0, True)])
+def test_clocks_that_differ_by_a_minute_move_nothing(seconds: float, moved: bool) -> None:
+    before = (datetime(2026, 3, 4, 15, 30, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat()
+    verdict, *_ = say(RESCHEDULE, session("Scheduled", ASKED), before=session("Scheduled", before))
+    assert verdict is (Verdict.APPLIED if moved else Verdict.UNDETERMINED)
+    # A change at the very moment is not older than the request.
+    now = session("Scheduled", ASKED, editDate=datetime.fromtimestamp(SENT_FROM, UTC).isoformat())
+    verdict, *_ = say(RESCHEDULE, now, before=session("Scheduled", before), sent_from=SENT_FROM)
+    assert verdict is (Verdict.APPLIED if moved else Verdict.UNDETERMINED)
 
 
 @pytest.mark.parametrize("found", ["window seat", " Window seat\n", "Window  Seat"])
@@ -437,34 +544,135 @@ def test_which_session_an_error_is_about() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "passed"),
     [
-        unknown("provision", SIDS),
-        unknown(None, SIDS),
-        unknown(SCHEDULE, {}),
-        unknown(SCHEDULE, {"exam_sid": EXAM, "session_sid": SESSION}),
-        RateLimitError("429", operation=SCHEDULE),
-        APITimeoutError("timed out", operation=SCHEDULE),
-        ValueError("x"),
-        None,
-        "error",
+        (unknown("provision", SIDS), "OutcomeUnknownError of provision"),
+        (unknown(None, SIDS), "OutcomeUnknownError of no operation"),
+        (unknown(SCHEDULE, {}), "OutcomeUnknownError of scheduleExamSession"),
+        (unknown(SCHEDULE, {"exam_sid": EXAM, "session_sid": SESSION}), "OutcomeUnknownError of scheduleExamSession"),
+        (unknown(CANCEL, {"install_sid": INSTALL, "session_sid": SESSION}), "OutcomeUnknownError of cancelExamSession"),
+        (unknown(CANCEL, {"install_sid": INSTALL, "exam_sid": EXAM}), "OutcomeUnknownError of cancelExamSession"),
+        (RateLimitError("429", operation=SCHEDULE), "RateLimitError of scheduleExamSession"),
+        (APITimeoutError("timed out", operation=SCHEDULE), "APITimeoutError of scheduleExamSession"),
+        (ValueError("x"), "ValueError of no operation"),
+        (None, "NoneType of no operation"),
+        ("error", "str of no operation"),
     ],
     ids=repr,
 )
-def test_other_errors_are_refused(error: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="OutcomeUnknownError of schedule, reschedule or cancel"):
+def test_other_errors_are_refused(error: Any, passed: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
         session_of(error)
+    expected = "error: expected the OutcomeUnknownError of schedule, reschedule or cancel"
+    assert str(caught.value) == f"{expected}, got {passed}"
 
 
 @pytest.mark.parametrize("operation", ["scheduleExamSession", "rescheduleExamSession", "cancelExamSession"])
 def test_what_cannot_be_read(operation: str) -> None:
     found = unreadable(operation, APITimeoutError("timed out", method="GET", path="/v1/x"))
     assert found.verdict is Verdict.UNDETERMINED
-    assert "timed out (GET /v1/x)" in found.reason
-    # Only a booking charges one.
-    assert ("whether a card was charged" in found.reason) is (operation == "scheduleExamSession")
+    # Only a booking charges a card.
+    what = "neither the session nor whether a card was charged can" if operation == SCHEDULE else "the session cannot"
+    assert found.reason == f"{what} be read back: timed out (GET /v1/x)"
     assert (found.session, found.compared, found.inferred) == (None, (), ())
     assert repr(found) == f"<CheckResult UNDETERMINED: {found.reason}>"
+
+
+# Reading back with a client.
+
+
+def read_back(operation: str, *replies: Reply, before: Any = None, **sent: float | None) -> CheckResult:
+    error = unknown(operation, {**SIDS, "appointment_date_time": ASKED})
+    error.sent_at, error.sent_monotonic = sent.get("sent_at"), sent.get("sent_monotonic")
+    server = Script(*replies)
+    client = proctoring(server, max_retries=0)
+    found: CheckResult = client.exam_sessions.check(error, before=before)
+    path = f"https://api.smarterproctoring.com/v1/installs/{INSTALL}/exams/{EXAM}/sessions/{SESSION}"
+    assert [(request.method, request.url) for request in server.sent] == [("GET", path)]
+    return found
+
+
+def test_a_session_is_read_once_and_compared_with_what_it_was_before() -> None:
+    reply = Reply(200, session("Scheduled", ASKED))
+    stood = session("Scheduled", OTHER[0])
+    model = ExamSession.from_dict(stood)
+    for before in (stood, model, types.MappingProxyType(stood)):
+        found = read_back(RESCHEDULE, reply, before=before)
+        assert found.verdict is Verdict.APPLIED
+        assert found.session.to_dict() == reply.body
+        assert found.compared == (Compared("appointment_date_time", "appointmentDate", ASKED, ASKED, True),)
+        assert found.inferred == ("appointmentDate shows the requested time",)
+    assert found.reason == "the session shows the requested values, and did not before"
+    assert read_back(RESCHEDULE, reply).verdict is Verdict.UNDETERMINED
+    assert read_back(SCHEDULE, reply).reason.endswith("and nothing shows that they are new" + NO_CARD)
+    # Another session is not shown, lest it is taken for the requested one.
+    found = read_back(RESCHEDULE, Reply(200, {**reply.body, "sid": "ES" + "9" * 32}), before=stood)
+    assert (found.verdict, found.session) == (Verdict.UNDETERMINED, None)
+
+
+def test_a_session_is_read_over_a_fresh_connection() -> None:
+    asked: list[Any] = []
+
+    class Client:
+        def steps(self, call: Any, **options: Any) -> Any:
+            asked.append((call.operation.id, options))
+            raise APITimeoutError("timed out")
+
+    client: Any = Client()
+    with pytest.raises(StopIteration) as ended:
+        next(check(client, unknown(CANCEL, SIDS), None))
+    assert ended.value.value.verdict is Verdict.UNDETERMINED
+    assert asked == [("getExamSession", {"fresh": True})]
+
+
+@pytest.mark.parametrize("before", ["Scheduled", 5, [("status", "Scheduled")]], ids=repr)
+def test_what_is_not_a_session_is_refused_before_anything_is_sent(before: Any) -> None:
+    server = Script(Reply(200, session("Scheduled", ASKED)))
+    with pytest.raises(InvalidArgumentError) as caught:
+        proctoring(server).exam_sessions.check(unknown(RESCHEDULE, SIDS), before=before)
+    shown = f"before: expected a session, as a model or a mapping, got {type(before).__name__}"
+    assert (str(caught.value), server.sent) == (shown, [])
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [(Reply(404, {}), "404 Not Found"), (Reply(200, b"<html>"), "the response is not JSON"), (Reply(200, []), "")],
+    ids=["404", "HTML", "list"],
+)
+def test_a_session_that_cannot_be_read_is_undetermined(reply: Reply, reason: str) -> None:
+    found = read_back(SCHEDULE, reply)
+    assert (found.verdict, found.session) == (Verdict.UNDETERMINED, None)
+    assert found.reason.startswith("neither the session nor whether a card was charged can be read back: " + reason)
+    assert read_back(CANCEL, reply).reason.startswith("the session cannot be read back: " + reason)
+
+
+@pytest.mark.parametrize(
+    ("sent", "headers", "stale"),
+    [
+        # The session was changed 61 seconds before the moment of `SENT`, by the local clock and by the server's.
+        ({"sent_at": 0.0}, {}, True),
+        ({"sent_at": -2.0}, {}, False),
+        ({}, {}, False),
+        ({"sent_monotonic": 10.0}, {"date": 5.0}, True),
+        ({"sent_monotonic": 10.0, "sent_at": -9e9}, {"date": 5.0}, True),
+        ({"sent_monotonic": 10.0, "sent_at": 0.0}, {"date": 2.0}, False),
+        ({"sent_monotonic": None, "sent_at": 0.0}, {"date": 2.0}, True),
+        # A `Date` that was stored with the response, or is not a date, is no clock.
+        ({"sent_monotonic": 10.0, "sent_at": 0.0}, {"date": 2.0, "age": "7"}, True),
+        ({"sent_monotonic": 10.0, "sent_at": 0.0}, {"date": "soon"}, True),
+    ],
+)
+def test_by_which_clock_a_change_is_older_than_the_request(
+    sent: dict[str, Any], headers: dict[str, Any], stale: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The session is read back four seconds after the request was sent.
+    monkeypatch.setattr("invigilate._engine.time.monotonic", lambda: 14.0)
+    given = {name: SENT.timestamp() + value if name == "sent_at" else value for name, value in sent.items()}
+    if isinstance(headers.get("date"), float):
+        headers = {**headers, "date": format_datetime(SENT + timedelta(seconds=headers["date"]), usegmt=True)}
+    reply = Reply(200, {**session("Scheduled", ASKED), "editDate": at(-61)}, headers)
+    found = read_back(RESCHEDULE, reply, before=session("Scheduled", OTHER[0]), **given)
+    assert found.verdict is (Verdict.UNDETERMINED if stale else Verdict.APPLIED), found
 
 
 def test_the_documentation_says_that_no_verdict_is_a_permission() -> None:
