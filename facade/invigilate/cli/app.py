@@ -37,7 +37,7 @@ class _Main(Group):
 def application() -> typer.Typer:
     """Build the command line: what is neutral, and the handwritten commands of each registered API."""
     from . import api as operations
-    from . import exports, mcp, sandbox
+    from . import drift, exports, mcp, sandbox
 
     app = typer.Typer(
         help=f"{_listed([api.title for api in _apis.APIS])} from the command line.",
@@ -52,7 +52,7 @@ def application() -> typer.Typer:
         # An API without handwritten commands is reached through `invigilate api`.
         if find_spec(f"{__package__}.{api.key}") is not None:
             import_module(f"{__package__}.{api.key}").register(app)
-    for part in (operations, exports, mcp, sandbox):
+    for part in (operations, exports, drift, mcp, sandbox):
         part.register(app)
     return app
 

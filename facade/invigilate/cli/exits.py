@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     OUTCOME_UNKNOWN = 8, "A change may have been made and must not be retried; stderr says what to do next."
     NOT_CONFIRMED = 9, "A change was not confirmed; nothing was sent."
     MISSING_EXTRA = 10, "An extra is not installed; stderr names it."
+    DRIFT = 11, "Recorded responses differ from the specs; stdout says where."
     INTERRUPTED = 130, "Ctrl-C; stderr says whether something may have been sent."
     PIPE_CLOSED = 141, "The reader of the output closed the pipe, as in `| head`."
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from contextvars import ContextVar
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from invigilate import _apis
 from invigilate._apis import API
@@ -17,7 +18,12 @@ from .exits import ExitCode, Failure
 from .fields import Describe, plain_name
 
 if TYPE_CHECKING:
-    from invigilate._clients import AsyncClient, SyncClient
+    from invigilate._clients import AsyncClient, BaseClient, SyncClient
+    from invigilate.drift import Recorder
+
+C = TypeVar("C", bound="BaseClient")
+recorded: ContextVar[Recorder | None] = ContextVar("invigilate_recorded", default=None)
+"""What keeps the shapes of responses, under `invigilate drift record`."""
 
 _READING = ("count", "export", "find", "get", "list", "search")
 """First words of operations that only read, although they are sent with POST."""
@@ -96,14 +102,23 @@ def client_of(describe: Describe) -> SyncClient:
     api = api_of(describe)
     _check_credentials(api)
     client: SyncClient = _client_class(api)()
-    return client
+    return _recording(client)
 
 
 def async_client_of(api: API) -> AsyncClient:
     """Create an async client of an API; see `client_of`."""
     _check_credentials(api)
     client: AsyncClient = getattr(import_module(f"invigilate.{api.key}"), api.clients[1])()
-    return client
+    return _recording(client)
+
+
+def _recording(client: C) -> C:
+    recorder = recorded.get()
+    if recorder is None:
+        return client
+    from invigilate.drift import record
+
+    return record(client, recorder)
 
 
 def _check_credentials(api: API) -> None:

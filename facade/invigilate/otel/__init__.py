@@ -56,7 +56,10 @@ def instrument(
         if provider is not None and not callable(getattr(provider, method, None)):
             expected = "".join(part.capitalize() for part in name.split("_"))
             raise ConfigurationError(f"{name}: expected a {expected}, got a value of type {type(provider).__name__}")
-    if client.around is not None:
+    around: Any = client.around
+    # A recording of shapes (`invigilate.drift`) goes on within the trace.
+    if around is not None and getattr(around, "around", around) is not None:
         raise ConfigurationError("client: already instrumented")
-    client.around = Tracing(client, tracer_provider, meter_provider)
+    tracing = Tracing(client, tracer_provider, meter_provider)
+    client.around = tracing if around is None else around.within(tracing)
     return client
