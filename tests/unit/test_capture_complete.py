@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from pagecheck.captured import capture_problems
-from pagecheck.specification import Operation, load_specs
+from capturer.captured import capture_problems
+from capturer.specification import Operation, load_specs
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = sorted((ROOT / "openapi").glob("*.yaml"))

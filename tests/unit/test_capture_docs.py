@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from tests.docs.blocks import ROOT, expected, read
-from tests.unit.test_capture import completed
+from tests.pages.edits import completed
 
 PAGE = ROOT / "docs" / "capturing.md"
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from factcheck.command import MOST, ROOT, VARIABLE, judge, main
-from factcheck.comparison import Comparison
+from capturer.vendorfacts import MOST, ROOT, VARIABLE, Comparison, judge, main
 
 Document = dict[str, Any]
 DEFAULT = ROOT.parent / "shared" / "reference" / "ispring" / "facts.yaml"

@@ -10,21 +10,19 @@ import re
 
 LIST_CUT_OFF = "list of values cut off"
 
-# A few words and a colon, such as `Format: uuid`, but not a URL.
-_LABELLED = re.compile(r"[^\W\d_][\w/()\[\]' -]{0,39}:(?!//).*")
-_COMPARED = re.compile(r"[<>]=?|[\u2264\u2265\u2260]|=>")
-# A single lower-case word, as in badges (`required`, `read-only`).
-_BADGE = re.compile(r"[a-z]+(?:-[a-z]+)*")
-_BADGES = re.compile(
-    r"(?:required|optional|deprecated|nullable|read[- ]?only|write[- ]?only|unique|default|beta|preview|experimental)",
-    re.IGNORECASE,
+_FACT_LIKE = (
+    # A few words and a colon, such as `Format: uuid`, but not a URL.
+    r"[^\W\d_][\w/()\[\]' -]{0,39}:(?!//).*",
+    # A single lower-case word, as in badges (`required`, `read-only`).
+    r"[a-z]+(?:-[a-z]+)*",
+    r"(?i:required|optional|deprecated|nullable|read[- ]?only|write[- ]?only|unique|default|beta|preview|experimental)",
+    # What folds and unfolds fields.
+    r"(?i:(?:(?:show|hide|view|expand|collapse)\b.*)?\b(?:attributes|properties|fields|options|more|less|all))",
+    r"(?:[-\u2013\u2014] *)?(?:application|audio|image|multipart|text|video)/\S+",
+    r"(?:default|[1-5](?:\d\d|XX|xx))(?: ?[-\u2013\u2014:].*| [A-Z].*)?",
+    r".*(?:[<>]=?|[\u2264\u2265\u2260]|=>).*",
 )
-_FOLDED = re.compile(
-    r"(?:(?:show|hide|view|expand|collapse)\b.*)?\b(?:attributes|properties|fields|options|more|less|all)",
-    re.IGNORECASE,
-)
-_MEDIA_TYPE = re.compile(r"(?:[-\u2013\u2014] *)?(?:application|audio|image|multipart|text|video)/\S+")
-_STATUS = re.compile(r"(?:default|[1-5](?:\d\d|XX|xx))(?: ?[-\u2013\u2014:].*| [A-Z].*)?")
+_LOOKS_LIKE_FACT = re.compile("|".join(f"(?:{form})" for form in _FACT_LIKE))
 _CUT = re.compile(r".*(?:\.\.\.|\u2026)[\"',\])]*|(?:show |and )?\+? ?\d+ more\b.*", re.IGNORECASE)
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _LONGEST = 60
@@ -43,16 +41,9 @@ def plain(line: str) -> str:
     return " ".join(trimmed(line).split())
 
 
-def indent_of(line: str) -> int:
-    """Return how many characters a line is indented."""
-    return len(line) - len(line.lstrip())
-
-
 def looks_like_fact(line: str) -> bool:
     """Return whether a plain line looks like a fact, so that it must not pass for prose."""
-    return is_cut(line) or any(
-        form.fullmatch(line) for form in (_LABELLED, _BADGE, _BADGES, _FOLDED, _MEDIA_TYPE, _STATUS)
-    ) or _COMPARED.search(line) is not None  # fmt: skip
+    return is_cut(line) or _LOOKS_LIKE_FACT.fullmatch(line) is not None
 
 
 def is_cut(line: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import PurePath
 
-from pagecheck.command import read_page
-from pagecheck.comparison import Comparison
-from pagecheck.facts import Difference, PageError, SpecError
-from pagecheck.specification import Spec, find_operation
+from .comparison import compare
+from .facts import Difference, Page, PageError, SpecError
+from .help_page import is_help_page, read_help_page
+from .lines import plain
+from .markdown_page import is_markdown_page, read_markdown_page
+from .reference_page import is_reference_page, read_reference_page
+from .specification import Spec, find_operation
 
 
 @dataclass
@@ -30,18 +32,28 @@ class Verdict:
     """Why nothing could be compared: the page or the spec cannot be read."""
 
 
+def read_page(file: str, content: str) -> Page:
+    """Read all facts of a saved page, of any format."""
+    lines = [plain(line) for line in content.splitlines()]
+    if is_markdown_page(content):
+        return read_markdown_page(file, content)
+    if is_reference_page(lines):
+        return read_reference_page(file, content)
+    if is_help_page(lines):
+        return read_help_page(file, content)
+    raise PageError("not a documentation page of a known form")
+
+
 def verify(pages: Mapping[str, str], specs: Sequence[Spec]) -> list[Verdict]:
     """Compare saved pages with the specs; returns one verdict for each page, in order."""
     verdicts = [_verify(name, text, specs) for name, text in pages.items()]
-    first: dict[tuple[str | None, str | None], str] = {}
+    first: dict[tuple[str | None, ...], str] = {}
     for verdict in verdicts:
-        if verdict.operation is None:
-            continue
-        other = first.setdefault((verdict.spec, verdict.operation), verdict.page)
+        # A page may be saved in each of its formats.
+        key = verdict.spec, verdict.operation, PurePath(verdict.page).suffix
+        other = first.setdefault(key, verdict.page) if verdict.operation else verdict.page
         if other != verdict.page:
-            verdict.differences.append(
-                Difference(verdict.page, "operation", "there", f"already compared with {other}", "operation")
-            )
+            verdict.differences.append(Difference(verdict.page, "operation", "there", f"already compared with {other}"))
     return verdicts
 
 
@@ -59,34 +71,31 @@ def _verify(name: str, text: str, specs: Sequence[Spec]) -> Verdict:
         return verdict
     verdict.operation, verdict.spec = operation.name, operation.spec.name
     verdict.captured = str(operation.capture["date"]) if "date" in operation.capture else None
-    comparison = Comparison(page, operation)
     try:
-        comparison.run()
+        comparison = compare(page, operation)
     except SpecError as error:
         verdict.problem = f"the spec cannot be compared: {error}"
         return verdict
-    verdict.facts = comparison.counts.total()
+    verdict.facts = comparison.facts
     verdict.differences = _renames_joined(comparison.differences)
     return verdict
 
 
 def _renames_joined(differences: Sequence[Difference]) -> list[Difference]:
     """Merge one removed and one added name at the same place into a rename."""
-    removed: dict[str, list[Difference]] = {}
-    new: dict[str, list[Difference]] = {}
+    found: dict[tuple[str, str], list[Difference]] = {}
     for item in differences:
-        if item.kind == "names" and (item.page_says, item.spec_says) in {("there", "nothing"), ("nothing", "there")}:
-            side = new if item.page_says == "there" else removed
-            side.setdefault(item.place.rpartition(" ")[0], []).append(item)
-    joined: list[Difference] = []
-    for item in differences:
-        where, _, name = item.place.rpartition(" ")
-        pair = new.get(where, []), removed.get(where, [])
-        if item not in pair[0] + pair[1] or len(pair[0]) != 1 or len(pair[1]) != 1:
-            joined.append(item)
-        elif item is pair[0][0]:
-            old = pair[1][0].place.rpartition(" ")[2]
-            joined.append(Difference(item.file, f"{where}: probably renamed", name, old, "names"))
+        # Such as `query parameter limit`, but not `response 404`.
+        if item.place.count(" ") > 1 and {item.page_says, item.spec_says} == {"there", "nothing"}:
+            found.setdefault((item.place.rpartition(" ")[0], item.page_says), []).append(item)
+    joined = list(differences)
+    for (where, said), added in found.items():
+        removed = found.get((where, "nothing"), [])
+        if said == "there" and len(added) == len(removed) == 1:
+            new, old = added[0], removed[0]
+            name, before = (item.place.rpartition(" ")[2] for item in (new, old))
+            joined[joined.index(new)] = Difference(new.file, f"{where}: probably renamed", name, before)
+            joined.remove(old)
     return joined
 
 
@@ -104,30 +113,14 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
         lines.append(_heading(verdict))
         for item in verdict.differences:
             lines += [f"  {item.place}", f"      page: {item.page_says}", f"      spec: {item.spec_says}"]
-        if verdict.problem or verdict.differences:
-            lines.append("")
-    drifted = sum(1 for verdict in verdicts if verdict.differences)
-    unread = sum(1 for verdict in verdicts if verdict.problem)
-    differences = sum(len(verdict.differences) for verdict in verdicts)
-    facts = sum(verdict.facts for verdict in verdicts)
+        lines += [""] if verdict.problem or verdict.differences else []
     lines.append(
-        f"{_many(len(verdicts), 'page')}, {_many(facts, 'fact')} compared: "
-        f"{_many(differences, 'difference')} on {_many(drifted, 'page')}, {_many(unread, 'page')} not readable"
+        f"{_many(len(verdicts), 'page')}, {_many(sum(verdict.facts for verdict in verdicts), 'fact')} compared: "
+        f"{_many(sum(len(verdict.differences) for verdict in verdicts), 'difference')} "
+        f"on {_many(sum(bool(verdict.differences) for verdict in verdicts), 'page')}, "
+        f"{_many(sum(bool(verdict.problem) for verdict in verdicts), 'page')} not readable"
     )
     return "\n".join(lines)
-
-
-def as_json(verdicts: Sequence[Verdict]) -> str:
-    """Return the verdicts as JSON."""
-    pages: list[dict[str, Any]] = []
-    for verdict in verdicts:
-        members = asdict(verdict)
-        members["differences"] = [
-            {"place": item.place, "kind": item.kind, "page": item.page_says, "spec": item.spec_says}
-            for item in verdict.differences
-        ]
-        pages.append(members)
-    return json.dumps({"status": status(verdicts), "pages": pages}, indent=2, ensure_ascii=False)
 
 
 def _heading(verdict: Verdict) -> str:

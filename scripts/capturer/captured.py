@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 EXTENTS = ("full", "partial", "guide", "document")
 _FIELDS = frozenset(
-    {"page", "date", "extent", "notes", "unseen", "permissions", "subscription", "beyond-page"},
+    {"page", "date", "extent", "notes", "unseen", "permissions", "subscription"},
 )
 
 

@@ -1,0 +1,1 @@
+"""Reads saved documentation pages, drafts operations from them, and compares them with the specs."""

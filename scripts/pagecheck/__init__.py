@@ -1,1 +1,0 @@
-"""Compares saved documentation pages with the specs, fact by fact and in both directions."""
