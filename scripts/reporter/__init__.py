@@ -33,7 +33,8 @@ The JSON form of a report is a contract for other scripts. Keys may be added to 
           "reason": "code that reads ...",
           "was": "...",        text or null
           "now": "...",        text or null
-          "where": ["..."]     client calls concerned, and names in Python or the specification
+          "where": ["..."],    client calls concerned, and names in Python or the specification
+          "uses": ["..."]      the lines of this tree that still use the old name, as file:line
         }
       ],
       "changelog": "### Changed\\n\\n- ...",   the section's content, without its version heading; "" if nothing changed

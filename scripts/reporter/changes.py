@@ -42,6 +42,7 @@ class Change:
         reached: the models added or removed with it; never shown.
         quiet: whether it is left out of the changelog.
         shared: the shared schema that changed; all places that refer to it are reported together.
+        uses: the old names that code may still use, to look for; in a finished report where it does, as file:line.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Change:
     reached: frozenset[Subject] = field(default=frozenset())
     quiet: bool = False
     shared: str = ""
+    uses: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the keys of the JSON form."""
@@ -68,6 +70,7 @@ class Change:
             "was": None if self.was is None else marked(self.was, ""),
             "now": None if self.now is None else marked(self.now, ""),
             "where": list(self.where),
+            "uses": list(self.uses),
         }
 
 

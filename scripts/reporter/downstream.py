@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from regenerator.build import GenerationError, Target, generate, read_settings
@@ -39,7 +40,10 @@ def make(root: Path, spec: Path, base: str, package: str | None) -> Report:
         old, new = (load(path, package, skip_refused=True) for path in (older, spec))
         public, was_public = _surface(root, spec, package), _surface(root, older, package)
         changes = [*SpecComparison(old, new, {}, {}).changes(), *spec_rest.compare(old, new)]
-        merged = tuple(merge(changes, surface_changes.compare(was_public, public), []))
+        merged = tuple(
+            replace(one, uses=())
+            for one in merge(changes, surface_changes.compare(was_public, public), [], [(old, new)])
+        )
     following = versions.following(_FIRST, merged)
     raised = {"2.0.0": "major", "1.1.0": "minor", "1.0.1": "patch"}.get(following, "none")
     notes = [f"not compared, since it is refused: {refusal}" for refusal in new.refusals]

@@ -46,10 +46,9 @@ def inferred(root: Path) -> list[Inferred]:
 def inferred_in(spec: Specification) -> list[Inferred]:
     """List every `x-inferred` of a specification, in the order of the document."""
     found: list[Inferred] = []
-    users = _users(spec)
     for path, reason in _marks(spec.root, ()):
         listed = path[0] in {"paths", "webhooks"}
-        operations = _operations(spec, path) if listed else tuple(users.get(path[:3], ()))
+        operations = _operations(spec, path) if listed else tuple(spec.users.get(path[:3], ()))
         place = _pointer(_named(spec, path))
         found.append(Inferred(spec.source, operations, _pointer(path), place, " ".join(str(reason).split())))
     return found
@@ -84,28 +83,6 @@ def _marks(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
     elif isinstance(node, list):
         for index, item in enumerate(node):
             yield from _marks(item, (*path, str(index)))
-
-
-def _users(spec: Specification) -> dict[tuple[str, ...], list[str]]:
-    """Return the operations that refer to each shared part, directly or not."""
-    users: dict[tuple[str, ...], list[str]] = {}
-    places = [(call.facts.id, spec.root["paths"][call.facts.path], call.facts.method) for call in spec.calls.values()]
-    places += [(item["post"]["operationId"], item, "post") for item in spec.root.get("webhooks", {}).values()]
-    for name, node, method in places:
-        waiting: list[Any] = [node[method.lower()], node.get("parameters", [])]
-        seen: set[str] = set()
-        while waiting:
-            part = waiting.pop()
-            if isinstance(part, list):
-                waiting += part
-            elif isinstance(part, dict):
-                reference = part.get("$ref")
-                if isinstance(reference, str) and reference not in seen:
-                    seen.add(reference)
-                    users.setdefault(tuple(reference.removeprefix("#/").split("/")), []).append(name)
-                    waiting.append(spec.document.resolve(part)[0])
-                waiting += [value for key, value in part.items() if key not in {"example", "examples", "x-capture"}]
-    return users
 
 
 def _pointer(path: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .changes import Change
+from .specification import Specification
 
 _AREAS = (
     *("operation", "parameter", "field", "enum value", "sid", "surface", "released types", "released calls"),
@@ -15,17 +16,25 @@ _AREAS = (
 _KINDS = ("removed", "renamed", "changed", "added", "deprecated", "fails")
 
 
-def merge(specified: Sequence[Change], surface: Sequence[Change], checked: Sequence[Change]) -> list[Change]:
+def merge(
+    specified: Sequence[Change],
+    surface: Sequence[Change],
+    checked: Sequence[Change],
+    specifications: Sequence[tuple[Specification, Specification]] = (),
+) -> list[Change]:
     """Return each change once, those that break callers first.
 
     Args:
         specified: changes of the specifications; where they leave open whether they break, the Python surface decides.
         surface: changes of the Python surface.
         checked: checks of the release that fail.
+        specifications: the old and the new ones; a generated class that no operation reaches is no change.
     """
     causes: dict[int, list[Change]] = {index: [] for index in range(len(specified))}
     alone: list[Change] = []
     for change in surface:
+        if any(_is_unreached(change, old, new) for old, new in specifications):
+            continue
         cause = _cause(change, specified)
         if cause is None:
             alone.append(change)
@@ -33,6 +42,14 @@ def merge(specified: Sequence[Change], surface: Sequence[Change], checked: Seque
             causes[cause].append(change)
     merged = [_with_effects(change, causes[index]) for index, change in enumerate(specified)]
     return sorted(_collapsed([*merged, *alone, *checked]), key=_order)
+
+
+def _is_unreached(change: Change, old: Specification, new: Specification) -> bool:
+    classes = {one[2] for one in change.subjects if one[0] in {"model", "member"} and one[1] == new.package}
+    unreached = tuple(old.unreached() | new.unreached())
+    return bool(classes) and not any(
+        name in old.models or name in new.models or not name.startswith(unreached) for name in classes
+    )
 
 
 def _cause(change: Change, specified: Sequence[Change]) -> int | None:

@@ -22,12 +22,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import apis, surface, surface_file, versions
+from . import apis, surface, versions
 from .changes import ReportError
 from .specification import Specification, load
 
 TYPES, CALLS = "accepted.py", "public_calls.py"
 _SOURCES = {TYPES: Path("tests/typing") / TYPES, CALLS: Path("tests/released") / CALLS}
+# 2: signatures record class methods, and deprecations are recorded.
+# 3: enums of numbers have the number of each member, even with a description, as exit codes do.
+_FORMAT = 3
 _VERSION = Path("facade/invigilate/_version.py")
 _EXPORTED = ("facade", "generated", "openapi", *(str(path) for path in _SOURCES.values()))
 
@@ -42,6 +45,7 @@ class Released:
         source: its description in reports.
         surface: the public Python surface.
         specifications: the specifications by file.
+        recorded: whether it is below `tests/released/`, where a release is prepared.
     """
 
     folder: Path
@@ -49,6 +53,7 @@ class Released:
     source: str
     surface: surface.Surface
     specifications: dict[str, Specification]
+    recorded: bool = False
 
 
 def specifications(root: Path) -> dict[str, str]:
@@ -112,7 +117,7 @@ def record(root: Path, output: Path, sources: dict[str, Path] | None = None) -> 
         with tempfile.TemporaryDirectory(prefix=".record-", dir=output.parent) as temporary:
             fresh, aside = Path(temporary) / "fresh", Path(temporary) / "old"
             fresh.mkdir()
-            (fresh / "surface.json").write_text(surface_file.dump(public, number, packages), encoding="utf-8")
+            (fresh / "surface.json").write_text(_dump(public, number, packages), encoding="utf-8")
             for file in packages:
                 shutil.copyfile(root / "openapi" / file, fresh / file)
             for name, path in sources.items():
@@ -126,7 +131,7 @@ def record(root: Path, output: Path, sources: dict[str, Path] | None = None) -> 
     return names
 
 
-def read(folder: Path, source: str = "") -> Released:
+def read(folder: Path, source: str = "", *, recorded: bool = False) -> Released:
     """Read a record.
 
     Raises:
@@ -136,10 +141,10 @@ def read(folder: Path, source: str = "") -> Released:
         text = (folder / "surface.json").read_text(encoding="utf-8")
     except OSError as error:
         raise ReportError(f"{folder.name}: surface.json cannot be read: {error.strerror}") from None
-    public = surface_file.load(text)
+    public = _load(text)
     head = json.loads(text)
     specs = {file: load(folder / file, package) for file, package in head["specifications"].items()}
-    return Released(folder, head["version"], source or head["version"], public, specs)
+    return Released(folder, head["version"], source or head["version"], public, specs, recorded)
 
 
 def kept(root: Path) -> list[Path]:
@@ -156,7 +161,7 @@ def base(root: Path, name: str | None) -> Iterator[Released]:
     Args:
         root: the tree.
         name: a version below `tests/released/`, a folder made by `record`, or a git revision. If it is `None`, the
-            newest version that is not a pre-release, or the newest pre-release if there is no other.
+            newest release; see `_newest`.
 
     Raises:
         ReportError: if there is none of this name.
@@ -165,10 +170,9 @@ def base(root: Path, name: str | None) -> Iterator[Released]:
     if name is None:
         if not records:
             raise ReportError("tests/released/ has no record of a release; name a git revision to compare with")
-        final = [path for number, path in records.items() if not versions.parse(number, number).is_prerelease]
-        yield read((final or list(records.values()))[-1])
+        yield read(records[_newest(root, list(records))], recorded=True)
     elif name in records:
-        yield read(records[name])
+        yield read(records[name], recorded=True)
     elif (Path(name) / "surface.json").is_file():
         yield read(Path(name))
     else:
@@ -192,6 +196,51 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
     except OSError as error:
         raise ReportError(f"git cannot be run: {error.strerror}") from None
+
+
+def _dump(public: surface.Surface, version: str, specifications: dict[str, str]) -> str:
+    """Return a surface as text, one object per line, so that two can be compared by eye.
+
+    Args:
+        public: the surface.
+        version: its version.
+        specifications: the package generated from each specification, by file.
+    """
+    lines = [f"  {json.dumps(name)}: {json.dumps(record, sort_keys=True)}" for name, record in sorted(public.items())]
+    head = [("format", _FORMAT), ("version", version), ("specifications", specifications)]
+    top = "".join(f" {json.dumps(key)}: {json.dumps(value, sort_keys=True)},\n" for key, value in head)
+    return f'{{\n{top} "objects": {{\n' + ",\n".join(lines) + "\n }\n}\n"
+
+
+def _load(text: str) -> surface.Surface:
+    """Parse the output of `_dump`.
+
+    Raises:
+        ReportError: if it is not a surface, or of another format.
+    """
+    try:
+        document = json.loads(text)
+        if document["format"] != _FORMAT:
+            raise ReportError(f"a surface of format {document['format']}, and this script reads {_FORMAT}")
+        objects: surface.Surface = document["objects"]
+        if not isinstance(document["version"], str) or not isinstance(document["specifications"], dict):
+            raise TypeError
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReportError(f"not a surface written by this script ({type(error).__name__})") from None
+    return objects
+
+
+def _newest(root: Path, numbers: list[str]) -> str:
+    """Return the record that `./scripts/release` compares with, too: of the newest release before the next one.
+
+    The record of a version without a tag is that of a release in preparation. It is the last resort, as pre-releases
+    are: nothing is released then, and whatever changed since it was recorded is still part of that version.
+    """
+    current = version(root)
+    final = [number for number in numbers if not versions.parse(number, number).is_prerelease]
+    now = versions.parse(current, str(_VERSION))
+    before = [number for number in final if versions.parse(number, number) < now or is_tagged(root, number)]
+    return [*numbers, *final, *before][-1]
 
 
 def _revision(root: Path, name: str) -> str | None:

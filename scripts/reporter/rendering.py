@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from invigilate._apis import APIS
 
@@ -16,6 +16,7 @@ from .versions import headline, parse
 _WIDTH = 100
 # How many places are named; the rest is counted.
 _MOST_PLACES = 4
+_MOST_USES = 12
 
 _CLIENTS = frozenset(variables(APIS).values())
 
@@ -76,6 +77,8 @@ def as_markdown(report: Report) -> str:
                 lines.append(f"  - `{change.was}`")
             if places := _places(change, "`"):
                 lines.append(f"  - in {places}")
+            if change.uses:
+                lines.append(f"  - still used in {_some(change.uses, _MOST_USES, '`')}")
         lines.append("")
     if report.notes:
         title = "Notes" if report.specification else "Checks of the release"
@@ -94,7 +97,8 @@ def _groups(report: Report) -> list[tuple[str, str, list[Change]]]:
     other = [change for change in changes if change not in held and not change.breaking and change not in documentation]
     groups = [
         ("BREAKING", "red", breaking),
-        ("CHECKS THAT FAIL", "red", held),
+        ("CHECKS THAT FAIL", "red", [change for change in held if change.breaking]),
+        ("CHECKS THAT ARE NOT JUDGED", "yellow", [change for change in held if not change.breaking]),
         ("NOT BREAKING", "green", other),
         ("DOCUMENTATION", "dim", documentation),
     ]
@@ -115,8 +119,9 @@ def _incomplete(report: Report) -> str:
 def _summary(report: Report) -> str:
     if not report.changes:
         return "Nothing changed for callers."
-    held = sum(change.area.startswith("released") for change in report.changes)
-    count, breaking = len(report.changes) - held, sum(bool(change.breaking) for change in report.changes) - held
+    told = [change for change in report.changes if not change.area.startswith("released")]
+    held = sum(bool(change.breaking) for change in report.changes if change not in told)
+    count, breaking = len(told), sum(bool(change.breaking) for change in told)
     text = f"{count} change{'' if count == 1 else 's'}"
     if breaking:
         if breaking == count:
@@ -140,6 +145,8 @@ def _version(report: Report) -> str:
         less = "; while that is 0, the minor one" if report.following == "major" else ""
         return f"Raise the {report.following} version{less}: {why}."
     base, following = parse(report.base, "base"), parse(report.following, "next")
+    if report.unreleased:
+        return f"{report.following}: it is not released (there is no tag v{report.following}), so it may still change."
     if not report.changes:
         return f"{report.base}: nothing changed for callers."
     if base.is_prerelease and base.base_version == following.base_version:
@@ -173,6 +180,8 @@ def _entry(change: Change, paint: Paint, style: str) -> list[str]:
         lines.append(paint(f"      | {change.was}", "dim"))
     if places := _places(change):
         lines += [paint(line, "dim") for line in _filled(f"in {places}", "      ")]
+    if change.uses:
+        lines += _filled(f"still used in {_some(change.uses, _MOST_USES)}", "      ")
     return lines
 
 
@@ -184,9 +193,13 @@ def _places(change: Change, mark: str = "") -> str:
     others = [place for place in change.where if place not in calls and place != change.name]
     places = [place for place in calls if f"{place}(" not in change.name] if calls else others
     places = [place for place in places if place not in change.name]
-    shown = ", ".join(f"{mark}{place}{mark}" for place in places[:_MOST_PLACES])
-    more = len(places) - _MOST_PLACES
-    return f"{shown} and {more} more" if more > 0 else shown
+    return _some(places, _MOST_PLACES, mark)
+
+
+def _some(names: Sequence[str], most: int, mark: str = "") -> str:
+    """Return the first names, and the number of the others."""
+    shown = ", ".join(f"{mark}{name}{mark}" for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def _filled(text: str, indent: str) -> list[str]:

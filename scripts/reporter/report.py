@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import checking, spec_rest, surface, surface_changes, versions
+from regenerator.unbinding import stale
+
+from . import checking, spec_rest, surface, surface_changes, uses, versions
 from .changes import Change
 from .merging import merge
-from .released import Released, specifications, version
+from .released import Released, is_tagged, specifications, version
 from .spec_changes import SpecComparison
 from .specification import Specification, load
 
@@ -29,6 +31,8 @@ class Report:
         notes: which checks of the release were run against this tree.
         specification: the file, if only that was compared. `base` and `current` are then the versions that it
             states, and `following` is the part to raise: `major`, `minor`, `patch` or `none`.
+        unreleased: whether the base is the record of this version, which has no tag yet and so may still change. What
+            breaks callers does not raise it then, as when the release is prepared.
         unimportable: why the facade cannot be imported, so that the report is incomplete; `None` if it can.
     """
 
@@ -41,6 +45,7 @@ class Report:
     notes: tuple[str, ...]
     unimportable: str | None = None
     specification: str = ""
+    unreleased: bool = False
 
     @property
     def breaking(self) -> bool:
@@ -83,33 +88,39 @@ def make(
         ReportError: if the tree cannot be read, or a checker itself fails.
     """
     current = version(root)
+    unreleased = released.version == current and released.recorded and not is_tagged(root, current)
     versions.parse(current, "facade/invigilate/_version.py")
     public = surface.read(root)
     was_bound, bound = _bound(released.surface), _bound(public)
     specified: list[Change] = []
-    for file, package in specifications(root).items():
-        new = load(root / "openapi" / file, package)
-        old = released.specifications.get(file) or Specification({"openapi": "3.1.0", "paths": {}}, package, file)
+    packages = specifications(root)
+    pairs: list[tuple[Specification, Specification]] = []
+    for file, package in {**{file: old.package for file, old in released.specifications.items()}, **packages}.items():
+        empty = Specification({"openapi": "3.1.0", "paths": {}}, package, file)
+        old = released.specifications.get(file, empty)
+        new = load(root / "openapi" / file, package) if file in packages else empty
+        pairs.append((old, new))
         specified += SpecComparison(old, new, bound, was_bound).changes()
-        specified += spec_rest.compare(old, new) if file in released.specifications else []
-    for file, old in released.specifications.items():
-        if file not in specifications(root):
-            removed = Specification({"openapi": "3.1.0", "paths": {}}, old.package, file)
-            specified += SpecComparison(old, removed, bound, was_bound).changes()
+        specified += spec_rest.compare(old, new) if empty not in (old, new) else []
+    surfaced = surface_changes.compare(released.surface, public)
     unimportable = checking.unimportable(root)
     if unimportable is None:
-        checked = checking.check(root, released, checkers=checkers, tools=tools, cache=cache)
+        checked = checking.check(
+            root, released, checkers=checkers, tools=tools, cache=cache, changes=[*specified, *surfaced]
+        )
     else:
         checked = checking.Outcome(notes=["not run, since the facade cannot be imported"])
-    changes = merge(specified, surface_changes.compare(released.surface, public), checked.changes)
+    changes = merge(specified, surfaced, checked.changes, pairs)
+    changes = uses.located(root, changes, [new for _, new in pairs])
     return Report(
         base=released.version,
         source=released.source,
         current=current,
-        following=versions.following(released.version, changes),
+        following=current if unreleased else versions.following(released.version, changes),
+        unreleased=unreleased,
         changes=tuple(changes),
         changelog=versions.changelog(changes),
-        notes=tuple(checked.notes),
+        notes=(*checked.notes, *(f"to unbind: {line}" for line in stale(root))),
         unimportable=unimportable,
     )
 

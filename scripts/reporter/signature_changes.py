@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .changes import Words
-from .type_relations import relation, result_relation
+from .type_relations import read, relation
 
 _POSITIONAL = frozenset({"positional-only", "positional or keyword"})
 # Defaults without a value: the function chooses, or with `UNSET` the server, since nothing is sent. A new default may
@@ -163,20 +163,8 @@ def _returns(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
     if bool(old.get("async")) != bool(new.get("async")):
         reason = "calls must be awaited" if new.get("async") else "calls must no longer be awaited"
         yield Difference("changed", True, reason)
-    was, now = old["returns"], new["returns"]
-    if was is not None and now is None:
-        reason = "type checkers no longer know what it returns, which strict ones report"
-        yield Difference("changed", True, reason, was, Words("without a type"))
-    elif was is not None and (kind := result_relation(was, now)) != "same":
-        reason = {
-            "wider": "callers must handle more types",
-            "narrower": "its results are still accepted everywhere",
-            "checked": "type checkers accepted any use of it, and now check it against this type",
-            "other": "callers get another type",
-        }[kind]
-        yield Difference("changed", kind != "narrower", reason, was, now)
-    elif was is None and now is not None:
-        yield Difference("changed", False, "its type was inferred, and is now declared", None, now)
+    if found := read(old["returns"], new["returns"]):
+        yield Difference("changed", *found)
 
 
 __all__ = ["Difference", "compare"]

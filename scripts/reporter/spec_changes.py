@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from difflib import SequenceMatcher
 from typing import Any
 
 from regenerator.facts import OperationFacts
 from regenerator.schemas import Fact
 
 from .changes import Change, Subject, Words
-from .judgements import pattern, renamed
+from .patterns import verdict
 from .specification import Call, Member, Model, Specification
 from .value_changes import differences, parts, rejected
 
 _NO_WARNING = "it works as before, without a warning"
 _OR_NULL = " or null"
+# Below this ratio, two names are not similar enough for a rename.
+_ALIKE = 0.5
 _PLACES = {
     "query": "sent in the query",
     "header": "sent as a header",
@@ -75,7 +78,7 @@ class SpecComparison:
                 reason = "SIDs of this kind are no longer recognized"
                 yield Change("removed", "sid", name, True, reason, was, now, where, about)
             elif was != now:
-                breaking, reason = pattern(was, now)
+                breaking, reason = verdict(was, now)
                 yield Change("changed", "sid", name, breaking, reason, was, now, where, about)
 
     # Operations
@@ -116,6 +119,7 @@ class SpecComparison:
             (call.facts.id,),
             about,
             frozenset(("model", call.package, model) for model in call.models),
+            uses=self._names(call) if kind == "removed" else (),
         )
 
     def _operation_changes(self, old: Call, new: Call) -> Iterator[Change]:
@@ -163,7 +167,15 @@ class SpecComparison:
             reason += f"; the client's call stays {now}()"
         about = old.subjects | new.subjects
         about |= {("tag", call.package, call.path.split(".")[-2]) for call in (old, new)}
-        return Change("renamed", "operation", old.path, True, reason, old.path, new.path, (new.facts.id,), about)
+        uses = self._names(old)[:1] if old.module != new.module else (old.path,)
+        return Change(
+            "renamed", "operation", old.path, True, reason, old.path, new.path, (new.facts.id,), about, uses=uses
+        )
+
+    def _names(self, call: Call) -> tuple[str, ...]:
+        """Return the names under which code refers to an operation: its module, and the call without its client."""
+        _, _, bound = self.was_bound.get((call.package, call.module), "").partition(".")
+        return (call.module, bound) if bound else (call.module,)
 
     def _call(self, call: Call) -> str:
         """Return the client call, or the generated function if no client has one."""
@@ -226,7 +238,7 @@ class SpecComparison:
         removed = [wire for wire in before if wire not in after]
         added = [wire for wire in after if wire not in before]
         where = calls
-        for old_wire, new_wire in renamed(removed, added, before, after):
+        for old_wire, new_wire in _renamed(removed, added, before, after):
             old, new = before[old_wire], after[new_wire]
             removed.remove(old_wire)
             added.remove(new_wire)
@@ -252,6 +264,7 @@ class SpecComparison:
                 where,
                 value.subjects,
                 _models_of(value, self.old.package),
+                uses=_spellings(value),
             )
         for wire in added:
             yield self._added(area, shown(after[wire]), after[wire], passed, where)
@@ -278,7 +291,8 @@ class SpecComparison:
         else:
             reason = "code that reads it by its old name raises AttributeError"
         reason = f"{reason} (documented as {old.fact.wire_name}, now {new.fact.wire_name})"
-        return Change("renamed", area, shown(old), True, reason, old.python, new.python, where, about)
+        uses = _spellings(old)
+        return Change("renamed", area, shown(old), True, reason, old.python, new.python, where, about, uses=uses)
 
     def _added(self, area: str, name: str, value: Member, passed: bool, where: tuple[str, ...]) -> Change:
         required = passed and _is_required(value)
@@ -360,6 +374,36 @@ class SpecComparison:
         return sid is not None and sid == old.sid and self.old.sids.get(sid) != self.new.sids.get(sid)
 
 
+def _renamed(
+    removed: list[str], added: list[str], before: Mapping[str, Member], after: Mapping[str, Member]
+) -> list[tuple[str, str]]:
+    """Pair removed names with added ones that are the same except for a similar name.
+
+    Args:
+        removed: the removed names.
+        added: the added names.
+        before: all old values.
+        after: all new values.
+    """
+    pairs: list[tuple[float, str, str]] = []
+    for old in removed:
+        for new in added:
+            one, other = before[old], after[new]
+            if (one.type, one.leaf.enum, one.leaf.pattern, _is_required(one)) != (
+                *(other.type, other.leaf.enum, other.leaf.pattern, _is_required(other)),
+            ):
+                continue
+            alike = SequenceMatcher(None, old.lower(), new.lower()).ratio()
+            described = bool(one.fact.description) and one.fact.description == other.fact.description
+            if alike >= _ALIKE or described:
+                pairs.append((alike + described, old, new))
+    found: list[tuple[str, str]] = []
+    for _, old, new in sorted(pairs, reverse=True):
+        if old not in {first for first, _ in found} and new not in {second for _, second in found}:
+            found.append((old, new))
+    return found
+
+
 def _same_url(old: str, new: str) -> bool:
     """Return whether two paths differ only in the names of their parameters."""
     before, after = (re.findall(r"\{([^{}]*)\}", path) for path in (old, new))
@@ -398,6 +442,10 @@ def _is_required(value: Member) -> bool:
 
 def _models_of(value: Member, package: str) -> frozenset[Subject]:
     return frozenset(("model", package, model) for model in value.models)
+
+
+def _spellings(value: Member) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((value.python, value.fact.wire_name)))
 
 
 def _words(value: Member) -> str:

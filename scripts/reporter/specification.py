@@ -55,7 +55,7 @@ class Model:
         returned: whether responses contain it.
         free: whether undocumented properties are allowed.
         schemas: where the document lists its properties.
-        calls: the operations that use it.
+        calls: the operations that use it; none if only webhooks do.
     """
 
     fields: dict[str, Member] = field(default_factory=dict)
@@ -106,6 +106,8 @@ class Specification:
         models: the objects, by the name of their class.
         sids: the named SID schemas with their patterns.
         refusals: the operations that are not supported, and skipped.
+        users: for each shared part, such as `("components", "schemas", "Book")`, the operations and webhooks that refer
+            to it, directly or not, with its roles there: `passed` and `returned`.
     """
 
     def __init__(self, root: Node, package: str, source: str, *, skip_refused: bool = False) -> None:
@@ -119,6 +121,8 @@ class Specification:
             raise Refused(self.refusals)
         for facts in operations:
             self.calls[facts.id] = self._call(facts)
+        self._events()
+        self.users = self._users()
 
     def _call(self, facts: OperationFacts) -> Call:
         item = self.root["paths"][facts.path]
@@ -165,6 +169,54 @@ class Specification:
             returns, reached = member.type, reached | member.models
         deprecated_call = bool(node.get("deprecated"))
         return Call(facts, self.package, module, arguments, returns, frozenset(reached), deprecated_call)
+
+    def _events(self) -> None:
+        """Read the models of webhooks, which come in as responses do."""
+        for item in self.root.get("webhooks", {}).values():
+            content = self.document.resolve(item["post"].get("requestBody", {}))[0].get("content")
+            if content:
+                schema = choose(content)[1]
+                fact = self.document.fact("event", schema, location="")
+                self._member(fact, schema, item["post"]["operationId"], "returned", "", (), shared_only=True)
+
+    def _users(self) -> dict[tuple[str, ...], dict[str, set[str]]]:
+        users: dict[tuple[str, ...], dict[str, set[str]]] = {}
+        parts: list[tuple[str, str, Any]] = []
+        for call in self.calls.values():
+            item = self.root["paths"][call.facts.path]
+            node = item[call.facts.method.lower()]
+            passed = [node.get("parameters"), node.get("requestBody"), item.get("parameters")]
+            parts += [(call.facts.id, "passed", passed), (call.facts.id, "returned", node["responses"])]
+        events = (item["post"] for item in self.root.get("webhooks", {}).values())
+        parts += [(event["operationId"], "returned", event) for event in events]
+        for name, role, start in parts:
+            waiting, seen = [start], set[str]()
+            while waiting:
+                part = waiting.pop()
+                if isinstance(part, list):
+                    waiting += part
+                elif isinstance(part, dict):
+                    reference = part.get("$ref")
+                    if isinstance(reference, str) and reference not in seen:
+                        seen.add(reference)
+                        place = tuple(reference.removeprefix("#/").split("/"))
+                        users.setdefault(place, {}).setdefault(name, set()).add(role)
+                        waiting.append(self.document.resolve(part)[0])
+                    waiting += [value for key, value in part.items() if key not in {"example", "examples", "x-capture"}]
+        return users
+
+    def roles(self, path: tuple[str, ...]) -> set[str]:
+        """Return whether callers pass what is at this place, and whether it is returned to them."""
+        if path[0] == "paths":
+            return {"returned"} if "responses" in path[:4] else {"passed"}
+        if path[0] == "webhooks":
+            return {"returned"}
+        return set[str]().union(*self.users.get(path[:3], {}).values())
+
+    def unreached(self) -> set[str]:
+        """Return the classes of the shared schemas that no operation and no webhook refers to."""
+        schemas = self.root.get("components", {}).get("schemas", {})
+        return {_class(name) for name in schemas if ("components", "schemas", name) not in self.users}
 
     def shared(self, name: str) -> Node | None:
         """Return a shared schema as the document has it."""
@@ -238,6 +290,9 @@ class Specification:
                 for one, (index, part) in zip(fact.fields, options, strict=True)
             ]
             return " or ".join(texts)
+        if fact.type == "object" and not fact.fields and isinstance(fact.additional, Fact):
+            values = fact.additional.fields if fact.additional.type == "union" else [fact.additional]
+            return f"object of {' or '.join(value.type for value in values)}"
         if fact.type != "object" or not fact.fields:
             return _KINDS.get(fact.type, fact.type)
         alternatives = [one for one in node.get("anyOf") or node.get("oneOf") or () if one.get("type") != "null"]
@@ -255,7 +310,7 @@ class Specification:
         model.passed |= role == "passed"
         model.returned |= role == "returned"
         model.free, model.schemas = fact.additional is not False, [*self._listings(node)]
-        if operation not in model.calls:
+        if operation and operation not in model.calls:
             model.calls.append(operation)
         if name in trail:
             return

@@ -10,7 +10,7 @@ from typing import Any
 from . import signature_changes
 from .changes import Change, Subject, Words
 from .surface import Surface
-from .type_relations import names, result_relation
+from .type_relations import names, read
 
 _OPERATION = re.compile(r"(\w+)\.api\.(\w+)(?:\.(\w+)(?:\.\w+)?)?")
 _MODEL = re.compile(r"(\w+)\.models\.(\w+)(?:\.(\w+))?")
@@ -259,31 +259,18 @@ class _Comparison:
         model = name.rpartition(".")[0]
         if ".models." in name and model in self.new.passed and model not in self.new.returned:
             return  # callers pass it, so only the constructor counts
-        if was is not None and now is None:
-            reason = "type checkers no longer know its type, which strict ones report"
-            yield self._change(name, new, "changed", True, reason, was=was, now=Words("without a type"))
-            return
-        if old.get("value") != new.get("value"):
+        if old.get("value") != new.get("value") and (was is None or now is not None):
             reason = "code that relies on the old value fails"
             yield self._change(name, new, "changed", True, reason, was=old.get("value"), now=new.get("value"))
-        elif was is None and now is not None:
-            reason = "its type was inferred, and is now declared"
-            yield self._change(name, new, "changed", False, reason, now=now)
-        kind = result_relation(was, now) if was is not None and now is not None else "same"
-        if kind != "same":
-            reason = {
-                "wider": "code that reads it must handle more types",
-                "narrower": "its values are still accepted everywhere",
-                "checked": "type checkers accepted any use of it, and now check it against this type",
-                "other": "code that reads it gets another type",
-            }[kind]
-            yield self._change(name, new, "changed", kind != "narrower", reason, was=was, now=now)
+        elif found := read(was, now):
+            breaking, reason, before, after = found
+            yield self._change(name, new, "changed", breaking, reason, was=before, now=after)
 
     def _function(
         self, name: str, record: dict[str, Any], old: list[dict[str, Any]], new: list[dict[str, Any]]
     ) -> Iterator[Change]:
         model = name.rpartition(".")[0]
-        if name.endswith(".__init__") and model in self.new.returned - self.new.passed:
+        if name.endswith(".__init__") and ".models." in name and model not in self.new.passed:
             return  # only the SDK constructs them; their fields are compared
         if len(old) != len(new):
             kept = all(signature in new for signature in old)

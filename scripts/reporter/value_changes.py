@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from regenerator.schemas import Fact, SharedFields
 
 from .changes import Words
-from .judgements import divides_less, falls, is_any_line, pattern, rises
+from .patterns import is_any_line, verdict
 
 # Types that are sent as strings. Those in the second set have a format, and other strings are rejected.
 _STRINGS = frozenset({"string", "comma", "timestamp", "date", "uuid"})
@@ -86,8 +87,10 @@ def rejected(old: Fact, new: Fact) -> str:
         elif one.additional is not False and other.additional is False and not one.fields:
             # With documented properties on both sides, it is reported once for the model.
             return "objects with undocumented properties are rejected"
-        elif one.type == "array" and (reason := rejected(_items(one), _items(other))):
-            return reason
+        else:
+            for inner, outer in _inner(one, other):
+                if reason := rejected(inner, outer):
+                    return reason
     return ""
 
 
@@ -124,8 +127,8 @@ def _all(
         where = f", where it is {_words(other)}" if several else place
         for found in _facets(one, other, passed, elsewhere):
             yield found, where
-        if one.type == "array":
-            yield from _all(_items(one), _items(other), passed, elsewhere, where)
+        for inner, outer in _inner(one, other):
+            yield from _all(inner, outer, passed, elsewhere, where)
 
 
 def _pairs(old: Fact, new: Fact) -> list[tuple[Fact, Fact | None]]:
@@ -180,8 +183,14 @@ def _bare(fact: Fact) -> Fact:
     )
 
 
-def _items(fact: Fact) -> Fact:
-    return fact.items if fact.items is not None else Fact("", "", "any", nullable=True)
+def _inner(one: Fact, other: Fact) -> Iterator[tuple[Fact, Fact]]:
+    """Yield what both contain: the items of arrays, and the values of undocumented properties."""
+    anything = Fact("", "", "any", nullable=True)
+    if one.type == other.type == "array":
+        yield one.items or anything, other.items or anything
+    if one.type == other.type == "object" and one.additional is not False and other.additional is not False:
+        before, after = (fact.additional if isinstance(fact.additional, Fact) else anything for fact in (one, other))
+        yield before, after
 
 
 def _words(fact: Fact) -> str:
@@ -202,35 +211,53 @@ def _facets(old: Fact, new: Fact, passed: bool, elsewhere: Callable[[Fact, Fact]
     # Any such string is one line.
     lines = old.type in _FORMS and old.type != new.type and new.pattern is not None and is_any_line(new.pattern)
     if patterned and not lines and not elsewhere(old, new):
-        breaking, reason = pattern(old.pattern, new.pattern)
+        breaking, reason = verdict(old.pattern, new.pattern)
         was, now = (_patterned(one.pattern) for one in (old, new))
         yield Difference(breaking and passed, reason if passed else _UNCHECKED, was, now)
-    for facet, narrower in (
-        ("minimum", rises),
-        ("maximum", falls),
-        ("above", rises),
-        ("below", falls),
-        ("multiple", divides_less),
+    for limit, narrower in (
+        (_lowest, lambda was, now: now > was),
+        (_highest, lambda was, now: now < was),
+        (_multiple, lambda was, now: bool(was % now)),
     ):
-        was, now = getattr(old, facet), getattr(new, facet)
-        if was != now:
-            breaking = passed and narrower(was, now)
-            reason = "values that were accepted are rejected" if breaking else "values that were accepted still are"
-            name = _LIMITS.get((new.type, facet), facet)
-            yield Difference(breaking, reason if passed else _UNCHECKED, _range(name, was), _range(name, now))
+        (was, was_said), (now, now_said) = limit(old), limit(new)
+        if was_said != now_said:
+            less = now is not None and (was is None or narrower(was, now))
+            reason = "values that were accepted are rejected" if less else "values that were accepted still are"
+            if not passed:
+                reason = _UNCHECKED if less else f"{_UNCHECKED}; values outside the old limit may be returned"
+            yield Difference(less and passed, reason, was_said, now_said)
     if old.sensitive != new.sensitive:
         yield _masking(old, new)
 
 
-_LIMITS = {
-    ("string", "minimum"): "minLength",
-    ("string", "maximum"): "maxLength",
-    ("array", "minimum"): "minItems",
-    ("array", "maximum"): "maxItems",
-    **{(type_, "above"): "exclusiveMinimum" for type_ in ("integer", "number")},
-    **{(type_, "below"): "exclusiveMaximum" for type_ in ("integer", "number")},
-    **{(type_, "multiple"): "multipleOf" for type_ in ("integer", "number")},
-}
+_Limit = tuple[Any, str | None]
+"""A limit in a form that can be compared, and in words; `None` for none."""
+_SIZES = {"string": "Length", "array": "Items"}
+
+
+def _lowest(fact: Fact) -> _Limit:
+    found = [] if fact.minimum is None else [((fact.minimum, 0), f"min{_SIZES.get(fact.type, 'imum')}", fact.minimum)]
+    if fact.above is not None:
+        # Above 5, an integer is at least 6.
+        least = (fact.above + 1, 0) if fact.type == "integer" else (fact.above, 1)
+        found.append((least, "exclusiveMinimum", fact.above))
+    limit, name, value = max(found, default=(None, "", None))
+    return limit, _range(name, value)
+
+
+def _highest(fact: Fact) -> _Limit:
+    found = [] if fact.maximum is None else [((fact.maximum, 0), f"max{_SIZES.get(fact.type, 'imum')}", fact.maximum)]
+    if fact.below is not None:
+        most = (fact.below - 1, 0) if fact.type == "integer" else (fact.below, -1)
+        found.append((most, "exclusiveMaximum", fact.below))
+    limit, name, value = min(found, default=(None, "", None))
+    return limit, _range(name, value)
+
+
+def _multiple(fact: Fact) -> _Limit:
+    return None if fact.multiple is None else Fraction(str(fact.multiple)), _range("multipleOf", fact.multiple)
+
+
 _UNCHECKED = "responses are not checked"
 
 

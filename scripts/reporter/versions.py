@@ -33,6 +33,7 @@ def following(base: str, changes: Sequence[Change]) -> str:
     its final version, unless that does not allow such changes: 0.2.0 follows 0.2.0rc1, whatever changes.
     """
     version = parse(base, "base")
+    changes = [change for change in changes if change.breaking or change.kind != "fails"]
     if not changes:
         return base
     major, minor, patch = version.major, version.minor, version.micro
@@ -107,7 +108,7 @@ def _named(change: Change, mark: str) -> tuple[str, bool]:
 def changelog(changes: Sequence[Change]) -> str:
     """Return the section of the changelog, in the form of Keep a Changelog and without a version heading."""
     reported = [change for change in changes if not change.quiet and not change.area.startswith("released")]
-    failing = [change.name for change in changes if change.area.startswith("released")]
+    failing = [change.name for change in changes if change.area.startswith("released") and change.breaking]
     sections: dict[str, list[str]] = {"Added": [], "Changed": [], "Deprecated": [], "Removed": []}
     for change in reported:
         section = {"added": "Added", "removed": "Removed"}.get(change.kind, "Changed")

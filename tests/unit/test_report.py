@@ -722,7 +722,7 @@ SURFACE_CASES: dict[str, tuple[Callable[[Surface], object], tuple[str, str, bool
     ),
     "annotation of what it gives dropped": (
         lambda s: buy(s).update(returns=None),
-        ("changed", "shop.buy", True, "no longer know what it returns"),
+        ("changed", "shop.buy", True, "no longer know its type"),
     ),
     "annotation of an attribute dropped": (
         lambda s: s.update({"shop.Error.code": {"kind": "attribute", "value": "1"}}),

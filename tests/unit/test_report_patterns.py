@@ -27,16 +27,24 @@ from reporter import patterns, type_relations
         ("^a?b?$", "^(a|b|ab)?$", "same"),
         ("^a{2,}$", "^a{2,3}$", "narrower"),
         ("^[^a]$", "^[b-z]$", "narrower"),
+        ("^a+?$", "^a+$", "same"),
+        ("^(?i:a)$", "^a$", "narrower"),
         # Not decided: what is no regular language, or written in a way that no documented pattern is.
         (r"^(a)\1$", "^aa$", "unknown"),
         ("^a(?=b)$", "^a$", "unknown"),
-        ("^a+?$", "^a+$", "unknown"),
+        ("^a++$", "^a+$", "unknown"),
+        (r"^\ba$", "^a$", "unknown"),
     ],
 )
 def test_patterns(old: str, new: str, expected: str) -> None:
     assert patterns.relation(old, new) == expected
     mirrored = {"wider": "narrower", "narrower": "wider"}
     assert patterns.relation(new, old) == mirrored.get(expected, expected)
+
+
+def test_patterns_of_too_many_states_are_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "_TIMEOUT", 0.1)
+    assert patterns.relation("[ab]*a[ab]{20}", "[ab]*b[ab]{20}") == "unknown"
 
 
 def grown(chance: random.Random, depth: int) -> str:
@@ -117,6 +125,11 @@ def test_types(old: str, new: str, expected: str) -> None:
         ("str", "Any", "wider"),
         ("Any", "Any", "same"),
         ("Any", "object", "same"),
+        # A list that is read may contain less.
+        ("list[str | None]", "list[str]", "narrower"),
+        ("list[str]", "list[str | None]", "wider"),
+        ("dict[str, Any]", "dict[str, int]", "checked"),
+        ("list[str]", "list[Literal['a'] | str]", "same"),
     ],
 )
 def test_types_of_results(old: str, new: str, expected: str) -> None:

@@ -228,6 +228,7 @@ def test_the_model_of_an_option_of_a_union_is_called_as_the_generator_calls_it(t
     fields = {
         f"ispring_learn_client.models.{name}.{member.python}"
         for name, model in load(spec, "ispring_learn_client").models.items()
+        if model.calls  # the bodies of webhooks are not generated
         for member in model.fields.values()
     }
     assert "ispring_learn_client.models.ListSessionResultsBodyChecklistIdType1.kind" in fields

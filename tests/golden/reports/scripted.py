@@ -1,27 +1,31 @@
-"""The four scripted changes whose reports are kept here, and the command that writes the reports anew:
+"""The scripted changes whose reports are kept here, and the command that writes the reports anew:
 
     PYTHONPATH=scripts .venv/bin/python -m tests.golden.reports.scripted
 
 Each change is made in a copy of what it concerns of the repository, regenerated there, and reported against a record of
-the same copy before the change, whose version is always 0.1.0.
+the same copy before the change, whose version is always 0.1.0. In `specs/` are pairs of specifications, before and
+after a change, with their reports.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from reporter import rendering
+from reporter import downstream, rendering
 from reporter.released import read, record
 from reporter.report import Report, make
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
+SPECS = HERE / "specs"
 FORMS: dict[str, Callable[[Report], str]] = {
     "txt": rendering.as_text,
     "md": rendering.as_markdown,
@@ -57,6 +61,11 @@ SCHEMA = """\
           type: string
           description: What it is called.
 """
+# Code of this repository that uses what changes.
+USES = {
+    "docs/results.md": "Each result of `list_session_results()` has a `checklistTitle`.\n",
+    "examples/results.py": "results = client.job_training.list_session_results()\nprint(results[0].checklist_title)\n",
+}
 PARAMETER = """\
         - name: view
           in: query
@@ -83,6 +92,28 @@ def renamed_field(tree: Path) -> None:
     schema = "\n    JobTrainingSessionResult:\n"
     edit(spec, "- checklistTitle\n", "- checklistName\n", after=schema)
     edit(spec, "        checklistTitle:\n", "        checklistName:\n", after=schema)
+
+
+def narrower_field(tree: Path) -> None:
+    """A field of a response is never null and always there, and there is a new one; the sandbox does not know."""
+    spec, schema = tree / "openapi/ispring-learn.yaml", "\n    JobTrainingSessionResult:\n"
+    edit(
+        spec,
+        "        - observerId\n",
+        "        - observerId\n        - actualStartDate\n        - grade\n",
+        after=schema,
+    )
+    edit(spec, "      properties:\n", "      properties:\n        grade: {type: integer, enum: [1, 2]}\n", after=schema)
+    edit(spec, "          type: [string, 'null']\n", "          type: string\n", after="\n        actualStartDate:\n")
+
+
+def removed_operation(tree: Path) -> None:
+    """There is one call less, and the facade still binds it."""
+    spec = tree / "openapi/smarterproctoring.yaml"
+    text = spec.read_text(encoding="utf-8")
+    place = text.index("operationId: getInstallSettings\n")
+    start, end = text.rindex("\n  /", 0, place), text.index("\n  /", place)
+    spec.write_text(text[:start] + text[end:], encoding="utf-8")
 
 
 def required_parameter(tree: Path) -> None:
@@ -112,6 +143,8 @@ def new_endpoint(tree: Path) -> None:
 
 CHANGES: dict[str, Callable[[Path], None]] = {
     "renamed-field": renamed_field,
+    "narrower-field": narrower_field,
+    "removed-operation": removed_operation,
     "required-parameter": required_parameter,
     "enum-value": enum_value,
     "new-endpoint": new_endpoint,
@@ -120,18 +153,22 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 
 def copy_tree(tree: Path) -> None:
     """Copy what a report needs of the repository, as version 0.1.0."""
-    for name in ("openapi", "generated", "facade", "scripts/regenerator", "scripts/pagecheck"):
+    for name in ("openapi", "generated", "facade", "scripts/regenerator", "scripts/capturer"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for place, text in USES.items():
+        (tree / place).parent.mkdir()
+        (tree / place).write_text(text)
     (tree / "facade/invigilate/_version.py").write_text('"""The version."""\n\n__version__ = "0.1.0"\n')
     regenerate(tree)
 
 
-def regenerate(tree: Path) -> None:
-    """Generate the packages of a copy from its specifications."""
+def regenerate(tree: Path, exit_code: int = 0) -> str:
+    """Generate the packages of a copy from its specifications, and return what is printed as errors."""
     environment = {**os.environ, "PYTHONPATH": str(tree / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "regenerator"]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    return done.stderr
 
 
 def make_base(tree: Path, folder: Path) -> None:
@@ -151,14 +188,34 @@ def report(name: str, base: Path, released: Path, folder: Path) -> Report:
     """
     shutil.copytree(base, folder)
     CHANGES[name](folder)
-    regenerate(folder)
+    # Of a removed operation, the binding is still there.
+    regenerate(folder, 3 if name == "removed-operation" else 0)
     # One checker, and no Node: these reports are compared byte for byte. What the checker learns of other packages
     # is kept between the changes, and between runs.
-    return make(folder, read(released), checkers=("mypy",), cache=ROOT / ".mypy_cache" / "reports")
+    found = make(folder, read(released), checkers=("mypy",), cache=ROOT / ".mypy_cache" / "reports")
+    # The lines of the facade move with every edit there.
+    changes = (
+        replace(one, uses=tuple(place for place in one.uses if not place.startswith("facade/")))
+        for one in found.changes
+    )
+    notes = (re.sub(r"(?<=\.py):\d+:", ":", note) for note in found.notes)
+    return replace(found, changes=tuple(changes), notes=tuple(notes))
+
+
+def pairs() -> list[str]:
+    """Return the names of the pairs of specifications."""
+    return sorted(path.name.removesuffix(".before.yaml") for path in SPECS.glob("*.before.yaml"))
+
+
+def of_pair(name: str) -> Report:
+    """Report on a pair of specifications."""
+    return downstream.make(ROOT, SPECS / f"{name}.after.yaml", str(SPECS / f"{name}.before.yaml"), "rooms_client")
 
 
 def rewrite() -> None:
     """Write all reports anew."""
+    for name in pairs():
+        (SPECS / f"{name}.txt").write_text(rendering.as_text(of_pair(name)), encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="reports-") as temporary:
         base, released = Path(temporary) / "base", Path(temporary) / "released"
         make_base(base, released)
