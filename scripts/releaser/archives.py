@@ -1,35 +1,29 @@
-"""Builds the sdist and the wheel twice, and compares them with each other and with the list of their contents."""
+"""Builds the sdist and the wheel twice, compares them, and checks metadata and contents."""
 
 from __future__ import annotations
 
-import re
+import hashlib
+import platform
 import shutil
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+import zlib
+from importlib.metadata import version
 from pathlib import Path
-
-from invigilate._apis import API, read_registry
+from typing import NamedTuple
 
 from .process import Failed, Refused, outside, python, run
 from .repository import Repository
 
-REGISTRY = Path("facade/invigilate/apis.toml")
-CONTENTS = Path(__file__).with_name("contents.txt")
+# The wheel's top level has the content of these folders.
+SOURCES = ("facade", "generated")
 SHOWN = 20
+TOOLS = ("build", "hatchling", "twine", "cyclonedx-bom", "check-sdist", "check-wheel-contents")
 
 
-@dataclass(frozen=True)
-class Archives:
-    """A built version.
-
-    Attributes:
-        sdist: the source archive.
-        wheel: the wheel.
-    """
+class Archives(NamedTuple):
+    """A built version."""
 
     sdist: Path
     wheel: Path
@@ -58,14 +52,15 @@ def build(source: Path, output: Path, epoch: int, umask: int) -> Archives:
 
 
 def build_twice(repository: Repository, output: Path) -> Archives:
-    """Build in the tree, and again from a copy of its files in another folder with another umask.
+    """Build in the tree, and again from a copy of its files in another folder with another umask; check both.
 
     Args:
         repository: the tree.
         output: an empty folder for the archives.
 
     Raises:
-        Refused: if the two builds differ, so that they depend on something outside of the repository.
+        Refused: if the two builds differ, so that they depend on something outside of the repository, or if the
+            contents are wrong.
     """
     with tempfile.TemporaryDirectory(prefix="invigilate-build-") as scratch:
         copy, again = Path(scratch, "a copy"), Path(scratch, "again")
@@ -73,158 +68,100 @@ def build_twice(repository: Repository, output: Path) -> Archives:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(repository.root / name, copy / name)
         again.mkdir()
+        # check-sdist asks git for the files; before the build, which leaves bytecode behind.
+        for arguments in (("init", "--quiet"), ("add", "--all", "--force")):
+            run("git", *arguments, cwd=copy)
         first = build(repository.root, output, repository.epoch, 0o022)
         second = build(copy, again, repository.epoch, 0o077)
-        for one, other in ((first.sdist, second.sdist), (first.wheel, second.wheel)):
+        for one, other in zip(first, second, strict=True):
             if one.name != other.name or one.read_bytes() != other.read_bytes():
                 raise Refused(f"two builds of {one.name} differ: {_difference(one, other)}")
+        check(first, copy)
     return first
 
 
 def _difference(one: Path, other: Path) -> str:
     """Return how two archives differ, in words."""
-    if one.name != other.name:
-        return f"the second is called {other.name}"
     before, after = members(one), members(other)
     names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    return f"the members {_listed(names)}" if names else "their members are equal, but not their times, modes or order"
+    return f"the members {', '.join(names[:SHOWN])}" if names else "their times, modes or order, not their members"
 
 
 def members(archive: Path) -> dict[str, bytes]:
     """Return the files in an archive by name; of an sdist without its top folder.
 
     Raises:
-        Refused: if a member is neither file nor folder, is duplicated, or is outside of the top folder.
+        Refused: if a member is neither file nor folder, or is duplicated.
     """
-    found: dict[str, bytes] = {}
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
-            names = [name for name in wheel.namelist() if not name.endswith("/")]
-            found = {name: wheel.read(name) for name in names}
+            pairs = [(name, wheel.read(name)) for name in wheel.namelist()]
     else:
-        names = []
-        top = archive.name.removesuffix(".tar.gz") + "/"
+        pairs = []
         with tarfile.open(archive) as sdist:
-            for member in sdist:
+            for member in (member for member in sdist if not member.isdir()):
                 stream = sdist.extractfile(member) if member.isfile() else None
-                if member.isdir():
-                    continue
-                if stream is None or not member.name.startswith(top):
-                    raise Refused(f"{archive.name}: {member.name} is not a file below {top}")
-                names.append(member.name.removeprefix(top))
-                found[names[-1]] = stream.read()
-    if len(names) != len(found):
+                if stream is None:
+                    raise Refused(f"{archive.name}: {member.name} is not a file")
+                pairs.append((member.name.partition("/")[2], stream.read()))
+    if len(pairs) != len(dict(pairs)):
         raise Refused(f"{archive.name}: a member is duplicated")
-    return found
+    return dict(pairs)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A line of contents.txt: a member, or with a trailing `**` all members below a folder.
-
-    Attributes:
-        member: the member of the archive.
-        source: the file or folder of the repository that it comes from; `"built"` for files that the build writes;
-            `"required"` for members that must exist even if their folder lacks them.
-    """
-
-    member: str
-    source: str
-
-
-def rules(text: str, kind: str, info: str, apis: Sequence[API] = ()) -> list[Rule]:
-    """Return the rules of an archive.
+def check(archives: Archives, source: Path) -> None:
+    """Check metadata and contents: with twine, check-sdist and check-wheel-contents, then what these leave out.
 
     Args:
-        text: the content of contents.txt.
-        kind: `"sdist"` or `"wheel"`.
-        info: the name of the wheel's metadata folder, `{info}` in the text.
-        apis: the APIs whose values replace `{package}` and `{spec}`; such a line is one rule for each.
+        archives: the archives.
+        source: a tree under git with the repository's files, and nothing else.
 
     Raises:
-        Refused: if a line is not a rule.
+        Refused: if the index cannot render the description, or a member is missing, extra, or not as in the tree.
     """
-    found: list[Rule] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        if len(words) != 3 or words[0] not in {"sdist", "wheel"}:
-            raise Refused(f"{CONTENTS.name}:{number}: expected sdist or wheel, a member, and its source")
-        if words[0] == kind:
-            member = words[1].replace("{info}", info)
-            members = [member.format(package=api.package, spec=api.spec) for api in apis] if "{" in member else [member]
-            found += [Rule(each, words[2]) for each in members]
-    return found
+    for what, command in (
+        ("the metadata of the archives", ("twine", "check", "--strict", archives.sdist, archives.wheel)),
+        (f"the contents of {archives.sdist.name}", ("check_sdist", "--no-isolation", "--installer", "pip")),
+        (f"the contents of {archives.wheel.name}", ("check_wheel_contents", archives.wheel)),
+    ):
+        try:
+            run(*python("-m", *command), cwd=source, environment=outside(NO_COLOR="1"))
+        except Failed as error:
+            raise Refused(f"{what}: {error}") from None
+    for archive in archives:
+        if found := problems(archive, source):
+            raise Refused("\n  ".join([f"the contents of {archive.name}:", *found]))
 
 
-def problems(listed: Iterable[Rule], found: Mapping[str, bytes], root: Path, files: Iterable[Path]) -> list[str]:
-    """Return which members are missing, extra, or not as in the repository, one line each.
+def problems(archive: Path, source: Path) -> list[str]:
+    """Return what check-sdist and check-wheel-contents do not find, one line each.
 
     Args:
-        listed: the rules of the archive.
-        found: its members.
-        root: the repository.
-        files: the repository's files, relative to it.
+        archive: an sdist or a wheel.
+        source: the tree that it was built from.
     """
-    names = [file.as_posix() for file in files]
-    expected: dict[str, str | None] = {}
-    missing: list[str] = []
-    for rule in listed:
-        if rule.source in {"built", "required"}:
-            if rule.source == "built":
-                expected[rule.member] = None
-            if not any(fnmatchcase(name, rule.member) for name in found):
-                missing.append(rule.member)
-        elif rule.source.endswith("**"):
-            start = rule.source.removesuffix("**")
-            inside = [name for name in names if name.startswith(start)]
-            expected |= {rule.member.removesuffix("**") + name.removeprefix(start): name for name in inside}
-        else:
-            # Several files by a pattern keep their names; one file may get another.
-            matching = [name for name in names if fnmatchcase(name, rule.source) and name.count("/") == 0]
-            alone = rule.source in names
-            expected |= {rule.member: rule.source} if alone else {name: name for name in matching}
-            if not alone and not matching:
-                missing.append(rule.member)
-    missing += [name for name in expected if name not in found]
-    extra = [name for name in found if name not in expected]
+    found, is_wheel = members(archive), archive.suffix == ".whl"
     changed = [
         name
-        for name, source in expected.items()
-        if source is not None and name in found and found[name] != (root / source).read_bytes()
+        for name, content in found.items()
+        for path in (source / folder / name for folder in (SOURCES if is_wheel else (".",)))
+        if path.is_file() and path.read_bytes() != content
     ]
+    packages = [name.removesuffix("/__init__.py") for name in found if is_wheel and name.count("/") == 1]
+    untyped = [name for name in packages if "/" not in name and f"{name}/py.typed" not in found]
     return [
-        f"{what}: {_listed(sorted(set(which)))}"
-        for what, which in (("missing", missing), ("not on the list", extra), ("not as in the repository", changed))
+        f"{what}: {', '.join(sorted(which)[:SHOWN])}"
+        for what, which in (("not as in the repository", changed), ("without py.typed", untyped))
         if which
     ]
 
 
-def check_contents(repository: Repository, archives: Archives) -> None:
-    """Compare both archives with contents.txt.
-
-    Raises:
-        Refused: if a member is missing, extra, or not as in the repository.
-    """
-    text, files = CONTENTS.read_text(encoding="utf-8"), repository.files()
-    apis = read_registry(repository.root / REGISTRY)
-    info = re.sub(r"-py3-none-any\.whl$", ".dist-info", archives.wheel.name)
-    for kind, archive in (("sdist", archives.sdist), ("wheel", archives.wheel)):
-        found = problems(rules(text, kind, info, apis), members(archive), repository.root, files)
-        if found:
-            raise Refused("\n  ".join([f"the contents of {archive.name} do not match {CONTENTS.name}:", *found]))
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def check_metadata(archives: Archives) -> None:
-    """Check the metadata of the archives with twine.
-
-    Raises:
-        Failed: if twine reports a problem.
-    """
-    command = python("-m", "twine", "check", "--strict", archives.sdist, archives.wheel)
-    run(*command, cwd=archives.wheel.parent, environment=outside(NO_COLOR="1"))
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+def tools() -> dict[str, str]:
+    """Return the versions of the build tools; zlib determines every compressed byte."""
+    here = {"python": platform.python_version(), "zlib": getattr(zlib, "ZLIBNG_VERSION", zlib.ZLIB_RUNTIME_VERSION)}
+    return here | {name: version(name) for name in TOOLS}

@@ -52,7 +52,11 @@ def write(repository: Repository, inside: Path, wheel: Path, digest: str, output
     # The environment does not record which file was installed.
     main["purl"] = f"pkg:pypi/{main['name']}@{version}"
     main["hashes"] = [{"alg": "SHA-256", "content": digest}]
-    bill.setdefault("components", []).append(_vendored(repository.root / _VENDORED))
+    package = json.loads((repository.root / _VENDORED).read_text(encoding="utf-8"))
+    vendored = {name: package[name] for name in ("name", "version")} | {"type": "library"}
+    vendored["purl"] = vendored["bom-ref"] = f"pkg:npm/{package['name']}@{package['version']}"
+    vendored["licenses"] = [{"license": {"id": package["license"]}}]
+    bill.setdefault("components", []).append(vendored)
     written = json.dumps(bill, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(written)
     if wrong is not None:
@@ -60,17 +64,3 @@ def write(repository: Repository, inside: Path, wheel: Path, digest: str, output
     if main.get("version") != version or str(inside.parents[1]) in written or str(repository.root) in written:
         raise Refused("the bill of materials lacks the version, or contains a path of this machine")
     output.write_text(written, encoding="utf-8", newline="\n")
-
-
-def _vendored(manifest: Path) -> dict[str, object]:
-    """The component of an npm package that is in the wheel, by its package.json."""
-    package = json.loads(manifest.read_text(encoding="utf-8"))
-    purl = f"pkg:npm/{package['name']}@{package['version']}"
-    return {
-        "type": "library",
-        "bom-ref": purl,
-        "name": package["name"],
-        "version": package["version"],
-        "licenses": [{"license": {"id": package["license"]}}],
-        "purl": purl,
-    }

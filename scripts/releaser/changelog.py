@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .process import Refused
 
@@ -13,23 +13,14 @@ NOTHING = "Nothing yet."
 _HEADING = re.compile(r"^## \[(?P<name>[^\]]+)\](?: - (?P<date>\S+))?[ \t]*$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Section:
-    """A section of the changelog.
+class Section(NamedTuple):
+    """A section of the changelog."""
 
-    Attributes:
-        name: a version, or `"Unreleased"`.
-        date: the text after the name: a date, `"unreleased"`, or None.
-        body: the text below the heading, stripped; `""` if there is none.
-        start: the offset of the heading in the changelog.
-        end: the offset after the section.
-    """
-
-    name: str
-    date: str | None
-    body: str
-    start: int
-    end: int
+    name: str  # a version, or "Unreleased"
+    date: str | None  # the text after the name: a date, "unreleased", or None
+    body: str  # the text below the heading, stripped
+    start: int  # the offset of the heading in the changelog
+    end: int  # the offset after the section
 
 
 def sections(text: str) -> list[Section]:
@@ -62,8 +53,10 @@ def problem(text: str, version: str) -> str | None:
         return f"CHANGELOG.md has no section [{version}]"
     if not part.body:
         return f"the section [{version}] of CHANGELOG.md is empty"
-    if part.date is None or not is_date(part.date):
-        return f"the section [{version}] of CHANGELOG.md has no date but {part.date or 'nothing'}"
+    if part.date is None:
+        return f"the section [{version}] of CHANGELOG.md has no date"
+    if not is_date(part.date):
+        return f"the section [{version}] of CHANGELOG.md is dated '{part.date}'"
     return None
 
 

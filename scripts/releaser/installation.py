@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pythons.interpreters import Interpreter
 
-from .process import Failed, Refused, outside, python, run
+from .process import Refused, outside, python, run
 from .repository import Repository
 
 # A block of Python followed by its output.
@@ -22,8 +19,11 @@ _LINES = r"(?:(?!```).*\n)*"
 _EXAMPLE = re.compile(rf"^```python\n(?P<program>{_LINES})```\n\n```text\n(?P<printed>{_LINES})```$", re.MULTILINE)
 _ORIGIN = """
 import json
-from importlib.metadata import version
-from invigilate import __version__, provenance
+from importlib.metadata import entry_points, version
+from invigilate import __version__, provenance, specs
+(command,) = entry_points(group="console_scripts", name="invigilate")
+for name in specs.NAMES:
+    specs.read(name)
 print(json.dumps([__version__, version("invigilate"), provenance.read()]))
 """
 
@@ -71,37 +71,6 @@ def first_example(readme: str) -> tuple[str, str]:
     return match["program"], match["printed"]
 
 
-@contextlib.contextmanager
-def sandbox(repository: Repository) -> Iterator[dict[str, str]]:
-    """Run the sandbox of this tree in a separate process; yields the environment variables for clients.
-
-    Raises:
-        Failed: if it does not start.
-    """
-    places = os.pathsep.join(str(repository.root / name) for name in ("facade", "generated"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "invigilate.sandbox", "--json"],
-        cwd=repository.root,
-        env=outside(PYTHONPATH=places),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise Failed("the sandbox did not start")
-        environment: dict[str, str] = json.loads(line)["environment"]
-        yield environment
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-        process.communicate()
-
-
 def try_example(inside: Path, example: tuple[str, str], served: Mapping[str, str], folder: Path) -> None:
     """Run README's first example in an environment, against a new sandbox.
 
@@ -121,11 +90,10 @@ def provenance(inside: Path, version: str, folder: Path) -> dict[str, Any]:
     """Return what the installed package was generated from.
 
     Raises:
-        Failed: if it does not have this information.
+        Failed: if it does not have this information, or a specification or the command is missing.
         Refused: if it has another version.
     """
     named, installed, origin = json.loads(run(inside, "-I", "-c", _ORIGIN, cwd=folder, errors_apart=True))
     if (named, installed) != (version, version):
         raise Refused(f"the wheel of {version} is {named} in the package and {installed} in its metadata")
-    provenance_: dict[str, Any] = origin
-    return provenance_
+    return dict(origin)

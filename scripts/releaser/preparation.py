@@ -76,7 +76,8 @@ def _version(repository: Repository, wanted: str | None) -> tuple[str, surface.R
                 f"[{changelog.UNRELEASED}]: describe the changes there for a patch version, or pass one with "
                 f"--version"
             )
-        return _patch(current), since
+        major, minor, micro = Version(current).release
+        return f"{major}.{minor}.{micro + 1}", since
     version = checked_version(wanted, "--version") if wanted is not None else current
     base = surface.base_of(version, repository.records())
     if base is not None:
@@ -85,12 +86,6 @@ def _version(repository: Repository, wanted: str | None) -> tuple[str, surface.R
     if wanted is None and report is not None and surface.problem(version, report):
         return report.next, report
     return version, report
-
-
-def _patch(version: str) -> str:
-    """Return the next patch version."""
-    major, minor, micro = (*Version(version).release, 0, 0)[:3]
-    return f"{major}.{minor}.{micro + 1}"
 
 
 def _keep_record(repository: Repository, version: str) -> None:

@@ -23,13 +23,9 @@ _ASSIGNED = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Repository:
-    """A working tree under git.
+    """A working tree under git."""
 
-    Attributes:
-        root: its top folder.
-    """
-
-    root: Path
+    root: Path  # its top folder
 
     def git(self, *arguments: str) -> str:
         """Return the output of a git command.
@@ -56,8 +52,7 @@ class Repository:
     @property
     def project(self) -> dict[str, Any]:
         """The table `project` of pyproject.toml."""
-        table: dict[str, Any] = self._pyproject["project"]
-        return table
+        return dict(self._pyproject["project"])
 
     @property
     def url(self) -> str:
@@ -75,8 +70,7 @@ class Repository:
         Raises:
             Refused: if it has none, or not in the normal form of Python versions.
         """
-        text = (self.root / VERSION_FILE).read_text(encoding="utf-8")
-        match = _ASSIGNED.search(text)
+        match = _ASSIGNED.search((self.root / VERSION_FILE).read_text(encoding="utf-8"))
         if match is None:
             raise Refused(f'{VERSION_FILE}: expected a line like __version__ = "0.1.0"')
         return checked_version(match[1], str(VERSION_FILE))
@@ -84,8 +78,7 @@ class Repository:
     def write_version(self, version: str) -> None:
         """Write a version into _version.py."""
         path = self.root / VERSION_FILE
-        text = path.read_text(encoding="utf-8")
-        replace(path, _ASSIGNED.sub(f'__version__ = "{version}"', text))
+        replace(path, _ASSIGNED.sub(f'__version__ = "{version}"', path.read_text(encoding="utf-8")))
 
     @property
     def commit(self) -> str:
@@ -128,11 +121,6 @@ class Repository:
         folder = self.root / RECORDS
         names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
         return sorted(Version(name) for name in names if re.match(r"\d", name))
-
-    def supported_pythons(self) -> list[str]:
-        """Return the Python versions in the classifiers, such as `"3.11"`."""
-        pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
-        return [match[1] for text in self.project["classifiers"] if (match := pattern.fullmatch(text))]
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from invigilate import __version__
@@ -26,6 +27,7 @@ from tests.support.index import LoopbackIndex, outside, wheelhouse
 
 PAGE = ROOT / "docs" / "downstream.md"
 EXAMPLE = ROOT / "examples" / "downstream-sdk"
+WORKFLOW = EXAMPLE / ".github" / "workflows" / "publish.yml"
 BLOCKS = read(PAGE)
 STEPS = [block for block in BLOCKS if block.language == "bash"]
 
@@ -220,8 +222,25 @@ def test_the_files_that_the_page_shows_are_those_of_the_example() -> None:
     for block in shown:
         text = (EXAMPLE / str(block.file_name)).read_text(encoding="utf-8")
         assert block.text.partition("\n")[2] in text, str(block)
-    (fragment,) = (block for block in BLOCKS if block.language == "yaml")
-    assert fragment.text in (EXAMPLE / "openapi" / "northfield.yaml").read_text(encoding="utf-8")
+    described, uploaded = (block.text for block in BLOCKS if block.language == "yaml")
+    assert described in (EXAMPLE / "openapi" / "northfield.yaml").read_text(encoding="utf-8")
+    assert uploaded in WORKFLOW.read_text(encoding="utf-8")
+
+
+def test_the_workflow_runs_what_the_page_runs() -> None:
+    jobs = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]
+    (script,) = (step["run"] for step in jobs["build"]["steps"] if "run" in step)
+    on_the_page = {line.replace(".venv/bin/", "") for block in STEPS for line in block.text.splitlines()}
+    lines = [line for line in script.splitlines() if line.startswith("python -m ") and " pip " not in line]
+    assert len(lines) == 4
+    assert set(lines) <= on_the_page
+    fetched, published = jobs["upload"]["steps"]
+    (kept,) = (step["with"] for step in jobs["build"]["steps"] if "upload-artifact" in step.get("uses", ""))
+    assert kept["path"] == fetched["with"]["path"] == "dist/"
+    # The action uploads dist/ unless told otherwise.
+    assert "packages-dir" not in published["with"]
+    # Its commit is the one that releases invigilate.
+    assert published["uses"] in (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
 
 
 def test_each_block_is_run_or_compared() -> None:

@@ -1,8 +1,8 @@
 """A release, from an unfinished tree to a call with the installed package, against a package index on loopback.
 
 It is done in a copy of this tree with a history of its own, in the order in which the fixtures need each other: a dry
-run, the preparation, builds that are killed and one that is not, uploads likewise, and a next version that breaks
-callers.
+run, the preparation, a build that is killed and one that is not, uploads likewise, and a next version that breaks
+callers. The upload is that of the publishing action, with what the workflow hands to it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from invigilate.sandbox import Sandbox
 from tests.support.index import LoopbackIndex, wheelhouse
@@ -43,7 +44,7 @@ class Clone:
 
     root: Path
 
-    def environment(self, more: Mapping[str, str]) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -51,13 +52,13 @@ class Clone:
         }
         git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in WHO.items()}
         git |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        return {**kept, **git, "PYTHONPATH": str(self.root / "scripts"), **more}
+        return {**kept, **git, "PYTHONPATH": str(self.root / "scripts")}
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.root,
-            env=self.environment({}),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -70,11 +71,11 @@ class Clone:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
 
-    def start(self, *arguments: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "releaser", *arguments],
             cwd=self.root,
-            env=self.environment(more or {}),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -82,16 +83,16 @@ class Clone:
             start_new_session=True,
         )
 
-    def release(self, *arguments: str, more: Mapping[str, str] | None = None, code: int = 0) -> str:
+    def release(self, *arguments: str, code: int = 0) -> str:
         """What the command prints, when it ends with the code that is expected."""
-        process = self.start(*arguments, more=more)
+        process = self.start(*arguments)
         printed, _ = process.communicate(timeout=300)
         assert process.returncode == code, printed
         return printed
 
-    def kill_at(self, sign: str, *arguments: str, more: Mapping[str, str] | None = None) -> None:
+    def kill_at(self, sign: str, *arguments: str) -> None:
         """Start the command, and kill it and all that it started once it prints a line with this sign."""
-        process = self.start(*arguments, more=more)
+        process = self.start(*arguments)
         assert process.stdout is not None
         printed = ""
         for line in process.stdout:
@@ -127,25 +128,14 @@ def unfinished(clone: Clone) -> str:
     """What a dry run says in a tree that is not ready."""
     (clone.root / "notes.md").write_text("A file that nobody committed.\n")
     printed = clone.release("--dry-run", *HERE)
-    refused = clone.release("--upload-only", more=NOWHERE, code=1)
     (clone.root / "notes.md").unlink()
-    return printed + refused
-
-
-# An index that does not exist: what is refused is refused before it is asked.
-NOWHERE = {
-    "TWINE_REPOSITORY_URL": "http://127.0.0.1:9/",
-    "INVIGILATE_INDEX_URL": "http://127.0.0.1:9/simple/",
-    "TWINE_USERNAME": "me",
-    "TWINE_PASSWORD": "any",
-}
+    return printed
 
 
 @pytest.fixture(scope="module")
 def prepared(clone: Clone, unfinished: str) -> Clone:
     """The tree with everything that a person commits for a release."""
     assert unfinished
-    assert "is missing: nothing was built" not in unfinished
     printed = clone.release("--prepare", "--date", "2026-03-04")
     assert f"git tag v{VERSION} && git push origin v{VERSION}" in printed
     clone.commit("Release it")
@@ -156,12 +146,10 @@ def prepared(clone: Clone, unfinished: str) -> Clone:
 def built(prepared: Clone) -> Path:
     """The folder dist/, from a build that was killed when all was made and nothing in place, and then left alone."""
     dist = prepared.root / "dist"
-    assert json.loads((dist / "release.json").read_text())["open"]
-    shutil.rmtree(dist)
-    prepared.kill_at("the wheel alone runs", "--build-only", *HERE)
+    prepared.kill_at("the wheel alone runs", *HERE)
     assert not dist.exists()
     assert prepared.git("status", "--porcelain") == ""
-    prepared.release("--build-only", *HERE)
+    prepared.release(*HERE)
     return dist
 
 
@@ -175,22 +163,43 @@ def index(
         yield running
 
 
-def uploads(index: LoopbackIndex) -> dict[str, str]:
-    """The variables that lead a release to an index; pip still takes the rest from where it always does."""
-    return {name: value for name, value in index.environment().items() if name.startswith(("TWINE_", "INVIGILATE_"))}
+def twine(index: LoopbackIndex, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "twine", *arguments]
+    environment = index.environment()
+    return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
-def released(prepared: Clone, built: Path, index: LoopbackIndex) -> LoopbackIndex:
-    """The index after uploads that were killed, and one that was not."""
-    assert index.files() == []
-    prepared.kill_at(f"uploading {SDIST}", "--upload-only", more=uploads(index))
-    prepared.kill_at(f"uploading {WHEEL}", "--upload-only", more=uploads(index))
-    assert SDIST in index.files()
-    printed = prepared.release("--upload-only", more=uploads(index))
-    assert f"uploading {SDIST}" not in printed
-    assert printed.endswith((f"invigilate {VERSION} is released\n", "byte for byte: done\n"))
-    assert {path.name for path in built.iterdir()} == {SDIST, WHEEL, BILL, "release.json"}
+def handed(prepared: Clone, built: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The files that the workflow hands from its build job to the publishing action."""
+    folder = tmp_path_factory.mktemp("handed")
+    workflow = yaml.safe_load((prepared.root / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    fetched, published = workflow["upload"]["steps"]
+    assert published["with"]["packages-dir"] == fetched["with"]["path"]
+    (kept,) = (
+        step["with"]["path"].split()
+        for step in workflow["build"]["steps"]
+        if step.get("with", {}).get("name") == fetched["with"]["name"]
+    )
+    for path in [path for pattern in kept for path in built.parent.glob(pattern)]:
+        shutil.copy(path, folder)
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def released(handed: list[Path], index: LoopbackIndex) -> LoopbackIndex:
+    """The index after an upload that ended halfway, one that was tried again as a whole, and one of the rest.
+
+    The action runs these two commands, and signs the files between them.
+    """
+    wheel, sdist = handed
+    assert twine(index, "check", *handed).returncode == 0
+    upload = ("upload", "--disable-progress-bar")
+    assert twine(index, *upload, wheel).returncode == 0
+    # Wheels go first, and this index refuses any file that is there.
+    assert twine(index, *upload, wheel, sdist).returncode == 1
+    assert index.files() == [WHEEL]
+    assert twine(index, *upload, sdist).returncode == 0
     return index
 
 
@@ -205,8 +214,8 @@ def test_a_dry_run_builds_an_unfinished_tree_and_says_what_a_release_would_refus
         "1 files differ from the commit, including notes.md",
         f"CHANGELOG.md has no section [{VERSION}]",
         f"tests/released/{VERSION} is missing",
-        # And it is not uploaded.
-        "refused: dist/ was built by a dry run of a tree that was not ready",
+        # And it is not taken for a release.
+        "release: build/dry-run/invigilate-",
     ):
         assert part in unfinished
 
@@ -246,10 +255,20 @@ def test_the_bill_of_materials(built: Path) -> None:
     assert all(f"{part['name'].replace('_', '-')}=={part['version']} " in pins for part in installed)
 
 
-def test_a_second_build_of_the_commit_is_the_first_one(prepared: Clone, built: Path) -> None:
-    before = {path.name: path.stat().st_mtime_ns for path in built.iterdir()}
-    assert "was already built from this commit, and its hashes match" in prepared.release("--build-only")
-    assert {path.name: path.stat().st_mtime_ns for path in built.iterdir()} == before
+def test_what_is_uploaded_is_what_was_built(built: Path, released: LoopbackIndex) -> None:
+    assert {path.name for path in built.iterdir()} == {SDIST, WHEEL, BILL, "release.json"}
+    record = json.loads((built / "release.json").read_text())
+    described = {file["name"]: file["sha256"] for file in record["files"] if file["kind"] != "sbom"}
+    assert {name: digest(released.folder / name) for name in released.files()} == described
+
+
+def test_the_command_of_the_page_uploads_to_an_index_of_ones_own(prepared: Clone, built: Path, tmp_path: Path) -> None:
+    page = (prepared.root / "docs" / "releasing.md").read_text()
+    (command,) = re.findall(r"^\.venv/bin/twine (upload dist/.*)$", page, re.MULTILINE)
+    with LoopbackIndex(tmp_path) as index:
+        files = [path for pattern in command.split()[1:] for path in built.parent.glob(pattern)]
+        assert twine(index, "upload", *files).returncode == 0
+        assert index.files() == [WHEEL, SDIST]
 
 
 def test_it_is_installed_by_name_and_calls_the_sandbox(
@@ -297,62 +316,16 @@ print(json.dumps([version("invigilate"), session.status, provenance.read(), spec
     assert hashlib.sha256(specification.encode()).hexdigest() == sha256
 
 
-def test_releasing_again_changes_nothing(prepared: Clone, released: LoopbackIndex) -> None:
-    before = {name: (released.folder / name).stat().st_mtime_ns for name in released.files()}
-    printed = prepared.release(*HERE, more=uploads(released))
-    assert f"invigilate {VERSION} is already there, byte for byte: done" in printed
-    assert {name: (released.folder / name).stat().st_mtime_ns for name in released.files()} == before
-
-
-def test_other_bytes_of_the_version_are_refused(prepared: Clone, built: Path, tmp_path: Path) -> None:
-    assert built.exists()
-    (tmp_path / WHEEL).write_bytes(b"what somebody else released")
-    with LoopbackIndex(tmp_path) as index:
-        printed = prepared.release("--upload-only", more=uploads(index), code=1)
-        assert index.files() == [WHEEL]
-    assert f"refused: the index already has {WHEEL}, with other bytes: choose another version" in printed
-
-
-def test_a_file_that_was_exchanged_is_not_uploaded(prepared: Clone, built: Path) -> None:
-    whole = (built / WHEEL).read_bytes()
-    try:
-        (built / WHEEL).write_bytes(whole + b"!")
-        printed = prepared.release("--upload-only", more=NOWHERE, code=1)
-    finally:
-        (built / WHEEL).write_bytes(whole)
-    assert f"dist/{WHEEL} is not the file that was built" in printed
-
-
-def test_an_index_that_does_not_answer_is_a_failure_to_be_repeated(prepared: Clone, built: Path) -> None:
-    assert built.exists()
-    printed = prepared.release("--upload-only", more=NOWHERE, code=3)
-    assert "failed: the index cannot be read for invigilate: ConnectError" in printed
-
-
-def test_the_default_repository_is_not_uploaded_to_from_here(prepared: Clone) -> None:
-    # Nothing can leave this machine, whatever the command does.
-    closed = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
-    assert "accepts uploads with trusted publishing only" in prepared.release(more=closed, code=1)
-    actions = {"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "http://127.0.0.1:9/"}
-    password = {"TWINE_PASSWORD": "a-secret-of-somebody"}
-    printed = prepared.release("--upload-only", more={**closed, **actions, **password}, code=1)
-    assert "TWINE_PASSWORD must not be set" in printed
-    assert "a-secret-of-somebody" not in printed
-
-
 def test_a_released_version_is_not_built_from_another_commit(prepared: Clone, built: Path) -> None:
     assert built.exists()
     prepared.git("tag", f"v{VERSION}")
     prepared.git("tag", "v9.9.9")
     try:
-        assert f"this commit has the tag v9.9.9, but its version is {VERSION}" in prepared.release(
-            "--build-only", code=1
-        )
+        assert f"this commit has the tag v9.9.9, but its version is {VERSION}" in prepared.release(code=1)
         prepared.git("tag", "--delete", "v9.9.9")
         prepared.git("commit", "--quiet", "--allow-empty", "--message", "Later")
-        printed = prepared.release("--build-only", code=1)
+        printed = prepared.release(code=1)
         assert f"v{VERSION} is the tag of another commit" in printed
-        assert "is checked out" in prepared.release("--upload-only", more=NOWHERE, code=1)
     finally:
         prepared.git("reset", "--quiet", "--hard", f"v{VERSION}")
         prepared.git("tag", "--delete", f"v{VERSION}")
@@ -374,7 +347,7 @@ def test_a_broken_surface_with_a_patch_version_is_refused(prepared: Clone, built
     section = "## [0.1.1] - 2026-03-05\n\n### Changed\n\n- A name.\n\n"
     (prepared.root / "CHANGELOG.md").write_text(text.replace(f"## [{VERSION}]", f"{section}## [{VERSION}]"))
     prepared.commit("Rename a function")
-    printed = prepared.release("--build-only", *HERE, code=1)
+    printed = prepared.release(*HERE, code=1)
     assert f"refused: 0.1.1 cannot follow {VERSION}: these changes need 0.2.0 or later" in printed
     assert "parse_ispring_time" in printed
 

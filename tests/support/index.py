@@ -69,7 +69,7 @@ class LoopbackIndex:
         self._output: IO[bytes] | None = None
 
     def environment(self, **more: str) -> dict[str, str]:
-        """An environment for processes in which twine, pip and ./scripts/release know this index and no other.
+        """An environment for processes in which twine and pip know this index and no other.
 
         Args:
             more: variables to set beside.
@@ -86,8 +86,6 @@ class LoopbackIndex:
             "TWINE_USERNAME": self.username,
             "TWINE_PASSWORD": self.password,
             "TWINE_NON_INTERACTIVE": "1",
-            # What ./scripts/release wants to know beside twine.
-            "INVIGILATE_INDEX_URL": self.url,
             **more,
         }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
+from pythons import trial
 from releaser import preparation, surface
 from releaser.__main__ import main, unready
 from releaser.process import Failed, Refused
@@ -80,7 +81,7 @@ def reports(monkeypatch: pytest.MonkeyPatch, following: str) -> list[str]:
 def test_what_a_repository_says(repository: Repository) -> None:
     repository.check_is_top()
     assert (repository.version, repository.epoch) == ("0.1.0", 1700000000)
-    assert repository.supported_pythons() == ["3.11", "3.14"]
+    assert trial.supported(repository.root) == ["3.11", "3.14"]
     assert re.fullmatch(r"[0-9a-f]{40}", repository.commit)
     assert (repository.changes(), repository.records(), repository.tagged("0.1.0")) == ([], [], None)
     (repository.root / "new.md").write_text("new")
@@ -135,6 +136,16 @@ def test_a_release_links_to_the_repository_that_it_is_made_in(repository: Reposi
     assert not [line for line in unready(repository, here) if line.startswith(links)]
     (line,) = [line for line in unready(repository, {**here, "GITHUB_REPOSITORY": "fork/p"}) if links in line]
     assert line.endswith("but this repository is https://github.com/fork/p")
+
+
+@pytest.mark.parametrize(("tag", "fine"), [("v0.1.0", True), ("v0.1.1", False), ("vendor", False)])
+def test_the_tag_that_starts_the_workflow_is_that_of_the_version(
+    repository: Repository, tag: str, *, fine: bool
+) -> None:
+    started = {"GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": tag}
+    said = f"the workflow runs for the tag {tag}, but its version is 0.1.0"
+    assert (said in unready(repository, started)) is not fine
+    assert said not in unready(repository, {**started, "GITHUB_REF_TYPE": "branch"})
 
 
 @pytest.mark.parametrize("at", ["the record", "the changelog"])
@@ -286,26 +297,25 @@ SOURCES = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "scripts"
 def test_every_message_on_the_page_is_one_that_the_command_gives() -> None:
     refused = PAGE.partition("## What is refused, and why")[2].partition("## Trying it")[0]
     messages = re.findall(r"^\| `([^`]+)` \|", refused, re.MULTILINE)
-    assert len(messages) > 20
+    assert len(messages) > 15
     assert [message for message in messages if message not in SOURCES] == []
-    assert "is already there, byte for byte: done" in SOURCES
 
 
-def test_every_option_and_variable_is_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_option_is_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     described = capsys.readouterr().out
-    pattern = r"--[a-z]+(?:-[a-z]+)*|\b(?:TWINE|INVIGILATE)_[A-Z_]+"
+    pattern = r"--[a-z]+(?:-[a-z]+)*"
     assert set(re.findall(pattern, described)) - {"--help"} <= set(re.findall(pattern, PAGE))
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--prepare", "--build-only"],
+        ["--prepare", "--dry-run"],
         ["--version", "0.2.0"],
         ["--date", "2026-03-04", "--dry-run"],
-        ["--python", "3.11", "--upload-only"],
+        ["--python", "3.11", "--prepare"],
         ["--python", "3.7"],
         ["--prepare", "--version", "v0.2.0x"],
         ["--prepare", "--date", "4.3.2026"],
