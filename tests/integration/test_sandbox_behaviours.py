@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from invigilate import ISpringLearn, SmarterProctoring
 from invigilate.sandbox import BEHAVIOURS, Behaviour, KnownSession, Sandbox, faults
 from invigilate.sandbox.behaviours import behaviour_of
 from invigilate.sandbox.smarterproctoring.installs import Install
@@ -232,3 +233,39 @@ def test_real_time() -> None:
         time.sleep(0.25)
         assert row_of(call, session) is not None
         call.close()
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("X-Trace", 400), ("Idempotency-Key", 400), ("If-None-Match", 200), ("traceparent", 200), ("Accept", 200)],
+)
+def test_undocumented_headers_are_refused(header: str, status: int) -> None:
+    with server("documented_headers") as call:
+        headers = {"token": call.sandbox.token, header: "secret"}
+        reply = call.send("GET", f"/v1/installs/{call.sandbox.install_sid}/settings", None, headers)
+        assert reply.status == status
+        assert b"secret" not in reply.body
+        if status == 400:
+            assert reply.json["message"] == f"the header {header} is not documented."
+            assert "undocumented-input" in reply.headers["X-Sandbox-Inferred"]
+    with server("default") as call:
+        headers = {"token": call.sandbox.token, header: "secret"}
+        assert call.send("GET", f"/v1/installs/{call.sandbox.install_sid}/settings", None, headers).status == 200
+
+
+def test_the_clients_send_documented_headers_only() -> None:
+    with Sandbox(behaviour="documented_headers") as sandbox:
+        with SmarterProctoring(sandbox.token, sandbox.install_sid, base_url=sandbox.smarterproctoring_url) as client:
+            session = client.exam_sessions.schedule(
+                exam_sid=sandbox.exam_sid,
+                session_sid=sandbox.session_sid,
+                appointment_date_time="2026-10-01T08:00:00.000Z",
+            )
+            assert session.status == "Scheduled"
+        with ISpringLearn(
+            client_id=sandbox.client_id,
+            client_secret=sandbox.client_secret,
+            base_url=sandbox.ispring_url,
+            account_url=sandbox.account_url,
+        ) as learn:
+            assert learn.users.list().collect()

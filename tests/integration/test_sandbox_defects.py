@@ -276,3 +276,28 @@ def test_samples_of_job_training_find_something(call: Caller) -> None:
         found[name] = len(reply.json)
     assert len(found) == 4
     assert all(found.values()), found
+
+
+# --- what a fuzzer found: numbers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "number", [b"1e9999999999999999999999", b"-1e-99999999999999999999", b"0e99999999999999999999"]
+)
+def test_an_exponent_beyond_decimals_is_refused(call: Caller, number: bytes) -> None:
+    # Once no response at all: the decimal module raises something else than a ValueError.
+    path, sandbox = f"/v1/installs/{call.sandbox.install_sid}{configuration_path(call.sandbox)}", call.sandbox
+    headers = {"token": sandbox.token, "Content-Type": "application/json"}
+    reply = call.send("PUT", path, b'{"duration": ' + number + b"}", headers)
+    assert (reply.status, reply.json["code"]) == (400, "INVALIDINPUT")
+    assert sandbox.defects == []
+
+
+@pytest.mark.parametrize("duration", [b"90.0", b"9E1", b"9.00e+1"])
+def test_a_number_without_a_fraction_is_an_integer(call: Caller, duration: bytes) -> None:
+    # As JSON Schema has it.
+    path, sandbox = f"/v1/installs/{call.sandbox.install_sid}{configuration_path(call.sandbox)}", call.sandbox
+    headers = {"token": sandbox.token, "Content-Type": "application/json"}
+    reply = call.send("PUT", path, b'{"duration": ' + duration + b"}", headers)
+    assert (reply.status, reply.json["duration"]) == (200, 90)
+    assert sandbox.defects == []

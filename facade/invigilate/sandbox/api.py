@@ -239,6 +239,8 @@ class Api(Generic[StateT]):
             raise self._defect(entry, f"cannot read the spec: {error!r}") from error
         if check.security:
             self.state.authenticate(exchange.headers, exchange.query, check.security)
+        if self._behaviour.refuses_headers:
+            check.refuse_headers(exchange.headers)
         lenient = {"undocumented-input", "*"} & self._behaviour.contrary
         call = check.read(
             exchange.path, variables, exchange.query, exchange.headers, exchange.body, lenient=bool(lenient)

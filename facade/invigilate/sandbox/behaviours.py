@@ -33,6 +33,7 @@ class Behaviour:
         cancelled_to: status of a session that was canceled.
         rounds_times: whether appointments are kept in whole minutes.
         touches_edit_date: whether something unrelated sets a session's editDate before each read of it.
+        refuses_headers: whether undocumented request headers are refused, other than those of HTTP and of tracing.
         contrary: names of the inventions in `INVENTED` whose contrary reading applies; `"*"` stands for all.
     """
 
@@ -45,6 +46,7 @@ class Behaviour:
     cancelled_to: Literal["Cancelled", "Needs Proctor"] = "Cancelled"
     rounds_times: bool = False
     touches_edit_date: bool = False
+    refuses_headers: bool = False
     contrary: frozenset[str] = frozenset()
 
     @property
@@ -111,6 +113,11 @@ BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
     "touched_edit_date": (
         Behaviour(touches_edit_date=True),
         "Something unrelated sets a session's editDate before each read of it.",
+    ),
+    "documented_headers": (
+        Behaviour(refuses_headers=True),
+        "Undocumented request headers are refused with 400, too, so that nothing but what a spec names is accepted."
+        " Headers of HTTP and of tracing are left alone.",
     ),
 }
 """Behaviours by name, with what they do."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeGuard
+
+_INTEGER_DIGITS = 20
 
 
 def encode(data: object) -> bytes:
@@ -17,7 +19,7 @@ def encode(data: object) -> bytes:
 
 
 def decode(data: bytes, **_parameters: str) -> Any:
-    """Read JSON. Fractions become `Decimal`, since they can be money.
+    """Read JSON. Fractions become `Decimal`, since they can be money, and 1.0 becomes 1: it is an integer.
 
     Raises:
         ValueError: it is not JSON.
@@ -63,10 +65,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
+def _number(text: str) -> Decimal | int:
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("a number has too large an exponent") from error
+    # 1E+999999 is an integer as well, and would fill the memory.
+    return int(value) if value == value.to_integral_value() and value.adjusted() < _INTEGER_DIGITS else value
+
+
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_refuse)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_refuse)
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ascii_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))

@@ -7,6 +7,7 @@ it is first called, and kept for the whole process.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,13 @@ from .documents import Document, OperationEntry
 from .inventions import infer
 from .problems import invalid
 
+# Of RFC 9110 and its companions, of browsers, and of trace contexts.
+_HTTP_HEADER = re.compile(
+    "(accept|content|if|sec)-.*|accept|authorization|baggage|cache-control|connection|cookie|date|dnt|expect|forwarded"
+    "|from|host|keep-alive|origin|pragma|priority|range|referer|te|trace(parent|state)|trailer|transfer-encoding|upgrade"
+    "|user-agent|via"
+)
+_HEADER_NAME = re.compile("[a-z][a-z0-9-]{,49}")
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
@@ -265,7 +273,11 @@ class OperationCheck:
             if "parameters" in node
             for parameter in node / "parameters"
         ]
-        self._query_names = {each.name for each in self._parameters if each.location == "query"} | _query_keys(document)
+        self._query_names = {each.name for each in self._parameters if each.location == "query"} | _keys(
+            document, "query"
+        )
+        self._header_names = {name.lower() for name in _keys(document, "header")}
+        self._header_names |= {each.name.lower() for each in self._parameters if each.location == "header"}
         self._deep = {each.name for each in self._parameters if each.is_deep}
         self._body: BodyCheck | None = None
         self._body_required = False
@@ -324,6 +336,15 @@ class OperationCheck:
             raise invalid("The body is missing.")
         return call
 
+    def refuse_headers(self, headers: Mapping[str, str]) -> None:
+        """Refuse undocumented headers, whose names are in lower case."""
+        unknown = {name for name in headers if name not in self._header_names and not _HTTP_HEADER.fullmatch(name)}
+        if unknown:
+            infer("undocumented-input")
+            # A name is shown only when it looks like one.
+            shown = ", ".join(sorted(name.title() for name in unknown if _HEADER_NAME.fullmatch(name)))
+            raise invalid(f"the header {shown} is not documented." if shown else "a header is not documented.")
+
     def has_content(self, status: int) -> bool:
         """Whether a response with this status has a body."""
         return str(status) in self._responses or str(status) not in self._without_content
@@ -338,10 +359,10 @@ class OperationCheck:
         return f"status {status} is not documented"
 
 
-def _query_keys(document: Document) -> set[str]:
-    """Names of credentials that are sent in the query."""
+def _keys(document: Document, location: str) -> set[str]:
+    """Names of credentials that are sent in the query, or in headers."""
     schemes = document.content.get("components", {}).get("securitySchemes", {}).values()
-    return {each["name"] for each in map(document.resolve, schemes) if each.get("in") == "query"}
+    return {each["name"] for each in map(document.resolve, schemes) if each.get("in") == location}
 
 
 def _success_status(statuses: set[str]) -> int:

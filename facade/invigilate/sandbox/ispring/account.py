@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from invigilate.sandbox.documents import Document
@@ -135,7 +137,7 @@ def _fields(login: str, first: str, last: str, title: str) -> dict[str, str]:
 
 def _add_examples(state: LearnState, document: Document, root: str) -> None:
     """Add the records that the requests of the spec's examples name, so that samples copied from it work."""
-    found: list[Found] = [_named(document, path, item) for path, item in document.content["paths"].items()]
+    found = _named_in(document)
     day = _FIRST_DAY.date().isoformat()
     every = {kind: list(dict.fromkeys(each for names in found for each in names[kind])) for kind in _EXAMPLES}
     for each in every["departments"]:
@@ -157,6 +159,12 @@ def _add_examples(state: LearnState, document: Document, root: str) -> None:
     for each in every["enrollments"]:
         home = homes.get(each) or every["courses"][0]
         state.enrollments.add(Enrollment(each, home, every["users"][0], _FIRST_DAY))
+
+
+@cache
+def _named_in(document: Document) -> Sequence[Found]:
+    """The IDs in the request examples of each path."""
+    return [_named(document, path, item) for path, item in document.content["paths"].items()]
 
 
 def _named(document: Document, path: str, item: dict[str, Any]) -> Found:

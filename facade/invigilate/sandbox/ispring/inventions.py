@@ -17,6 +17,11 @@ INVENTED: dict[str, tuple[Invention, ...]] = {
             " Client code shows this for users.",
         ),
         Invention(
+            "unusable-value",
+            "What the documentation implies and no schema says is refused with 400: an empty password or subscriber"
+            " name, a page or page size below 1, and a manual subordination without a supervisor.",
+        ),
+        Invention(
             "refused-change",
             "What the current state does not allow is refused with 409: a taken login, email address or subscriber"
             " name, deleting a department with users or sub-departments, moving one below itself, and rules of a plain"

@@ -127,6 +127,7 @@ def search_users(state: LearnState, call: Call) -> object:
     body: Json = call.body
     page, size = body.get("page", 1), body.get("pageSize", _PAGE)
     if page < 1 or size < 1:
+        infer("unusable-value")
         raise invalid("page and pageSize: at least 1.")
     infer("user-search")
     equal = [(each["name"].upper(), frozenset(each["values"])) for each in body.get("profileFields", ())]
@@ -204,6 +205,7 @@ def update_user_password(state: LearnState, call: Call) -> None:
     """Accept a password; nothing shows it."""
     _user(state, call)
     if not call.body["password"]:
+        infer("unusable-value")
         raise invalid("password: empty.")
 
 
@@ -217,6 +219,7 @@ def subordinate(state: LearnState, call: Call, row: User | Department) -> None:
         value = call.body.get(name)
         if value is not None and value["subordinationType"] == "manual":
             if "supervisorId" not in value:
+                infer("unusable-value")
                 raise invalid(f"{name}.supervisorId: missing, although the type is manual.")
             state.check_known(state.users, [value["supervisorId"]], f"{name}.supervisorId")
     row.subordination = call.body.get("subordination", row.subordination)

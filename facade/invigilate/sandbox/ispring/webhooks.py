@@ -93,6 +93,7 @@ def register_webhook(state: LearnState, call: Call) -> None:
     """Add a subscriber, whose URL has to be confirmed."""
     name, behaviour = call.body["subscriberName"], state.behaviour
     if not name:
+        infer("unusable-value")
         raise invalid("subscriberName: empty.")
     if name in state.subscribers:
         raise state.refuse("There is a subscriber of this name.")

@@ -6,6 +6,7 @@ import hmac
 import re
 import threading
 from collections.abc import Mapping
+from functools import cache
 
 from invigilate.sandbox.api import Control, Operations
 from invigilate.sandbox.documents import Document, walk
@@ -203,7 +204,8 @@ def successful(install: Install) -> str:
     return "OK" if install.behaviour.flips("success-string") else "Successful"
 
 
-def example_sids(document: Document) -> dict[str, str]:
+@cache
+def example_sids(document: Document) -> Mapping[str, str]:
     """The SIDs of the spec's examples, by prefix."""
     found: dict[str, str] = {}
     for name, node in walk(document.content.get("components", {}).get("schemas", {})):
