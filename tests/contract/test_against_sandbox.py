@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -21,6 +21,7 @@ from tests.support.bound import arguments_of, method_of, module_of
 from tests.support.documented import ALL, Documented
 from tests.support.learner import BEFORE, required
 from tests.support.modes import EVERY_BACKEND, Mode, ispring, proctoring, run, settle
+from tests.support.proctored import at_home, book
 from tests.support.recorder import Answerer, RecordedRequest, Recorder
 
 Wire = Callable[[str | Answerer], Recorder]
@@ -33,62 +34,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
         assert running.defects == []
 
-
-def known(sandbox: Sandbox) -> dict[str, Any]:
-    """What the sandbox knows, by the documented name of a parameter or member."""
-    return {
-        "installSid": sandbox.install_sid,
-        "examSid": sandbox.exam_sid,
-        "sessionSid": sandbox.session_sid,
-        "offeringSid": sandbox.offering_sid,
-        "courseSid": sandbox.course_sid,
-        "sectionSid": sandbox.section_sid,
-        "userSid": sandbox.user_sid,
-        "enrollmentSid": sandbox.enrollment_sid,
-        "examConfigurationSid": sandbox.exam_configuration_sid,
-        "refConfigSid": sandbox.exam_configuration_sid,
-        "timeZoneSid": sandbox.time_zone_sid,
-        "integrationSid": sandbox.integration_sid,
-        "X-Auth-Account-Url": sandbox.account_url,
-        "checklistId": sandbox.checklist_id,
-        "checklistIds": sandbox.checklist_id,
-        "sessionIds": sandbox.training_session_ids[:3],
-        "groupIds": sandbox.criterion_group_ids,
-        "criterionIds": sandbox.criterion_ids,
-        # These lists are of enrollments; where they are objects, it is their members that are known.
-        "added": sandbox.enrollment_sid,
-        "removed": sandbox.enrollment_sid,
-        "client_id": sandbox.client_id,
-        "client_secret": sandbox.client_secret,
-    }
-
-
-def at_home(operation: Documented, sandbox: Sandbox) -> Documented:
-    """An operation with identifiers that the sandbox knows."""
-    values = known(sandbox)
-    body = operation.body
-    if operation.media:
-        body = settled_in(body, values)
-    # Filters of the example would leave nothing of the report.
-    kept = (each for each in operation.parameters if each.place != "query" or each.name in UNFILTERED)
-    parameters = tuple(replace(each, value=values.get(each.name, each.value)) for each in kept)
-    return replace(operation, body=body, parameters=parameters)
-
-
-def settled_in(body: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A body with known identifiers at every depth, in arrays where the example has arrays."""
-    found: dict[str, Any] = {}
-    for name, value in body.items():
-        if isinstance(value, dict):
-            found[name] = settled_in(cast("dict[str, Any]", value), values)
-        elif isinstance(value, list) and name in values:
-            found[name] = values[name] if isinstance(values[name], list) else [values[name]]
-        else:
-            found[name] = values.get(name, value)
-    return found
-
-
-UNFILTERED = {"offset", "limit", "sortKeys", "sortOrder", "status", "includeActive"}
 
 Prepare = Callable[[Any, Sandbox], Any]
 Check = Callable[[Any, Documented, Sandbox], None]
@@ -219,13 +164,6 @@ def token_came(answer: Any, operation: Documented, sandbox: Sandbox) -> None:
     assert (answer.token_type, answer.expires_in) == ("bearer", 1800)
     assert answer.access_token
     assert sandbox.tokens_issued == 1
-
-
-def book(client: Any, sandbox: Sandbox) -> Any:
-    """Book the known session, which is then there to be moved."""
-    return client.exam_sessions.schedule(
-        exam_sid=sandbox.exam_sid, session_sid=sandbox.session_sid, appointment_date_time="2030-01-01T10:00:00Z"
-    )
 
 
 CASES: dict[str, Case] = {

@@ -41,7 +41,7 @@ def find_browser() -> str:
     for name in _NAMES:
         if found := shutil.which(name):
             return found
-    missing = f"no browser found ({', '.join(_NAMES)}); ./scripts/bootstrap --browser installs one"
+    missing = f"no browser found ({', '.join(_NAMES)}); ./scripts/bootstrap --programs installs one"
     if os.environ.get("CI") == "true":
         pytest.fail(missing)
     pytest.skip(missing)

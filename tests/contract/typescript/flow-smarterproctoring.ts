@@ -1,29 +1,11 @@
 // The life of an exam session, from provisioning to the report, by a client that knows nothing but the spec: its types
 // are made by openapi-typescript, its requests by openapi-fetch. Prints what it saw as JSON.
 import createClient from "openapi-fetch";
-import type { components, paths } from "./smarterproctoring.js";
+import { present, succeeded } from "./results.js";
+import type { paths } from "./smarterproctoring.js";
 
-declare const process: { argv: string[] };
 const [baseUrl = "", token = "", installSid = "", integrationSid = "", proctorTypeSid = ""] = process.argv.slice(2);
 const client = createClient<paths>({ baseUrl, headers: { token } });
-
-type Failure = components["schemas"]["Error"] | string;
-
-/** The data of a response; throws if it is an error. */
-function succeeded<T>(result: { data?: T; error?: Failure; response: Response }): T {
-  if (!result.response.ok || result.data === undefined) {
-    throw new Error(`${result.response.status} ${result.response.url}: ${JSON.stringify(result.error)}`);
-  }
-  return result.data;
-}
-
-/** A field that the spec allows to be null or missing. */
-function present<T>(value: T | null | undefined): T {
-  if (value === null || value === undefined) {
-    throw new Error("a field is missing");
-  }
-  return value;
-}
 
 const provisioned = succeeded(
   await client.POST("/v2/installs/{installSid}/provision", {
