@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import re
+import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from regenerator.reach import reachable
 
 from invigilate._apis import API, read_registry
 
@@ -82,42 +86,15 @@ def statements_by_layer(found: Sequence[Module]) -> dict[str, int]:
     return dict(counts)
 
 
-def imports(module: Module, names: frozenset[str]) -> set[str]:
-    """The modules among `names` that a module imports, anywhere: in functions and for type checkers, too."""
-    package = module.name if module.path.name == "__init__.py" else module.name.rpartition(".")[0]
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(module.source)):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*parents, *([node.module] if node.module else [])])
-            # What is imported from a package is one of its modules, or a name in its __init__.
-            members = {f"{base}.{alias.name}" for alias in node.names}
-            found.update(members & names)
-            if not members <= names:
-                found.add(base)
-    return (found & names) - {module.name}
-
-
-def circles(found: Sequence[Module]) -> list[list[str]]:
-    """The groups of modules that import each other, directly or through others."""
-    names = frozenset(module.name for module in found)
-    graph = {module.name: imports(module, names) for module in found}
-    reached = {name: _reachable(graph, name) for name in graph}
+def circles(root: Path = ROOT) -> list[list[str]]:
+    """The groups of modules that import each other, directly or through others; in functions, too."""
+    names = {module.path.as_posix(): module.name for module in modules(root)}
+    command = [sys.executable, "-m", "ruff", "analyze", "graph", "--isolated", "--quiet", "facade"]
+    imported = json.loads(subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout)
+    graph = {names[path]: [names[each] for each in imported[path] if each in names] for path in names}
+    reached = {name: reachable(graph[name], graph.__getitem__) for name in graph}
     groups = {frozenset(other for other in reached[name] if name in reached[other]) for name in graph}
     return sorted(sorted(group) for group in groups if group)
-
-
-def _reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
-    seen: set[str] = set()
-    waiting = [*graph[start]]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting += graph[name]
-    return seen
 
 
 def naming_vendors(found: Sequence[Module], registry: Sequence[API]) -> dict[Module, list[str]]:
@@ -143,7 +120,7 @@ def report(root: Path = ROOT) -> Iterator[str]:
         yield from (f"  {module.statements:5} {module.name}" for module in found if module.layer == layer)
     apart = statements_by_layer(found).get(RUNTIME, 0)
     yield f"all but the runtime: {sum(module.statements for module in found) - apart} statements"
-    yield from _section("import circles", (" ".join(circle) for circle in circles(found)))
+    yield from _section("import circles", (" ".join(circle) for circle in circles(root)))
     naming = naming_vendors(found, read_registry(root / REGISTRY))
     yield from _section(
         "modules that name a vendor", (f"{one.path}: {', '.join(words)}" for one, words in naming.items())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from invigilate import CheckResult, ISpringLearn, OutcomeUnknownError, SmarterProctoring
+from invigilate.export import ExportProgress, ExportResult
 from ispring_learn_client.models import CriterionResult, JobTrainingSessionResult
 from smarterproctoring_client.models import (
     CourseOffering,
@@ -15,7 +17,6 @@ from smarterproctoring_client.models import (
     ExamSession,
     OnboardingUrl,
     ProvisionResult,
-    ServiceDistributionRow,
 )
 
 
@@ -121,16 +122,13 @@ def rename(client: SmarterProctoring, offering_sid: str, title: str) -> CourseOf
     )
 
 
-def stream(
-    client: SmarterProctoring,
-    write: Callable[[Sequence[ServiceDistributionRow]], None],
-    progress: Callable[[int, int | None], None],
-) -> None:
-    """Read the whole report, one page in memory at a time."""
-    report = client.reports.service_distribution(limit=500)
-    for page in report.pages():
-        write(page.rows)
-        progress(page.offset + len(page), report.total)
+def export(client: SmarterProctoring, path: Path, progress: Callable[[ExportProgress], None]) -> ExportResult:
+    """Write the whole report to a file."""
+    return client.reports.service_distribution().export(
+        path,
+        overwrite=True,
+        on_progress=progress,
+    )
 
 
 def training(ispring: ISpringLearn, checklist_id: str) -> list[JobTrainingSessionResult]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -20,7 +20,7 @@ from invigilate import (
     parse_timestamp,
 )
 from invigilate.sandbox import KnownSession, Sandbox, faults
-from smarterproctoring_client.models import ExamSession, ServiceDistributionRow
+from smarterproctoring_client.models import ExamSession
 
 from . import calls
 from .screen import Screen
@@ -244,22 +244,17 @@ def renaming(stage: Stage) -> None:
 
 
 def report(stage: Stage) -> None:
-    """Stream the service distribution report to a file."""
+    """Export the service distribution report to a file."""
     screen, path = stage.screen, stage.folder / "service-distribution.csv"
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     billable: Counter[str] = Counter()
-    screen.call(calls.stream)
-    with path.open("w", newline="", encoding="utf-8") as file, screen.progress("rows") as progress:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-
-        def write(rows: Sequence[ServiceDistributionRow]) -> None:
-            for row in rows:
-                writer.writerow(_cells(row))
-                counts[str(row.service_type)][str(row.status)] += 1
-                billable[str(row.service_type)] += row.billable is True
-
-        calls.stream(stage.client, write, progress)
+    screen.call(calls.export)
+    with screen.progress("rows") as progress:
+        calls.export(stage.client, path, lambda done: progress(done.rows, done.total))
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            counts[row["serviceType"]][row["status"]] += 1
+            billable[row["serviceType"]] += row["billable"] == "true"
     screen.fact("file", os.path.relpath(path))
     services = sorted(counts, key=lambda service: -counts[service].total())
     ordered = {service: counts[service] for service in services}
@@ -359,24 +354,6 @@ def ledger(stage: Stage) -> None:
     """Show the charges in the sandbox so far."""
     rows = [[charge.session_sid, f"{charge.amount:.2f} {charge.currency}"] for charge in stage.sandbox.ledger]
     stage.screen.table([("charges in the sandbox", False), ("amount", True)], rows)
-
-
-# Without the people examined: this file needs no names.
-COLUMNS = ("sid", "status", "serviceType", "billable", "appointmentDate", "dateClosed", "course", "exam", "offering")
-
-
-def _cells(row: ServiceDistributionRow) -> tuple[object, ...]:
-    return (
-        row.sid,
-        row.status,
-        row.service_type,
-        row.billable,
-        row.appointment_date,
-        row.date_closed,
-        _title(row.course),
-        _title(row.exam),
-        _title(row.course_offering),
-    )
 
 
 def _title(value: object) -> str:

@@ -25,8 +25,7 @@ class _Speed(ProgressColumn):
     """Rows per second."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} rows/s" if speed else "", style="cyan")
+        return Text(f"{task.completed / task.elapsed:,.0f} rows/s" if task.elapsed else "", style="cyan")
 
 
 class Screen:
@@ -150,7 +149,6 @@ class Screen:
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=self._console,
             disable=not self._console.is_terminal,
-            speed_estimate_period=5,
         )
         with bar:
             task = bar.add_task("", total=0)

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from .catalog import Entry, entries
 
-# Arguments of calls whose page needs others than the spec's examples. `$name` is an identifier of the sandbox.
+# The optional arguments of calls that do not pass all examples of their body; `...` is the example. Required arguments
+# are always passed, and here only if their example does not do. `$name` is an identifier of the sandbox.
 _CHOSEN: dict[str, dict[str, Any]] = {
     "client.reports.service_distribution": {
         "statuses": ["Scheduled"],
@@ -17,59 +18,31 @@ _CHOSEN: dict[str, dict[str, Any]] = {
         "sort_keys": ["appointmentDate"],
     },
     "client.exam_sessions.schedule": {
-        "exam_sid": "$exam_sid",
-        "session_sid": "$session_sid",
-        "type_": "b-virtual",
+        "type_": ...,
         "appointment_date_time": "2026-12-07T09:30:00-05:00",
         "amount": 25,
-        "currency": "USD",
+        "currency": ...,
         "card_token": "tok_visa",
     },
-    "client.exam_sessions.reschedule": {
-        "exam_sid": "$exam_sid",
-        "session_sid": "$session_sid",
-        "appointment_date_time": "2026-12-08T15:00:00Z",
-        "notes": "Moved at the student's request",
-    },
-    "client.exam_sessions.cancel": {
-        "exam_sid": "$exam_sid",
-        "session_sid": "$session_sid",
-        "cancellation_memo": "The student is ill.",
-    },
-    "client.exam_sessions.list_for_enrollment": {
-        "enrollment_sid": "$enrollment_sid",
-        "exam_sid": "$exam_sid",
-        "include_active": True,
-    },
+    "client.exam_sessions.reschedule": {"appointment_date_time": "2026-12-08T15:00:00Z", "notes": ...},
+    "client.exam_sessions.cancel": {"cancellation_memo": "The student is ill."},
+    "client.exam_sessions.list_for_enrollment": {"include_active": True},
     "client.course_offerings.update": {
-        "offering_sid": "$offering_sid",
         "title": "Fall 2026",
         "match_strings": ["Fall 2026", "FA26"],
         "start_date": "2026-08-24T00:00:00Z",
         "end_date": "2026-12-18T00:00:00Z",
     },
-    "client.exams.update_assignments": {"exam_sid": "$exam_sid", "added": {"enrollmentSid": ["$enrollment_sid"]}},
-    "client.exams.update_assignments_by_enrollment": {"exam_sid": "$exam_sid", "added": ["$enrollment_sid"]},
+    "client.exams.update_assignments": {"added": {"enrollmentSid": ["$enrollment_sid"]}},
+    "client.exams.update_assignments_by_enrollment": {"added": ["$enrollment_sid"]},
     "client.exam_configurations.update": {
-        "course_sid": "$course_sid",
-        "exam_sid": "$exam_sid",
-        "exam_configuration_sid": "$exam_configuration_sid",
-        "duration": 90,
-        "permitted_calculator": True,
-        "permitted_calculator_information": "Not programmable",
+        "duration": ...,
+        "permitted_calculator": ...,
+        "permitted_calculator_information": ...,
     },
-    "client.users.create": {"first_name": "Ada", "last_name": "Example", "email": "ada@example.com"},
-    "client.users.update_admin": {"user_sid": "$user_sid", "email": "ada.example@example.com", "enabled": True},
-    "client.provisioning.provision": {
-        "course": {"ids": {"external": "bio-110"}, "title": "Human Anatomy", "code": "BIO-110"},
-        "user": {
-            "ids": {"external": "student-1"},
-            "firstName": "Ada",
-            "lastName": "Example",
-            "email": "ada@example.com",
-        },
-        "enrollment": {"role": "learner"},
-    },
+    "client.users.create": {"first_name": ..., "last_name": ..., "email": ...},
+    "client.users.update_admin": {"email": "ada.example@example.com", "enabled": ...},
+    "client.provisioning.provision": {"course": ..., "user": ..., "enrollment": ...},
     "ispring.users.find_existing": {"user_ids": ["$user_id", "11111111-1111-4111-8111-111111111111"]},
     "ispring.departments.delete": {"department_id": "66666666-6666-4666-8666-666666666666"},
     "ispring.groups.get_smart_rules": {"group_id": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"},
@@ -84,8 +57,7 @@ _CHOSEN: dict[str, dict[str, Any]] = {
         "title": "Floor sales",
     },
     "ispring.training_sessions.update_attendance": {
-        "day_id": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
-        "participants_attendance": [{"participantId": "$user_id", "isAttended": True, "duration": 7200}],
+        "participants_attendance": [{"participantId": "$user_id", "isAttended": True, "duration": 7200}]
     },
     "ispring.users.list": {"departments": ["$department_id"], "page_size": 100},
     "ispring.users.list_v1": {"departments": ["$department_id"], "page_size": 100},
@@ -96,20 +68,13 @@ _CHOSEN: dict[str, dict[str, Any]] = {
     "ispring.content.list_all": {"content_types": ["Course"]},
     "ispring.results.list": {"course_ids": ["$course_id"]},
     "ispring.results.list_modules": {"course_ids": ["$course_id"]},
-    "ispring.job_training.list_session_results": {"checklist_id": "$checklist_id"},
-    "ispring.job_training.list_checklist_sessions": {"checklist_ids": ["$checklist_id"]},
-    "ispring.job_training.list_criterion_group_results": {"checklist_id": "$checklist_id"},
-    "ispring.job_training.list_criterion_results": {"checklist_id": "$checklist_id"},
+    "ispring.job_training.list_session_results": {"checklist_id": ...},
+    "ispring.job_training.list_checklist_sessions": {"checklist_ids": ...},
+    "ispring.job_training.list_criterion_group_results": {"checklist_id": ...},
+    "ispring.job_training.list_criterion_results": {"checklist_id": ...},
 }
-
-# What is passed to a call that only prepares the one of the page, if that is less.
-_PREPARING: dict[str, dict[str, Any]] = {
-    "client.exam_sessions.schedule": {
-        "exam_sid": "$exam_sid",
-        "session_sid": "$session_sid",
-        "appointment_date_time": "2026-12-07T14:30:00Z",
-    },
-}
+# The same for a call that only prepares the one of the page.
+_PREPARING = {"client.exam_sessions.schedule": {"appointment_date_time": "2026-12-07T14:30:00Z"}}
 
 _BOOKED = ("client.exam_sessions.schedule",)
 _REGISTERED = ("ispring.webhooks.register",)
@@ -169,17 +134,19 @@ def steps(entry: Entry, known: Mapping[str, str], environment: Mapping[str, str]
 def _arguments(
     entry: Entry, chosen: Mapping[str, dict[str, Any]], known: Mapping[str, str], environment: Mapping[str, str]
 ) -> dict[str, Any]:
-    if entry.call in chosen:
-        return {name: _known(value, known) for name, value in chosen[entry.call].items()}
     variables = {name: text for name, text in entry.api.variables.items() if text in environment}
+    wanted = chosen.get(entry.call)
     found: dict[str, Any] = {}
     for field in entry.operation.fields:
         if field.client_default is not None:
             continue
         example = _example(entry, field.location, field.wire_name)
+        passed = field.location == "body" and example is not None if wanted is None else field.name in wanted
         if field.name in variables and not entry.operation.secured:
             found[field.name] = Setting(environment[variables[field.name]], variables[field.name])
-        elif field.required or (field.location == "body" and example is not None):
+        elif wanted is not None and wanted.get(field.name, ...) is not ...:
+            found[field.name] = _known(wanted[field.name], known)
+        elif passed or field.required:
             # The groups of competencies are others.
             here = {} if entry.resource.name == "ispring.performance" else known
             found[field.name] = _familiar(field.wire_name, example, here)

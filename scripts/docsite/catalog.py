@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 from docrender.calls import Resource, resources_of
+from regenerator.references import follow
 
 from invigilate._apis import API, APIS
 from invigilate.cli.fields import summary
@@ -35,8 +36,8 @@ class Entry:
     resource: Resource
     name: str
     describe: Any = field(repr=False)
-    node: Mapping[str, Any] = field(repr=False)
-    document: Mapping[str, Any] = field(repr=False)
+    node: dict[str, Any] = field(repr=False)
+    document: dict[str, Any] = field(repr=False)
 
     @property
     def operation(self) -> Operation[Any]:
@@ -70,19 +71,10 @@ class Entry:
         annotated = str(self.describe.__annotations__["return"])
         return annotated.partition("[")[2][:-1]
 
-    def resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A node of the spec, or what it refers to."""
-        return resolve(self.document, node)
-
-
-def resolve(document: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a node of a spec, or what it refers to."""
-    while "$ref" in node:
-        found: Any = document
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            found = found[part.replace("~1", "/").replace("~0", "~")]
-        node = {**found, **{key: value for key, value in node.items() if key != "$ref"}}
-    return node
+    def resolve(self, node: dict[str, Any]) -> dict[str, Any]:
+        """A node of the spec, or what it refers to; what stands beside a reference wins."""
+        target, _, beside = follow(self.document, node)
+        return {**target, **beside}
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from reporter.surface import Surface, read_packages
@@ -34,6 +35,7 @@ _MODULES = {
     "invigilate.sandbox": "Sandbox",
     "invigilate.sandbox.faults": "Faults of the sandbox",
     "invigilate.otel": "Traces and metrics",
+    "invigilate.drift": "Drift",
     "invigilate.specs": "Specs",
     "invigilate.provenance": "Provenance",
 }
@@ -240,15 +242,9 @@ def _explained(thing: Any, section: str) -> dict[str, str]:
     referred = [getattr(import_module(thing.__module__), other[1], None)] if other else []
     for cls in [*thing.__mro__, *referred]:
         if cls is not None and cls is not object:
-            found = {**docstring_texts(_Documented(cls), section), **found}
+            own = SimpleNamespace(__doc__=vars(cls).get("__doc__"))  # not an inherited docstring
+            found = {**docstring_texts(own, section), **found}
     return found
-
-
-class _Documented:
-    """The docstring of a class itself, and not an inherited one."""
-
-    def __init__(self, cls: Any) -> None:
-        self.__doc__ = vars(cls).get("__doc__")
 
 
 def _parameters(signature: Mapping[str, Any], explained: Mapping[str, str]) -> str:

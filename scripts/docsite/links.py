@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,11 +87,3 @@ class Links:
 
 def _file(page: str, target: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(page), target.partition("#")[0]))
-
-
-def dead(path: str, text: str, pages: Mapping[str, object]) -> Iterator[str]:
-    """Describe the links of a generated page that lead to none of the site's pages."""
-    for match in _PARTS.finditer(text):
-        target = match["target"] or ""
-        if target and not target.startswith("#") and not _ABSOLUTE.match(target) and _file(path, target) not in pages:
-            yield f"{path}: expected a link to a page, got {target}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import SiteError
-from .links import Links, Place, dead
+from .links import Links, Place
 from .page import Page
 
 Render = Callable[[str], str]
@@ -99,7 +99,6 @@ def pages(project: Project, generated: Iterable[Page], render: Render = str) -> 
     found = [*written, *generated]
     by_path = {page.path: page for page in found}
     problems += sorted({f"{page.path}: two pages" for page in found if by_path[page.path] is not page})
-    problems += [problem for page in found[len(written) :] for problem in dead(page.path, page.text, by_path)]
     if problems:
         raise SiteError(problems)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 import time
@@ -24,7 +23,7 @@ Looks for {", ".join(OFFERED)} (t: free-threaded) on the PATH and in pyenv. Each
 extras {", ".join(SMALL)} and the newest allowed dependencies, as wheels. An extra that
 cannot be installed is named; on a Python of the classifiers in pyproject.toml it counts as a failure.
 """
-_EPILOG = "Exit codes: 0 all passed, 1 a Python failed, a required one was not found or nothing ran, 2 wrong usage."
+_EPILOG = "Exit codes: 0 all passed, 1 a Python failed or nothing ran, 2 wrong usage."
 
 
 def main() -> int:
@@ -43,39 +42,34 @@ def main() -> int:
 
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, scratch: Path) -> int:
-    wanted: list[Interpreter | None] = [interpreters.identify(path) for path in options.python]
-    for path, interpreter in zip(options.python, wanted, strict=True):
+    found: dict[str, Interpreter] = {} if options.python else interpreters.find(OFFERED)
+    missing = [] if options.python else [name for name in OFFERED if name not in found]
+    for path in options.python:
+        interpreter = interpreters.identify(path)
         if interpreter is None:
             parser.error(f"--python {path}: expected a Python with venv and ensurepip")
-    found = {interpreter.name: interpreter for interpreter in wanted if interpreter is not None}
-    missing: list[str] = []
-    if not found:
-        names = list(dict.fromkeys((*OFFERED, *options.require)))
-        found = interpreters.find(names)
-        missing = [name for name in names if name not in found]
-    lacking = [name for name in options.require if name not in found]
-    if lacking:
-        print(f"test-pythons: required, but not found: {', '.join(lacking)}", file=sys.stderr)
+        found[interpreter.name] = interpreter
 
-    wheel = options.wheel
-    if wheel is None:
-        (scratch / "dist").mkdir()
-        wheel = trial.build(ROOT, scratch / "dist")
+    wheel = trial.build(ROOT, scratch)
     tests = scratch / "tree"
     tests.mkdir()
     trial.copy_tests(ROOT, tests)
-    constraint = trial.constraints(ROOT, scratch) if options.dependencies == "oldest" else None
+    constraint = None
+    if options.dependencies == "oldest":
+        constraint = scratch / "oldest.txt"
+        constraint.write_text("\n".join(trial.oldest(ROOT / "pyproject.toml")), encoding="utf-8")
     supported = trial.supported(ROOT)
+    extras = (*SMALL, *(LARGE if options.all_extras else ()))
     results = []
     for name, interpreter in found.items():
         print(f"test-pythons: {_title(interpreter)}, {options.dependencies} dependencies", flush=True)
         started = time.monotonic()
         result = trial.try_on(
             interpreter,
-            wheel.resolve(),
+            wheel,
             tests,
             scratch / f"python{name}",
-            (*SMALL, *(LARGE if options.all_extras else ())),
+            extras,
             required=name in supported,
             constraint=constraint,
             arguments=options.arguments,
@@ -83,7 +77,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, scratch: 
         print(f"test-pythons: {result.outcome} ({time.monotonic() - started:.0f} s)\n", flush=True)
         results.append(result)
     print(table(results, missing))
-    return 1 if lacking or not results or not all(result.passed for result in results) else 0
+    return 0 if results and all(result.passed for result in results) else 1
 
 
 def table(results: Sequence[trial.Result], missing: Sequence[str]) -> str:
@@ -119,10 +113,6 @@ def _parser() -> argparse.ArgumentParser:
         "--python", type=Path, action="append", default=[], metavar="PATH", help="only this one; repeatable"
     )
     parser.add_argument(
-        "--require", type=_names, default=[], metavar="3.N,...", help="fail if one of these is not found"
-    )
-    parser.add_argument("--wheel", type=_wheel, metavar="FILE", help="test this wheel; by default one is built")
-    parser.add_argument(
         "--dependencies", choices=("newest", "oldest"), default="newest", help="within the ranges of pyproject.toml"
     )
     parser.add_argument(
@@ -130,21 +120,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="for pytest, after --, in place of the tests")
     return parser
-
-
-def _names(text: str) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if not interpreters.is_name(name):
-            raise argparse.ArgumentTypeError(f"expected versions such as 3.12 or 3.14t, got {name!r}")
-    return names
-
-
-def _wheel(text: str) -> Path:
-    path = Path(text)
-    if not re.fullmatch(r"invigilate-.+\.whl", path.name) or not path.is_file():
-        raise argparse.ArgumentTypeError(f"expected a wheel of invigilate, got {text!r}")
-    return path
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ base = getattr(sys, "_base_executable", sys.executable)
 threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 print(json.dumps([os.path.realpath(base), platform.python_version(), threaded]))
 """
-_NAME = re.compile(r"3\.\d+t?")
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,6 @@ class Interpreter:
     def name(self) -> str:
         """The version as in the name of its command, such as `"3.12"` or `"3.14t"`."""
         return ".".join(self.version.split(".")[:2]) + ("t" if self.free_threaded else "")
-
-
-def is_name(text: str) -> bool:
-    """Whether a text names a version, such as `"3.12"` or `"3.14t"`."""
-    return _NAME.fullmatch(text) is not None
 
 
 def find(names: Iterable[str]) -> dict[str, Interpreter]:
@@ -81,14 +75,9 @@ def _candidates(name: str) -> Iterator[Path]:
         if path := shutil.which(f"python{name}", path=folder):
             yield Path(path)
     if root := _output("pyenv", "root"):
-        version, suffix = name.removesuffix("t"), "t" if name.endswith("t") else ""
-        pattern = re.compile(rf"{re.escape(version)}\.(\d+)\w*{suffix}")
-        releases = [
-            (int(match[1]), path)
-            for path in (Path(root) / "versions").glob(f"{version}.*")
-            if (match := pattern.fullmatch(path.name))
-        ]
-        for _, release in sorted(releases, reverse=True):
+        releases = (Path(root) / "versions").glob(f"{name.removesuffix('t')}.*")
+        # Newest first: 3.12.10 before 3.12.9.
+        for release in sorted(releases, key=lambda path: [int(part) for part in re.findall(r"\d+", path.name)])[::-1]:
             yield release / "bin" / "python"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SMALL = ("cli", "export", "httpx2", "otel", "sandbox", "speed")
+SMALL = ("cli", "drift", "export", "httpx2", "otel", "sandbox", "speed")
 """The extras that are tested by default."""
 
 LARGE = ("chart", "dlt", "mcp")
@@ -47,6 +47,7 @@ SUITE: dict[frozenset[str], tuple[str, ...]] = {
         "tests/unit/test_cli_options.py",
         "tests/unit/test_cli_results.py",
     ),
+    frozenset({"cli", "drift"}): ("tests/unit/test_drift.py",),
     frozenset({"export", "sandbox"}): (
         "tests/unit/test_export_options.py",
         # The others of this file take long.

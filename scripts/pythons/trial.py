@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from .interpreters import Interpreter
 from .suite import FOLDERS, FOR_TESTS, NOTED, SUITE
 
@@ -88,18 +91,32 @@ def copy_tests(root: Path, folder: Path) -> None:
         shutil.copy(file, folder)
 
 
-def constraints(root: Path, folder: Path) -> Path:
-    """Write the oldest dependencies that pyproject.toml allows to a file of constraints.
+def oldest(pyproject: Path) -> list[str]:
+    """Return the oldest versions that a project allows of its dependencies, those of all extras included.
+
+    Args:
+        pyproject: the pyproject.toml of the project.
+
+    Returns:
+        Constraints for pip, such as `"httpx==0.27"`, by name.
 
     Raises:
-        Failed: if they cannot be determined.
+        Failed: if there is no single one for a dependency.
     """
-    done = _run([sys.executable, root / "scripts" / "oldest-requirements"], cwd=root)
-    if done.returncode:
-        raise Failed(done.stdout)
-    file = folder / "oldest.txt"
-    file.write_text(done.stdout, encoding="utf-8")
-    return file
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    extras = project.get("optional-dependencies", {}).values()
+    texts = [*project.get("dependencies", ()), *(text for extra in extras for text in extra)]
+    found: dict[str, str] = {}
+    for requirement in map(Requirement, texts):
+        name = canonicalize_name(requirement.name)
+        if name == canonicalize_name(project["name"]):  # an extra may name other extras of the project itself
+            continue
+        lowest = [each.version for each in requirement.specifier if each.operator in {">=", "~=", "=="}]
+        if len(lowest) != 1:
+            raise Failed(f"{requirement}: expected a single lowest version")
+        if found.setdefault(name, lowest[0]) != lowest[0]:
+            raise Failed(f"{name}: expected one lowest version, got {found[name]} and {lowest[0]}")
+    return [f"{name}=={version}" for name, version in sorted(found.items())]
 
 
 def try_on(

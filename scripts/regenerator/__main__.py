@@ -24,6 +24,7 @@ from .facts import OperationFacts
 from .parsing import module_name
 from .refusals import Refusal, Refused
 from .schemas import SpecError
+from .unbinding import stale
 
 ROOT = Path(__file__).resolve().parents[2]
 DIFF_LINES, DIFF_LINES_OF_FILE, DIFF_NAMES = 120, 24, 40
@@ -140,9 +141,10 @@ def _run(
             refusals += generated.refusals
         packages = [target.package for target in targets]
         stale = _stale(destination, packages) if whole else []
-        differences = _differences([*packages, *stale], destination, fresh)
+        before, after = _contents(destination, [*packages, *stale]), _contents(fresh, packages)
+        differences = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         if check and differences:
-            _print_diff(differences, destination, fresh)
+            _print_diff(destination.name, differences, before, after)
             return EXIT_DIFFERENT
         if not check:
             _replace(packages, stale, destination, fresh)
@@ -163,52 +165,36 @@ def _stale(destination: Path, packages: list[str]) -> list[str]:
     return sorted(path.name for path in destination.iterdir() if path.name not in {*packages, "__pycache__"})
 
 
-def _files(path: Path) -> set[Path]:
-    if path.is_file():
-        return {Path()}
-    return {file.relative_to(path) for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
+def _contents(folder: Path, packages: list[str]) -> dict[str, bytes]:
+    """Return the files of packages, by their path below the folder."""
+    files = [file for name in packages for file in (folder / name, *(folder / name).rglob("*")) if file.is_file()]
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files if "__pycache__" not in file.parts}
 
 
-def _differences(names: list[str], old: Path, new: Path) -> list[Path]:
-    found: list[Path] = []
-    for name in names:
-        before, after = old / name, new / name
-        for file in sorted(_files(before) | _files(after)):
-            old_file, new_file = before / file, after / file
-            if not (old_file.exists() and new_file.exists() and old_file.read_bytes() == new_file.read_bytes()):
-                found.append(name / file)
-    return found
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-
-
-def _print_diff(differences: list[Path], old: Path, new: Path) -> None:
+def _print_diff(folder: str, differences: list[str], before: dict[str, bytes], after: dict[str, bytes]) -> None:
     many = f"{len(differences)} files differ" if len(differences) > 1 else "1 file differs"
-    print(f"{old.name}/ is not what scripts/regenerate generates; {many}:")
+    print(f"{folder}/ is not what scripts/regenerate generates; {many}:")
+    there, made = ({name.partition("/")[0] for name in files} for files in (before, after))
     parts: list[str] = []
     shown: dict[str, None] = {}
     for name in differences:
+        package = name.partition("/")[0]
         # A whole package is one line.
-        whole = next((name.parts[0] for folder in (old, new) if not (folder / name.parts[0]).exists()), str(name))
-        state = "" if (old / whole).exists() and (new / whole).exists() else " (missing)"
-        state = " (not generated)" if not (new / whole).exists() else state
-        shown[f"  {whole}{state}"] = None
-        before, after = (_lines(folder / name) for folder in (old, new))
-        names = f"{old.name}/{name}", f"regenerated/{name}"
-        lines = list(difflib.unified_diff(before, after, *names, lineterm="", n=2))
+        label = name if package in there & made else package
+        state = " (missing)" if name not in before else " (not generated)" if name not in after else ""
+        shown[f"  {label}{state}"] = None
+        old, new = (files.get(name, b"").decode(errors="replace").splitlines() for files in (before, after))
+        names = f"{folder}/{name}", f"regenerated/{name}"
+        lines = list(difflib.unified_diff(old, new, *names, lineterm="", n=2))
         # One file must not hide the others.
-        parts += lines[:DIFF_LINES_OF_FILE]
-        if len(lines) > DIFF_LINES_OF_FILE:
-            parts.append(f"... and {len(lines) - DIFF_LINES_OF_FILE} more lines in {name}")
-    print("\n".join(list(shown)[:DIFF_NAMES]))
-    if len(shown) > DIFF_NAMES:
-        print(f"  ... and {len(shown) - DIFF_NAMES} more")
-    print("\n".join(parts[:DIFF_LINES]))
-    if len(parts) > DIFF_LINES:
-        print(f"... and {len(parts) - DIFF_LINES} more lines")
+        parts += _cut(lines, DIFF_LINES_OF_FILE, f"more lines in {name}")
+    print("\n".join(_cut(list(shown), DIFF_NAMES, "more")))
+    print("\n".join(_cut(parts, DIFF_LINES, "more lines")))
     print("Run ./scripts/regenerate, and commit the result.")
+
+
+def _cut(lines: list[str], most: int, what: str) -> list[str]:
+    return lines if len(lines) <= most else [*lines[:most], f"... and {len(lines) - most} {what}"]
 
 
 def _replace(packages: list[str], stale: list[str], destination: Path, fresh: Path) -> None:
@@ -244,7 +230,14 @@ def _check_reachable(operations: dict[str, list[OperationFacts]]) -> int:
         env={**os.environ, "PYTHONPATH": path},
     )
     if result.returncode:
-        print(f"regenerate: the facade cannot be imported:\n{result.stderr}", file=sys.stderr)
+        if lines := stale(ROOT):
+            print(
+                "regenerate: the facade cannot be imported: it binds what no longer exists. Remove or rename:",
+                file=sys.stderr,
+            )
+            print("\n".join(f"    {line}" for line in lines), file=sys.stderr)
+        else:
+            print(f"regenerate: the facade cannot be imported:\n{result.stderr}", file=sys.stderr)
         return EXIT_UNREACHABLE
     bound = {tuple(line.split()) for line in result.stdout.splitlines()}
     missing = [

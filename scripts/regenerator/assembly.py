@@ -11,6 +11,7 @@ from openapi_python_client.parser.properties.model_property import ModelProperty
 from .facts import Document, OperationFacts
 from .operations import ModelView, model_view, models_below, operation_view
 from .parsing import Parsed, module_name
+from .reach import reachable
 from .refusals import Refusal
 from .schemas import SpecError
 from .views import OperationView, is_free, models_within
@@ -110,14 +111,7 @@ def _roots(endpoint: Endpoint) -> tuple[set[str], set[str]]:
 
 
 def _reachable(names: Iterable[str], graph: dict[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += graph.get(name, ())
-    return found
+    return reachable(names, lambda name: graph.get(name, ()))
 
 
 def _clashing(models: list[ModelProperty], wanted: set[str]) -> dict[str, str]:
@@ -132,6 +126,3 @@ def _clashing(models: list[ModelProperty], wanted: set[str]) -> dict[str, str]:
         if modules.setdefault(module, name) != name:
             found[name] = f"{name} and {modules[module]}: both models would be in models/{module}.py"
     return found
-
-
-__all__ = ["Views", "build_views"]

@@ -283,6 +283,3 @@ def _format(output: Path, target: Target) -> None:
             raise GenerationError(
                 "\n  ".join([f"{' '.join(command[2:4])} failed on the generated code:", *output_lines[:10]])
             )
-
-
-__all__ = ["Generated", "GenerationError", "Target", "generate", "read_settings"]

@@ -37,6 +37,9 @@ def problems(root: dict[str, Any], client_defaults: Iterable[str]) -> list[str]:
         elif name == "x-client-default":
             if value not in known:
                 found.append(f"{path}: x-client-default must be one of {', '.join(known)}")
+        elif name == "x-enum-varnames":
+            if not isinstance(value, list) or len({*map(str.upper, map(str, value))}) < len(value):
+                found.append(f"{path}: x-enum-varnames must be a list of different names")
         elif name not in _UNCHECKED:
             found.append(f"{path}: unknown extension {name}")
     return found

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pagecheck.captured import capture_problems
+from capturer.captured import capture_problems
 
 from .media import FORM, JSON, MULTIPART, choose, has_fields, is_json, kind
 from .reach import Reach, nests
-from .refusals import Refusal, Refused
+from .refusals import Refusal
 from .schemas import Fact, Node, Schemas, SpecError
 from .security import Header, client_header, is_secured
 
@@ -72,17 +72,6 @@ class Document(Schemas):
     def __init__(self, root: Node) -> None:
         super().__init__(root)
         self.reach = Reach()
-
-    def operations(self) -> list[OperationFacts]:
-        """Read all operations, in the order of the document.
-
-        Raises:
-            Refused: if some are not supported, with each of them.
-        """
-        found, refusals = self.read()
-        if refusals:
-            raise Refused(refusals)
-        return found
 
     def read(self) -> tuple[list[OperationFacts], list[Refusal]]:
         """Read all operations, in the order of the document, and what is refused of them.
@@ -334,9 +323,6 @@ def _writable(fact: Fact) -> bool:
         more = [fact.additional] if isinstance(fact.additional, Fact) else []
         return all(_is_plain(field_) for field_ in (*fact.fields, *more))
     return fact.type != "file"
-
-
-__all__ = ["Document", "OperationFacts"]
 
 
 def _strings(node: Any, path: str) -> Iterator[tuple[str, str]]:

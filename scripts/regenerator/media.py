@@ -52,6 +52,3 @@ def _is_json(schema: Any) -> bool:
 def _rank(media: str) -> int:
     order = (media == JSON, is_json(media), media == FORM, media == MULTIPART, media.startswith("text/"), True)
     return order.index(True)
-
-
-__all__ = ["FORM", "JSON", "MULTIPART", "choose", "for_generator", "has_fields", "is_json", "kind"]

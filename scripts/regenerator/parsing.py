@@ -163,6 +163,3 @@ def _invalid(document: Document, operations: Sequence[OperationFacts]) -> dict[s
     if not found:
         raise SpecError("; ".join(f"{'.'.join(map(str, place))}: {message}" for place, message in problems))
     return found
-
-
-__all__ = ["Parsed", "module_name", "parse"]

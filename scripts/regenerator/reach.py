@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .schemas import Fact, SharedFields
+
+
+def reachable(names: Iterable[str], below: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return some names, and all that they lead to.
+
+    Args:
+        names: where to begin.
+        below: returns what a name leads to.
+    """
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += below(name)
+    return found
 
 
 @dataclass
@@ -82,6 +99,3 @@ def _values(fact: Fact) -> Iterator[Fact]:
     if fact.type == "union":
         for option in fact.fields:
             yield from _values(option)
-
-
-__all__ = ["Reach", "Reached", "nests"]

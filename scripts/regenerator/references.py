@@ -210,6 +210,3 @@ class _Flat:
             }
         if optional:
             self._of_alternatives.add(name)
-
-
-__all__ = ["NAME_MAPS", "STRUCTURE", "VALUES", "Node", "SpecError", "follow", "normalized", "references"]

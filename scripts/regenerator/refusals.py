@@ -43,6 +43,3 @@ class Refused(SpecError):
     def __init__(self, refusals: Iterable[Refusal]) -> None:
         self.refusals = tuple(refusals)
         super().__init__("\n".join(map(str, self.refusals)))
-
-
-__all__ = ["Refusal", "Refused"]

@@ -91,6 +91,3 @@ def _of_scheme(root: Node, name: str) -> Header | str:
 
 def _shown(header: Header) -> str:
     return f"{header.name}: {header.prefix} <token>" if header.prefix else f"{header.name}: <token>"
-
-
-__all__ = ["Header", "client_header", "is_secured"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from .facts import METHODS
 from .media import for_generator
+from .reach import reachable
 from .references import NAME_MAPS, VALUES, Node, SpecError, follow, references
 
 _DOCUMENTATION = VALUES | {"format", "title"}
@@ -119,18 +120,15 @@ def _parameters(root: Node, parameters: list[Node]) -> list[Node]:
 
 def _reached(root: Node, node: Any) -> set[str]:
     """Return the references in a node, and in what they lead to."""
-    found: set[str] = set()
-    waiting = list(references(node))
-    while waiting:
-        reference = waiting.pop()
-        if reference not in found:
-            found.add(reference)
-            try:
-                target, end, _ = follow(root, {"$ref": reference})
-            except SpecError:
-                continue  # refused with the operation
-            waiting += [end, *references(target)]
-    return found
+
+    def below(reference: str) -> Iterable[str]:
+        try:
+            target, end, _ = follow(root, {"$ref": reference})
+        except SpecError:
+            return ()  # refused with the operation
+        return (end, *references(target))
+
+    return reachable(references(node), below)
 
 
 def _end(root: Node, node: Node) -> str:
@@ -138,6 +136,3 @@ def _end(root: Node, node: Node) -> str:
         return follow(root, {"$ref": node["$ref"]})[1]
     except SpecError:
         return str(node["$ref"])
-
-
-__all__ = ["needed", "strip", "success_codes"]

@@ -28,7 +28,7 @@ exit 1
 STUBS = (
     "scripts/bootstrap",
     "scripts/regenerate",
-    "scripts/compare-pages",
+    "scripts/capture",
     "scripts/compare-facts",
     "scripts/test-spark",
     "scripts/test-pythons",
@@ -104,7 +104,7 @@ def test_everything_is_checked_and_the_tests_come_last(tree: Path) -> None:
 def test_without_saved_pages_it_says_what_it_leaves_out_wherever_it_runs(tree: Path) -> None:
     for ci in ("", "true"):
         lines, _ = run(tree, CI=ci)
-        assert not [line for line in lines if "compare-" in line]
+        assert not [line for line in lines if "compare-" in line or "capture" in line]
         left_out = lines[lines.index("==> left out") + 1 :]
         assert left_out[0].startswith("INVIGILATE_PAGES is not set: ")
         assert left_out[1].startswith("INVIGILATE_FACTS is not set: ")
@@ -114,7 +114,7 @@ def test_saved_pages_and_facts_are_compared_with(tree: Path) -> None:
     (tree / "pages").mkdir()
     (tree / "facts.yaml").touch()
     lines, _ = run(tree, INVIGILATE_PAGES=str(tree / "pages"), INVIGILATE_FACTS=str(tree / "facts.yaml"))
-    assert {"compare-pages ", "compare-facts "} < set(lines)
+    assert {"capture --verify", "compare-facts "} < set(lines)
     assert lines[lines.index("==> left out") + 1] == "nothing"
 
 
@@ -154,7 +154,7 @@ def test_the_first_failure_ends_it(tree: Path) -> None:
     lines, errors = run(tree, code=1, FAILING="--check")
     assert headings(lines)[-1] == "generated code is what the specs make"
     assert errors == "==> FAILED: generated code is what the specs make\n"
-    _, errors = run(tree, code=1, FAILING="--node --browser")
+    _, errors = run(tree, code=1, FAILING="--node --programs")
     assert errors == "==> FAILED: environment\n"
 
 

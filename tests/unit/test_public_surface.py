@@ -25,7 +25,7 @@ CORE = sorted(
     path for folder in ("", "_http", "smarterproctoring", "ispring") for path in (FACADE / folder).glob("*.py")
 )
 # _files is shared by export and cli; the core writes no files.
-OPTIONAL = ("sandbox", "export", "dlt", "spark", "cli", "mcp", "_files")
+OPTIONAL = ("sandbox", "export", "dlt", "spark", "cli", "mcp", "drift", "_files")
 
 # The names of the design, none more and none less but for what a downstream SDK binds its operations with.
 CLIENTS = {"SmarterProctoring", "AsyncSmarterProctoring", "ISpringLearn", "AsyncISpringLearn"}

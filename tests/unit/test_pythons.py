@@ -79,9 +79,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         ([], 1, ["3.11", "3.12"]),
         (["--python", "/p/3.11.4"], 0, ["3.11"]),
-        (["--python", "/p/3.11.4", "--require", "3.11"], 0, ["3.11"]),
         (["--python", "/p/3.11.4", "--python", "/p/3.12.4"], 1, ["3.11", "3.12"]),
-        (["--python", "/p/3.11.4", "--require", "3.11,3.13"], 1, ["3.11"]),
     ],
 )
 def test_exit_codes(
@@ -95,8 +93,6 @@ def test_exit_codes(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--require", "3.12,newest"], "--require: expected versions such as 3.12 or 3.14t, got 'newest'"),
-        (["--wheel", "absent.whl"], "--wheel: expected a wheel of invigilate, got 'absent.whl'"),
         (["--python", "/absent"], "--python /absent: expected a Python with venv and ensurepip"),
         (["--dependencies", "some"], "--dependencies: invalid choice: 'some'"),
     ],

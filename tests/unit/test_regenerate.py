@@ -37,7 +37,7 @@ PING = """
 def copy(tmp_path: Path) -> Path:
     """A repository of its own; the script finds everything from its own place."""
     root = tmp_path / "copy"
-    for name in ("openapi", "generated", "facade", "scripts/regenerator", "scripts/pagecheck", "tests/golden"):
+    for name in ("openapi", "generated", "facade", "scripts/regenerator", "scripts/capturer", "tests/golden"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 

@@ -270,6 +270,10 @@ REFUSALS: dict[str, tuple[Callable[[Node], Any], str]] = {
         "components.schemas.Thing.properties.b: unknown extension x-senstive",
     ),
     "half sensitive": (member({"type": "string", "x-sensitive": "yes"}), "x-sensitive must be true or omitted"),
+    "two names of values that are one": (
+        member({"type": "string", "enum": ["a b", "a_b"], "x-enum-varnames": ["A_B", "a_b"]}),
+        "x-enum-varnames must be a list of different names",
+    ),
     "another x-argument": (
         member({"type": "string", "x-argument": "commaseparated"}),
         "x-argument must be one of comma-separated, timestamp",
