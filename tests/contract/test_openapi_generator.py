@@ -18,7 +18,7 @@ from invigilate.sandbox import Sandbox
 from tests.support.documented import ALL, SPECS, Documented
 from tests.support.foreign import Foreign, generated, plain, same
 from tests.support.learner import BEFORE, receiving, required
-from tests.support.proctored import BOOKED, at_home
+from tests.support.proctored import BOOKED, at_home, provisioning
 from tests.support.recorder import Recorder, forward_to
 
 APPOINTMENT, LATER = "2030-03-04T15:30:00.000Z", "2030-03-05T10:00:00.000Z"
@@ -130,33 +130,8 @@ def test_the_flow_of_smarterproctoring(foreign: dict[str, Foreign], sandbox: San
     by_generator = foreign["smarterproctoring"]
     package, install = by_generator.package, sandbox.install_sid
     with client_of(by_generator, sandbox, "smarterproctoring", sandbox.smarterproctoring_url) as client:
-        provisioning = package.ProvisionBody.from_dict(
-            {
-                "course": {"ids": {"api": "course-1"}, "title": "Human Anatomy", "code": "BIO-110"},
-                "user": {
-                    "ids": {"lms": "user-1"},
-                    "firstName": "Ada",
-                    "lastName": "Example",
-                    "email": "ada@example.com",
-                },
-                "enrollment": {"role": "learner"},
-                "exam": {
-                    "ids": {"external": "exam-1"},
-                    "title": "Midterm Exam",
-                    "limitedScope": True,
-                    "configuration": {
-                        "ids": {"api": "configuration-1"},
-                        "url": "https://exam.example.com/start",
-                        "access": {"open": "2030-01-01T00:00:00.000Z", "close": "2030-12-31T00:00:00.000Z"},
-                        "duration": 90,
-                        "password": "example-password",
-                        "proctorTypes": {"TS" + "0" * 32: {"options": {"recordWebcam": {}}}},
-                    },
-                },
-                "signon": {"integrationSid": sandbox.integration_sid},
-            }
-        )
-        made = package.ProvisioningApi(client).provision(install, provisioning)
+        body = package.ProvisionBody.from_dict(provisioning(sandbox))
+        made = package.ProvisioningApi(client).provision(install, body)
         assert {each.result.value for each in (made.course, made.user, made.enrollment, made.exam)} == {"Created"}
         exam, enrollment = made.exam.sid, made.enrollment.sid
 

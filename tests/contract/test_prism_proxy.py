@@ -29,7 +29,7 @@ from tests.support.bound import arguments_of, method_of
 from tests.support.documented import SPECS, Documented, operations
 from tests.support.learner import BEFORE, receiving, required
 from tests.support.prism import Prism, forward_to_prism
-from tests.support.proctored import BOOKED, at_home, book
+from tests.support.proctored import BOOKED, at_home, book, provisioning
 from tests.support.recorder import Answer, RecordedRequest, Recorder, forward_to
 
 APPOINTMENT, LATER = "2030-03-04T15:30:00.000Z", "2030-03-05T10:00:00.000Z"
@@ -81,32 +81,9 @@ def client_of(spec: str, sandbox: Sandbox, fronts: dict[str, Recorder]) -> Any:
     )
 
 
-def provisioned(client: SmarterProctoring, sandbox: Sandbox) -> Any:
-    """A course, a user, an enrollment and an exam of limited scope."""
-    return client.provisioning.provision(
-        course={"ids": {"api": "course-1"}, "title": "Human Anatomy", "code": "BIO-110"},
-        user={"ids": {"lms": "user-1"}, "firstName": "Ada", "lastName": "Example", "email": "ada@example.com"},
-        enrollment={"role": "learner"},
-        exam={
-            "ids": {"external": "exam-1"},
-            "title": "Midterm Exam",
-            "limitedScope": True,
-            "configuration": {
-                "ids": {"api": "configuration-1"},
-                "url": "https://exam.example.com/start",
-                "access": {"open": "2030-01-01T00:00:00.000Z", "close": "2030-12-31T00:00:00.000Z"},
-                "duration": 90,
-                "password": "example-password",
-                "proctorTypes": {"TS" + "0" * 32: {"options": {"recordWebcam": {}}}},
-            },
-        },
-        signon={"integrationSid": sandbox.integration_sid},
-    )
-
-
 def test_the_whole_flow_of_smarterproctoring(sandbox: Sandbox, fronts: dict[str, Recorder]) -> None:
     with client_of("smarterproctoring", sandbox, fronts) as client:
-        made = provisioned(client, sandbox)
+        made = client.provisioning.provision(**provisioning(sandbox))
         exam_sid, enrollment_sid = made.exam.sid, made.enrollment.sid
         assert client.exams.update_assignments(exam_sid=exam_sid, added={"enrollmentSid": [enrollment_sid]})
         listed = client.exam_sessions.list_for_enrollment(

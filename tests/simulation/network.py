@@ -53,7 +53,7 @@ FAULTS = {
 }
 _AFTER = (502, 500, 503, 504, 408, 302, 307, 200, 202)
 _BEFORE = (502, 500, 503, 504, 408, 302, 307, 200, 429, 400, 403, 404, 409, 413, 407)
-_ON_CONNECTING = ("refused connection", "hanging connection")
+ON_CONNECTING = ("refused connection", "hanging connection")
 ON_EXCHANGES = (
     "reset while sending", "reset before the response", "response cut", "response reset", "response in pieces",
     "late response", "applied later", "gateway error before", "gateway error after", "damaged body",

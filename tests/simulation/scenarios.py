@@ -32,6 +32,7 @@ from .world import ISPRING, SMARTERPROCTORING, Killed, Made, World, sandbox_of
 Scenario = Callable[[World], Coroutine[Any, Any, None]]
 
 CARD, VOUCHER, PHONE = "tok_CanaryCard4242", "CANARYVOUCHER77", "+15550199876"
+SPECS = {SMARTERPROCTORING: "smarterproctoring", ISPRING: "ispring-learn"}
 TWICE = "contrary:second-booking"
 """A server that books and charges again whoever asks twice: it hides nothing that the library does wrong."""
 BEHAVIOURS = (
@@ -196,23 +197,20 @@ def _shows(operation: str, arguments: dict[str, Any], session: dict[str, Any]) -
 
 @functools.cache
 def _reachable(api: str) -> dict[str, tuple[str, str]]:
-    spec = {SMARTERPROCTORING: "smarterproctoring", ISPRING: "ispring-learn"}[api]
-    return reachable(CLIENTS[spec][0])
+    return reachable(CLIENTS[SPECS[api]][0])
 
 
 @functools.cache
 def _operation(api: str, path: str) -> Any:
-    spec = {SMARTERPROCTORING: "smarterproctoring", ISPRING: "ispring-learn"}[api]
     wanted = tuple(path.split("."))
     identifier = next(key for key, place in _reachable(api).items() if place == wanted)
-    return module_of(next(each for each in ALL if each.spec == spec and each.id == identifier)).OPERATION
+    return module_of(next(each for each in ALL if each.spec == SPECS[api] and each.id == identifier)).OPERATION
 
 
 @functools.cache
 def _callable(api: str) -> list[tuple[Any, str, dict[str, Any]]]:
     """Return the operations that do not page: each with its name in the client, and the examples of its arguments."""
-    spec = {SMARTERPROCTORING: "smarterproctoring", ISPRING: "ispring-learn"}[api]
-    found = [(module_of(each).OPERATION, each) for each in ALL if each.spec == spec]
+    found = [(module_of(each).OPERATION, each) for each in ALL if each.spec == SPECS[api]]
     return [
         (
             operation,

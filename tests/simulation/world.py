@@ -35,7 +35,7 @@ from invigilate.sandbox import Exchange, Response, Sandbox
 
 from .choices import Choices
 from .clock import Clock
-from .network import CALL, ON_EXCHANGES, PARTS, Fault, Received, exchange_with
+from .network import CALL, ON_CONNECTING, ON_EXCHANGES, PARTS, Fault, Received, exchange_with
 
 INVARIANTS = {
     "charged once": "a decision of a person charges a card at most once, retries by the person included",
@@ -61,7 +61,6 @@ _CLIENTS: dict[str, tuple[type[Any], type[Any]]] = {
     ISPRING: (ISpringLearn, AsyncISpringLearn),
 }
 TIMEOUT = 20.0
-ROWS = 7
 REPORT_ROWS = 9
 
 
@@ -185,7 +184,7 @@ class World:
         """Decide whether a connection fails."""
         if not self.percent or not self.choices.chance(self.percent // 4):
             return None
-        name = self.choices.of(("refused connection", "hanging connection"))
+        name = self.choices.of(ON_CONNECTING)
         self.fault(name)
         return name
 

@@ -72,3 +72,26 @@ def book(client: Any, sandbox: Sandbox) -> Any:
     return client.exam_sessions.schedule(
         exam_sid=sandbox.exam_sid, session_sid=sandbox.session_sid, appointment_date_time="2030-01-01T10:00:00Z"
     )
+
+
+def provisioning(sandbox: Sandbox) -> dict[str, Any]:
+    """A course, a user, an enrollment and an exam of limited scope, to be created together."""
+    return {
+        "course": {"ids": {"api": "course-1"}, "title": "Human Anatomy", "code": "BIO-110"},
+        "user": {"ids": {"lms": "user-1"}, "firstName": "Ada", "lastName": "Example", "email": "ada@example.com"},
+        "enrollment": {"role": "learner"},
+        "exam": {
+            "ids": {"external": "exam-1"},
+            "title": "Midterm Exam",
+            "limitedScope": True,
+            "configuration": {
+                "ids": {"api": "configuration-1"},
+                "url": "https://exam.example.com/start",
+                "access": {"open": "2030-01-01T00:00:00.000Z", "close": "2030-12-31T00:00:00.000Z"},
+                "duration": 90,
+                "password": "example-password",
+                "proctorTypes": {"TS" + "0" * 32: {"options": {"recordWebcam": {}}}},
+            },
+        },
+        "signon": {"integrationSid": sandbox.integration_sid},
+    }

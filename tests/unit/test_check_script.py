@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from invigilate._apis import APIS
+from tests.support.scripts import run_script
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = """\
@@ -55,20 +56,8 @@ def tree(tmp_path: Path) -> Path:
 
 def run(tree: Path, *arguments: str, code: int = 0, **environment: str) -> tuple[list[str], str]:
     """The lines that the script prints, and its errors."""
-    kept = {
-        name: value for name, value in os.environ.items() if name not in {"CI", "INVIGILATE_PAGES", "INVIGILATE_FACTS"}
-    }
-    done = subprocess.run(
-        ["bash", tree / "scripts" / "test", *arguments],
-        env={**kept, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout.splitlines(), done.stderr
+    output, errors = run_script(tree / "scripts" / "test", *arguments, code=code, **environment)
+    return output.splitlines(), errors
 
 
 def headings(lines: list[str]) -> list[str]:

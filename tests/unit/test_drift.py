@@ -230,21 +230,25 @@ def test_counts_are_added_to_those_of_other_processes(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["shapes.json"]
 
 
+def calls_kept(folder: Path, program: str) -> int:
+    """The number of calls that a program, which is passed a path, has recorded when it has ended."""
+    path = folder / "shapes.json"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+    return check(path).seen["ispring"]["listAllUsersV1"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_fork_does_not_count_twice(tmp_path: Path) -> None:
-    path = tmp_path / "shapes.json"
     program = (
         "import os, sys; from invigilate.drift import Recorder; kept = Recorder(sys.argv[1])\n"
         "kept.observe('ispring', 'GET', '/user', 204)\n"
         "if os.fork(): os.wait()"
     )
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
-    assert check(path).seen == {"ispring": {"listAllUsersV1": 1}}
+    assert calls_kept(tmp_path, program) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_workers_of_multiprocessing_are_recorded(tmp_path: Path) -> None:
-    path = tmp_path / "shapes.json"
     program = (
         "import multiprocessing, sys; from invigilate.drift import Recorder; kept = Recorder(sys.argv[1])\n"
         "work = lambda: kept.observe('ispring', 'GET', '/user', 204)\n"
@@ -252,19 +256,16 @@ def test_workers_of_multiprocessing_are_recorded(tmp_path: Path) -> None:
         "for each in workers: each.start()\n"
         "for each in workers: each.join()"
     )
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
-    assert check(path).seen == {"ispring": {"listAllUsersV1": 4}}
+    assert calls_kept(tmp_path, program) == 4
 
 
 def test_what_comes_after_close_is_written_at_the_end(tmp_path: Path) -> None:
-    path = tmp_path / "shapes.json"
     program = (
         "import sys; from invigilate.drift import Recorder; kept = Recorder(sys.argv[1])\n"
         "for _ in range(3): kept.observe('ispring', 'GET', '/user', 204); kept.close()\n"
         "kept.observe('ispring', 'GET', '/user', 204)"
     )
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
-    assert check(path).seen == {"ispring": {"listAllUsersV1": 4}}
+    assert calls_kept(tmp_path, program) == 4
 
 
 def test_nobody_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

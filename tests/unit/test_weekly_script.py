@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.support.scripts import run_script
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = """\
@@ -32,19 +32,8 @@ def tree(tmp_path: Path) -> Path:
 
 def run(tree: Path, *arguments: str, code: int = 0, **environment: str) -> list[str]:
     """The lines that the script prints, without times."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("INVIGILATE_")}
-    done = subprocess.run(
-        ["bash", "scripts/weekly", *arguments],
-        cwd=tree,
-        env={**kept, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return [re.sub(r" in \d+ s$", "", line).strip() for line in done.stdout.splitlines() if line]
+    output, _ = run_script(tree / "scripts" / "weekly", *arguments, code=code, **environment)
+    return [re.sub(r" in \d+ s$", "", line).strip() for line in output.splitlines() if line]
 
 
 def test_all_parts_run_in_order(tree: Path) -> None:
